@@ -1,0 +1,2 @@
+//! push-server
+fn main() {}
