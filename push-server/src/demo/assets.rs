@@ -27,9 +27,10 @@ impl Asset {
     ///
     /// RFC 9110 §13.1.2: a list of tags or `*`, compared weakly.
     pub(crate) fn is_named_by(&self, if_none_match: &str) -> bool {
-        if_none_match.split(',').map(str::trim).any(|tag| {
-            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag
-        })
+        if_none_match
+            .split(',')
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag)
     }
 }
 
@@ -111,7 +112,10 @@ mod tests {
         let mut next = 0;
         while let Some(path) = reached.get(next).cloned() {
             next += 1;
-            for line in text(&path).lines().filter(|line| line.contains(" from \"./")) {
+            for line in text(&path)
+                .lines()
+                .filter(|line| line.contains(" from \"./"))
+            {
                 let (_, rest) = line.split_once("\"./").expect("filtered for it");
                 let name = rest.split('"').next().unwrap_or("");
                 let import = format!("/assets/{name}");
@@ -127,21 +131,50 @@ mod tests {
     #[test]
     fn nothing_in_the_page_needs_more_than_the_policy_allows() {
         let page = text("/");
-        for forbidden in ["<style", " style=", " onclick=", " onload=", "javascript:", "http://", "https://", "//cdn"] {
+        for forbidden in [
+            "<style",
+            " style=",
+            " onclick=",
+            " onload=",
+            "javascript:",
+            "http://",
+            "https://",
+            "//cdn",
+        ] {
             assert!(!page.contains(forbidden), "{forbidden}");
         }
-        assert_eq!(page.matches("<script").count(), page.matches("<script type=\"module\" src=\"/assets/").count());
+        assert_eq!(
+            page.matches("<script").count(),
+            page.matches("<script type=\"module\" src=\"/assets/")
+                .count()
+        );
         for (path, kind, _) in FILES.iter().filter(|(_, kind, _)| *kind == JS) {
-            for forbidden in ["innerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
-                assert!(!text(path).contains(forbidden), "{forbidden} in {path} ({kind})");
+            for forbidden in [
+                "innerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "new Function",
+            ] {
+                assert!(
+                    !text(path).contains(forbidden),
+                    "{forbidden} in {path} ({kind})"
+                );
             }
         }
     }
 
     #[test]
     fn tags_are_quoted_stable_and_differ_from_file_to_file() {
-        let mut tags: Vec<_> = FILES.iter().filter_map(|(path, ..)| asset(path)).map(|a| a.etag).collect();
-        assert!(tags.iter().all(|tag| tag.len() == 18 && tag.starts_with('"') && tag.ends_with('"')));
+        let mut tags: Vec<_> = FILES
+            .iter()
+            .filter_map(|(path, ..)| asset(path))
+            .map(|a| a.etag)
+            .collect();
+        assert!(
+            tags.iter()
+                .all(|tag| tag.len() == 18 && tag.starts_with('"') && tag.ends_with('"'))
+        );
         assert_eq!(asset("/").map(|a| a.etag), Some(tags[0]));
         tags.sort_unstable();
         tags.dedup();
@@ -162,7 +195,14 @@ mod tests {
 
     #[test]
     fn a_path_that_is_no_file_is_nothing() {
-        for path in ["", "/assets/", "/assets/../Cargo.toml", "/assets/APP.JS", "/index.html", "//"] {
+        for path in [
+            "",
+            "/assets/",
+            "/assets/../Cargo.toml",
+            "/assets/APP.JS",
+            "/index.html",
+            "//",
+        ] {
             assert!(asset(path).is_none(), "{path}");
         }
     }

@@ -73,8 +73,8 @@ impl Canvas {
             .alignment(alignment)
             .baseline(Baseline::Middle)
             .build();
-        let Ok(_) = Text::with_text_style(text, at, MonoTextStyle::new(&FONT_10X20, ink), style)
-            .draw(self);
+        let Ok(_) =
+            Text::with_text_style(text, at, MonoTextStyle::new(&FONT_10X20, ink), style).draw(self);
     }
 
     fn line(&mut self, from: Point, to: Point, ink: Ink) {
@@ -112,7 +112,10 @@ impl DrawTarget for Canvas {
     type Color = Ink;
     type Error = Infallible;
 
-    fn draw_iter<I: IntoIterator<Item = Pixel<Ink>>>(&mut self, pixels: I) -> Result<(), Infallible> {
+    fn draw_iter<I: IntoIterator<Item = Pixel<Ink>>>(
+        &mut self,
+        pixels: I,
+    ) -> Result<(), Infallible> {
         let bounds = self.bounding_box();
         for Pixel(at, ink) in pixels {
             if bounds.contains(at) {
@@ -169,7 +172,12 @@ fn draw_grid(canvas: &mut Canvas, ink: Ink) {
     ] {
         let x = column_of(seconds * 1000);
         canvas.line(Point::new(x, TOP), Point::new(x, BOTTOM), ink);
-        canvas.text(label, Point::new(x, HEIGHT as i32 - 16), Ink::Label, alignment);
+        canvas.text(
+            label,
+            Point::new(x, HEIGHT as i32 - 16),
+            Ink::Label,
+            alignment,
+        );
     }
 }
 
@@ -228,7 +236,11 @@ fn fill_below(canvas: &mut Canvas, points: &[Point]) {
         for percent in [25, 50, 75] {
             let grid_y = height_of(f64::from(percent));
             if grid_y > from.y.max(to.y) {
-                canvas.line(Point::new(from.x, grid_y), Point::new(to.x - 1, grid_y), Ink::CpuGrid);
+                canvas.line(
+                    Point::new(from.x, grid_y),
+                    Point::new(to.x - 1, grid_y),
+                    Ink::CpuGrid,
+                );
             }
         }
     }
@@ -295,7 +307,14 @@ mod tests {
         let png = draw(&full());
         assert!(png.len() < 12 * 1024, "{} bytes", png.len());
         let pixels = decode(&png);
-        for ink in [Ink::Grid, Ink::Label, Ink::Bright, Ink::Cpu, Ink::CpuArea, Ink::Memory] {
+        for ink in [
+            Ink::Grid,
+            Ink::Label,
+            Ink::Bright,
+            Ink::Cpu,
+            Ink::CpuArea,
+            Ink::Memory,
+        ] {
             assert!(count(&pixels, ink) > 100, "{ink:?}");
         }
     }
@@ -338,6 +357,9 @@ mod tests {
         history.push(sample(1, -5.0, 0));
         history.push(sample(100_000, f64::NAN, 1));
         let pixels = decode(&draw(&history));
-        assert!(count(&pixels, Ink::Cpu) < 400, "only the legend and the last dot");
+        assert!(
+            count(&pixels, Ink::Cpu) < 400,
+            "only the legend and the last dot"
+        );
     }
 }

@@ -266,7 +266,10 @@ pub(crate) struct History {
 impl History {
     /// Appends a sample and lets go of what is too old. A clock that was set back begins anew, for a time axis cannot go both ways.
     pub(crate) fn push(&mut self, sample: Sample) {
-        if self.newest().is_some_and(|newest| sample.time <= newest.time) {
+        if self
+            .newest()
+            .is_some_and(|newest| sample.time <= newest.time)
+        {
             self.samples.clear();
         }
         if self.samples.len() == HISTORY_LEN {
@@ -311,7 +314,10 @@ mod tests {
         // 80 busy of 200 ticks; 70 of 100; 10 of 100.
         assert_eq!(sample.cpu, 40.0);
         assert_eq!(sample.cpus, [70.0, 10.0]);
-        assert_eq!([sample.load1, sample.load5, sample.load15], [0.52, 0.58, 0.59]);
+        assert_eq!(
+            [sample.load1, sample.load5, sample.load15],
+            [0.52, 0.58, 0.59]
+        );
         assert_eq!(sample.mem_total, 4000 * 1024);
         assert_eq!(sample.mem_used, 3000 * 1024);
         assert_eq!(sample.memory_percent(), 75.0);
@@ -369,14 +375,39 @@ mod tests {
             ("\0\u{fffd}garbage", MEMINFO, LOADAVG, "no cpu in stat"),
             ("cpu 1 2 3\n", MEMINFO, LOADAVG, "no cpu in stat"),
             ("cpu\n", MEMINFO, LOADAVG, "no cpu in stat"),
-            ("cpu 1 2 x 4\n", MEMINFO, LOADAVG, "cpu in stat is not a number"),
-            ("cpu 1 2 -3 4\n", MEMINFO, LOADAVG, "cpu in stat is not a number"),
+            (
+                "cpu 1 2 x 4\n",
+                MEMINFO,
+                LOADAVG,
+                "cpu in stat is not a number",
+            ),
+            (
+                "cpu 1 2 -3 4\n",
+                MEMINFO,
+                LOADAVG,
+                "cpu in stat is not a number",
+            ),
             (STAT, "", LOADAVG, "no MemFree in meminfo"),
-            (STAT, "MemAvailable: 1 kB", LOADAVG, "no MemTotal in meminfo"),
-            (STAT, "MemAvailable:\nMemTotal: 2 kB", LOADAVG, "MemAvailable in meminfo is not a number"),
+            (
+                STAT,
+                "MemAvailable: 1 kB",
+                LOADAVG,
+                "no MemTotal in meminfo",
+            ),
+            (
+                STAT,
+                "MemAvailable:\nMemTotal: 2 kB",
+                LOADAVG,
+                "MemAvailable in meminfo is not a number",
+            ),
             (STAT, MEMINFO, "", "no load1 in loadavg"),
             (STAT, MEMINFO, "0.1 0.2", "no load15 in loadavg"),
-            (STAT, MEMINFO, "0.1 NaN 0.3", "load5 in loadavg is not a number"),
+            (
+                STAT,
+                MEMINFO,
+                "0.1 NaN 0.3",
+                "load5 in loadavg is not a number",
+            ),
         ];
         for (stat, meminfo, loadavg, expected) in cases {
             let error = Reading::parse(stat, meminfo, loadavg).expect_err(expected);
@@ -399,7 +430,10 @@ mod tests {
         for (name, text) in [("stat", STAT), ("meminfo", MEMINFO), ("loadavg", LOADAVG)] {
             std::fs::write(folder.path().join(name), text).expect("written");
         }
-        assert_eq!(Proc::at(folder.path()).read().expect("all there"), reading(STAT));
+        assert_eq!(
+            Proc::at(folder.path()).read().expect("all there"),
+            reading(STAT)
+        );
     }
 
     #[test]
