@@ -222,6 +222,8 @@ export class Line extends EventTarget {
 export function recoveryText({ state, recovery, stats }) {
   if (!recovery || state === "off") return "";
   const { why, seconds, outcome, recovered } = recovery;
+  // Nobody asks what became of a break that was his own doing and cost nothing.
+  if (why === "renewed" && outcome === "complete") return "";
   const away = { cut: "Back from the cut", hidden: "Back in view", lost: "Reconnected", renewed: "Reconnected", behind: "Fell behind" }[why];
   const after = seconds === undefined ? "" : ` after ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)}\u00a0s`;
   const what = {
