@@ -17,6 +17,7 @@ export class Chat {
   /** Publications that were sent and not answered yet, by seq. Sent again after a break: their push_id makes that harmless. */
   #unanswered = new Map();
   #asking = 0;
+  #asked = 0;
 
   constructor(root) {
     this.root = root;
@@ -93,6 +94,7 @@ export class Chat {
   #answered(reply) {
     if (reply.op === "presence") this.#showMembers(reply);
     if (reply.op === "published") this.#unanswered.delete(reply.seq);
+    if (reply.op === "error" && reply.seq === this.#asked) write(this.#find("presence-note"), `Nobody is shown: ${reply.detail}`);
     if (reply.op === "error" && this.#unanswered.delete(reply.seq)) {
       write(this.#find("chat-problem"), `Not sent: ${reply.detail ?? reply.code}`);
     }
@@ -101,7 +103,7 @@ export class Chat {
   #askPresence() {
     clearTimeout(this.#asking);
     // Several joins at once are one question.
-    this.#asking = setTimeout(() => this.#send({ op: "presence", channel: CHANNEL }), 100);
+    this.#asking = setTimeout(() => (this.#asked = this.#send({ op: "presence", channel: CHANNEL }).seq), 100);
   }
 
   #presenceMoved({ event, data }) {
@@ -150,7 +152,7 @@ function messageElement({ data, data_base64: binary, time }, myName) {
   const spoken = typeof data === "object" && data !== null && typeof data.text === "string";
   const name = spoken ? String(data.name ?? "somebody") : "published";
   const text = spoken ? data.text : typeof data === "string" ? data : data === undefined ? `${binary?.length ?? 0} bytes in base64` : JSON.stringify(data);
-  const item = document.createElement("li");
+  const item = document.createElement("div");
   item.className = spoken && name === myName ? "message me" : "message";
   const who = document.createElement("b");
   who.textContent = name;
