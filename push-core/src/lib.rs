@@ -9,6 +9,8 @@ mod label;
 mod name;
 mod publication;
 mod recovery;
+#[cfg(feature = "testkit")]
+mod sample;
 mod sync;
 
 pub use cursor::{Cursor, CursorError, Epoch, MAX_CURSOR_BYTES, Mark, Since, channel_hash};

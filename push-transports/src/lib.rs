@@ -1,1 +1,4 @@
 //! push-transports
+#![forbid(unsafe_code)]
+
+pub mod proto;

@@ -1,0 +1,7 @@
+//! What the transports say, without sockets, tasks or a clock.
+//!
+//! A protocol decides, a shell moves bytes: everything here is a pure function or a state machine that takes
+//! `now` and input and gives back output and the next deadline.
+
+mod json;
+pub mod problem;
