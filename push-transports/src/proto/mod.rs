@@ -4,4 +4,6 @@
 //! `now` and input and gives back output and the next deadline.
 
 mod json;
+pub mod params;
 pub mod problem;
+pub mod query;
