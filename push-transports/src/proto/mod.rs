@@ -3,7 +3,10 @@
 //! A protocol decides, a shell moves bytes: everything here is a pure function or a state machine that takes
 //! `now` and input and gives back output and the next deadline.
 
+pub mod envelope;
+pub mod forms;
 mod json;
+pub mod notice;
 pub mod params;
 pub mod problem;
 pub mod query;
