@@ -6,7 +6,12 @@
 pub mod envelope;
 pub mod forms;
 mod json;
+pub mod multipart;
+pub mod ndjson;
 pub mod notice;
 pub mod params;
 pub mod problem;
 pub mod query;
+pub mod script;
+pub mod sse;
+pub mod stream;
