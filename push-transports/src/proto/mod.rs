@@ -3,6 +3,7 @@
 //! A protocol decides, a shell moves bytes: everything here is a pure function or a state machine that takes
 //! `now` and input and gives back output and the next deadline.
 
+pub mod encoding;
 pub mod envelope;
 pub mod forms;
 mod json;
