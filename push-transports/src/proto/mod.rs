@@ -3,10 +3,13 @@
 //! A protocol decides, a shell moves bytes: everything here is a pure function or a state machine that takes
 //! `now` and input and gives back output and the next deadline.
 
+pub mod access;
+pub mod authority;
 pub mod encoding;
 pub mod envelope;
 pub mod forms;
 mod json;
+pub mod long_poll;
 pub mod multipart;
 pub mod ndjson;
 pub mod notice;
