@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod authority;
+pub mod batch;
 pub mod encoding;
 pub mod envelope;
 pub mod forms;
@@ -16,6 +17,7 @@ pub mod notice;
 pub mod params;
 pub mod problem;
 pub mod query;
+pub mod receipt;
 pub mod script;
 pub mod sse;
 pub mod stream;
