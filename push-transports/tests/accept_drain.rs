@@ -84,7 +84,12 @@ async fn idle_and_silent_connections_do_not_hold_up_a_shutdown() {
 #[tokio::test]
 async fn what_has_not_ended_by_the_grace_is_cut() {
     let (app, mut senders) = stream();
-    let app = app.route("/endless", get(|| async { endless() })).route("/hang", get(pending::<&str>));
+    let (hanging, mut hangs) = mpsc::channel(1);
+    let hang = || async move {
+        hanging.send(()).await.expect("the test listens");
+        pending::<&str>().await
+    };
+    let app = app.route("/endless", get(|| async { endless() })).route("/hang", get(hang));
     let server = Server::start(app, hasty());
     let counters = server.counters.clone();
     let (mut quiet, mut blocked, mut hung) = (server.client().await, server.client().await, server.client().await);
@@ -95,7 +100,8 @@ async fn what_has_not_ended_by_the_grace_is_cut() {
     blocked.head().await;
     // A second head behind the first keeps hyper from reading: this one does not even notice its socket.
     hung.send("GET /hang HTTP/1.1\r\nHost: a\r\n\r\nGET /hang HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    until("all are open", || counters.connections() == 3).await;
+    hangs.recv().await.expect("the handler ran");
+    assert_eq!(counters.connections(), 3);
     assert_eq!(ended(server.stop()).await.cut, 3);
     assert_eq!(counters.connections(), 0);
     assert!(sender.is_closed(), "the body is gone");

@@ -66,11 +66,13 @@ where
             if info.cut() {
                 return Poll::Ready(None);
             }
-            if info.draining() && !told {
+            let mut ended = connection.as_mut().poll(cx);
+            if ended.is_pending() && info.draining() && !told {
                 told = true;
+                // After a first poll: a request that has already come is still answered, and a connection without one closed.
                 connection.as_mut().graceful_shutdown();
+                ended = connection.as_mut().poll(cx);
             }
-            let ended = connection.as_mut().poll(cx);
             if ended.is_ready() {
                 // An upgraded connection lives on without this task, whose memory its waker would keep.
                 info.forget(cx.waker());
