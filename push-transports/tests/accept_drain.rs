@@ -122,7 +122,8 @@ async fn upgraded_connections_are_waited_for() {
     client.send("still here").await;
     assert_eq!(client.read_until("here").await, "still here");
     drop(client);
-    assert_eq!(end.recv().await.map(|e| e.kind()), Some(ErrorKind::UnexpectedEof));
+    let end = timeout(GUARD, end.recv()).await.expect("the task ends");
+    assert_eq!(end.map(|e| e.kind()), Some(ErrorKind::UnexpectedEof));
     assert_eq!(ended(running).await.cut, 0);
 }
 
@@ -138,7 +139,8 @@ async fn upgraded_connections_are_cut_at_grace_and_their_tasks_see_it() {
     let summary = ended(server.stop()).await;
     assert_eq!(summary.cut, 2);
     for _ in 0..2 {
-        assert_eq!(end.recv().await.map(|e| e.kind()), Some(ErrorKind::ConnectionAborted));
+        let end = timeout(GUARD, end.recv()).await.expect("the task is woken");
+        assert_eq!(end.map(|e| e.kind()), Some(ErrorKind::ConnectionAborted));
     }
     assert_eq!(reading.rest().await, "");
 }

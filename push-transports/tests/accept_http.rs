@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::routing::{get, post};
 use push_transports::server::{ConnectionInfo, ServeConfig};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 fn app() -> Router {
@@ -145,6 +145,21 @@ async fn an_answer_reaches_a_client_that_is_still_sending_and_the_rest_is_not_re
     assert!(sent < LENGTH / 2, "{sent} bytes were taken");
     let seen = client.rest().await;
     assert!(seen.starts_with("HTTP/1.1 413 Payload Too Large\r\n") && seen.ends_with("too much"), "{seen}");
+    until("the connection has left", || server.counters.connections() == 0).await;
+}
+
+// RFC 9112 §9.6
+#[tokio::test]
+async fn what_is_still_sent_after_an_early_answer_meets_an_end_and_no_reset() {
+    let server = Server::start(app(), ServeConfig::default());
+    let mut client = server.client().await;
+    client.send("POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n").await;
+    assert!(client.response().await.0.starts_with("HTTP/1.1 413 "));
+    client.send(vec![0; 100_000]).await;
+    client.send(vec![0; 100_000]).await;
+    client.0.shutdown().await.expect("the connection stands");
+    let end = timeout(GUARD, client.0.read(&mut [0; 1])).await.expect("the server closes");
+    assert_eq!(end.expect("it is not a reset"), 0);
     until("the connection has left", || server.counters.connections() == 0).await;
 }
 

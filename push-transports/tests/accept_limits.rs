@@ -2,16 +2,19 @@
 
 mod accept_support;
 
-use accept_support::{Client, Server, endless, streaming, until, upgrade};
+use accept_support::{Client, GUARD, Server, endless, streaming, until, upgrade};
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::get;
 use bytes::Bytes;
-use push_transports::server::{ConnectionInfo, ServeConfig};
+use push_transports::server::{ConnectionInfo, ServeConfig, bind, serve};
+use std::future::pending;
 use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -126,7 +129,8 @@ async fn the_stall_limit_holds_after_an_upgrade() {
     let mut client = server.client().await;
     client.upgrade().await;
     client.send("flood").await;
-    assert_eq!(end.recv().await.map(|e| e.kind()), Some(ErrorKind::TimedOut));
+    let end = timeout(GUARD, end.recv()).await.expect("the write fails");
+    assert_eq!(end.map(|e| e.kind()), Some(ErrorKind::TimedOut));
     assert_eq!(server.counters.stalled(), 1);
     until("the connection has left", || server.counters.connections() == 0).await;
 }
@@ -156,4 +160,24 @@ async fn one_connection_too_many_is_told_so_and_finds_room_once_another_has_left
     until("the second has left", || server.counters.connections() == 1).await;
     greeted(&mut server.client().await).await;
     assert_eq!(server.counters.accepted(), 3);
+}
+
+#[tokio::test]
+async fn connections_inherit_the_send_buffer_that_is_set() {
+    let bound = bind(([127, 0, 0, 1], 0).into()).and_then(TcpListener::into_std).expect("loopback can be bound");
+    let same = bound.try_clone().expect("a descriptor is left");
+    let listener = TcpListener::from_std(bound).expect("it is non-blocking");
+    let addr = listener.local_addr().expect("it is bound");
+    let server = tokio::spawn(serve(listener, hello(), config(|c| c.send_buffer = 16 * 1024), pending()));
+    greeted(&mut Client(TcpStream::connect(addr).await.expect("the server listens"))).await;
+    // Linux reserves twice of what it is told.
+    let size = socket2::SockRef::from(&same).send_buffer_size().expect("a socket has one");
+    assert!((16 * 1024..=32 * 1024).contains(&size), "{size}");
+    server.abort();
+    assert!(server.await.is_err_and(|e| e.is_cancelled()));
+
+    TcpStream::connect(addr).await.expect("the backlog has room");
+    same.set_nonblocking(false).expect("a socket can be made so");
+    let (accepted, _) = same.accept().expect("one is there");
+    assert_eq!(socket2::SockRef::from(&accepted).send_buffer_size().expect("a socket has one"), size);
 }

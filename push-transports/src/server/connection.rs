@@ -23,7 +23,7 @@ pub struct ConnectionInfo(Arc<State>);
 #[derive(Debug)]
 struct State {
     peer: SocketAddr,
-    /// The last write or flush found no room and has not been repeated with success.
+    /// The last write found no room.
     blocked: AtomicBool,
     written: AtomicU64,
     read: AtomicU64,
@@ -73,9 +73,10 @@ impl ConnectionInfo {
         self.0.peer
     }
 
-    /// Whether a write or flush is pending now because the client does not take what it was sent.
+    /// Whether a write is pending now because the client does not take what it was sent.
     ///
-    /// `false` says that the kernel took the last write, not that the client has read it.
+    /// It holds from the first write that finds no room until one succeeds again. `false` says that the kernel took the last
+    /// write, not that the client has read it.
     #[must_use]
     pub fn blocked(&self) -> bool {
         self.0.blocked.load(Relaxed)

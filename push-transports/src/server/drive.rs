@@ -92,3 +92,23 @@ fn report(info: &ConnectionInfo, ended: Option<hyper::Result<()>>) {
         None => tracing::debug!(%peer, "connection cut"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::registry::Registry;
+
+    /// The task of a connection, beside hyper's two buffers and the service's own state.
+    #[tokio::test]
+    async fn the_task_of_a_connection_takes_at_most_2_kib() {
+        let config = ServeConfig::default();
+        let listener = crate::server::bind(([127, 0, 0, 1], 0).into()).expect("loopback can be bound");
+        let addr = listener.local_addr().expect("it is bound");
+        let stream = tokio::net::TcpStream::connect(addr).await.expect("the backlog has room");
+        let (info, place) = Registry::new(config.counters.clone()).enter(addr);
+        let io = ConnectionIo::new(stream, info, place, &config);
+        let task = drive(io, axum::Router::new(), http1(&config), &config);
+        let size = size_of_val(&task);
+        assert!(size <= 2048, "{size}");
+    }
+}

@@ -20,18 +20,18 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// A guard against hanging, never a measure.
-pub const GUARD: Duration = Duration::from_secs(20);
+pub(crate) const GUARD: Duration = Duration::from_secs(20);
 
 /// A server under test.
-pub struct Server {
-    pub addr: SocketAddr,
-    pub counters: ServeCounters,
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    pub(crate) counters: ServeCounters,
     stop: oneshot::Sender<()>,
     running: JoinHandle<ServeSummary>,
 }
 
 impl Server {
-    pub fn start(app: Router, config: ServeConfig) -> Self {
+    pub(crate) fn start(app: Router, config: ServeConfig) -> Self {
         let listener = bind(([127, 0, 0, 1], 0).into()).expect("loopback can be bound");
         let addr = listener.local_addr().expect("it is bound");
         let counters = config.counters.clone();
@@ -40,41 +40,41 @@ impl Server {
         Self { addr, counters, stop, running }
     }
 
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client(TcpStream::connect(self.addr).await.expect("the server listens"))
     }
 
     /// Sends the shutdown signal; the returned handle tells how it ended.
-    pub fn stop(self) -> JoinHandle<ServeSummary> {
+    pub(crate) fn stop(self) -> JoinHandle<ServeSummary> {
         drop(self.stop);
         self.running
     }
 
     /// Drops the `serve` future.
-    pub async fn abort(self) {
+    pub(crate) async fn abort(self) {
         self.running.abort();
         assert!(self.running.await.is_err_and(|e| e.is_cancelled()));
     }
 }
 
-pub async fn ended(running: JoinHandle<ServeSummary>) -> ServeSummary {
+pub(crate) async fn ended(running: JoinHandle<ServeSummary>) -> ServeSummary {
     timeout(GUARD, running).await.expect("the server ends").expect("the server does not panic")
 }
 
 /// One client connection.
-pub struct Client(pub TcpStream);
+pub(crate) struct Client(pub(crate) TcpStream);
 
 impl Client {
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.write_all(bytes.as_ref()).await.expect("the server takes it");
     }
 
-    pub async fn get(&mut self, path: &str) {
+    pub(crate) async fn get(&mut self, path: &str) {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
     }
 
     /// Reads up to and with the first `end`.
-    pub async fn read_until(&mut self, end: &str) -> String {
+    pub(crate) async fn read_until(&mut self, end: &str) -> String {
         let mut seen = Vec::new();
         let read = async {
             while !seen.ends_with(end.as_bytes()) {
@@ -85,12 +85,12 @@ impl Client {
         String::from_utf8(seen).expect("it is text")
     }
 
-    pub async fn head(&mut self) -> String {
+    pub(crate) async fn head(&mut self) -> String {
         self.read_until("\r\n\r\n").await
     }
 
     /// Reads a response whose body has a length.
-    pub async fn response(&mut self) -> (String, String) {
+    pub(crate) async fn response(&mut self) -> (String, String) {
         let head = self.head().await;
         let length = head
             .lines()
@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// Reads until the server closes, by an end or a reset.
-    pub async fn rest(&mut self) -> String {
+    pub(crate) async fn rest(&mut self) -> String {
         let mut seen = Vec::new();
         // A reset is a close as well; what came before it is kept.
         drop(timeout(GUARD, self.0.read_to_end(&mut seen)).await.expect("the server closes"));
@@ -111,7 +111,7 @@ impl Client {
 }
 
 /// Waits until `condition` holds.
-pub async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let wait = async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -121,14 +121,14 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// A response whose body is what the sender is given, and ends when it is dropped.
-pub fn streaming() -> (mpsc::Sender<Bytes>, Response) {
+pub(crate) fn streaming() -> (mpsc::Sender<Bytes>, Response) {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(1);
     let chunks = stream::poll_fn(move |cx| receiver.poll_recv(cx)).map(Ok::<_, Infallible>);
     (sender, Response::new(Body::from_stream(chunks)))
 }
 
 /// A response that never ends and is never short of bytes.
-pub fn endless() -> Response {
+pub(crate) fn endless() -> Response {
     let chunk = Bytes::from(vec![b'x'; 16 * 1024]);
     let chunks: Pin<Box<dyn futures_util::Stream<Item = _> + Send>> =
         Box::pin(stream::repeat_with(move || Ok::<_, Infallible>(chunk.clone())));
@@ -136,11 +136,11 @@ pub fn endless() -> Response {
 }
 
 /// Switches to a protocol that echoes, and tells when its task has ended and why.
-pub async fn upgrade(mut request: axum::extract::Request, ended: mpsc::Sender<std::io::Error>) -> Response {
+pub(crate) async fn upgrade(mut request: axum::extract::Request, ended: mpsc::Sender<std::io::Error>) -> Response {
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         let upgraded = upgrade.await.expect("hyper hands the stream over");
-        let mut io = push_transports_io(upgraded);
+        let mut io = connection_io(upgraded);
         let mut buf = [0; 1024];
         let error = loop {
             match io.read(&mut buf).await {
@@ -162,7 +162,7 @@ pub async fn upgrade(mut request: axum::extract::Request, ended: mpsc::Sender<st
     switch.body(Body::empty()).expect("the response is well formed")
 }
 
-fn push_transports_io(upgraded: hyper::upgrade::Upgraded) -> push_transports::server::ConnectionIo {
+fn connection_io(upgraded: hyper::upgrade::Upgraded) -> push_transports::server::ConnectionIo {
     let parts = upgraded.downcast::<hyper_util::rt::TokioIo<_>>().expect("it is the type that is documented");
     assert!(parts.read_buf.is_empty());
     parts.io.into_inner()
@@ -170,7 +170,7 @@ fn push_transports_io(upgraded: hyper::upgrade::Upgraded) -> push_transports::se
 
 impl Client {
     /// Upgrades and sees one echo.
-    pub async fn upgrade(&mut self) {
+    pub(crate) async fn upgrade(&mut self) {
         self.send("GET /upgrade HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await;
         assert!(self.head().await.starts_with("HTTP/1.1 101 "));
         self.send("hello").await;
