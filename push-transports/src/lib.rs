@@ -1,1 +1,3 @@
 //! push-transports
+
+pub mod proto;
