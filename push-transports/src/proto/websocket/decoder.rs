@@ -96,6 +96,11 @@ impl Decoder {
         Ok((at, None))
     }
 
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.partial.is_none()
+    }
+
     /// Drops what is buffered of an open message; its rest is to be read with `discard`.
     pub(super) fn discard_message(&mut self) {
         let message = self.partial.as_mut().and_then(|partial| partial.message.as_mut());

@@ -24,7 +24,8 @@ pub const MIN_DEFLATE: usize = 128;
 const SYNC_TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// What is put after a received message: the tail that the sender left out (RFC 7692 §7.2.2), then an
-/// empty final block. If the decoder does not end exactly with that block, the message was cut off.
+/// empty final block. If the decoder does not end exactly with that block, or finds data in here, the
+/// message was cut off.
 const CLOSING_TAIL: [u8; 6] = [0x00, 0x00, 0xff, 0xff, 0x03, 0x00];
 
 /// Most final blocks (BFINAL) in one message; a sender that compresses each of its fragments on its own
@@ -114,6 +115,10 @@ impl Inflater {
         limit: usize,
         mut sink: impl FnMut(&[u8]) -> Result<(), Offence>,
     ) -> Result<(), Offence> {
+        // RFC 7692 §7.2.3.6 has an empty message be 0x00; some senders leave that out as well.
+        if compressed.is_empty() {
+            return Ok(());
+        }
         let mut room = limit;
         self.decompress.reset(false);
         let mut input = compressed;
@@ -130,7 +135,12 @@ impl Inflater {
             self.decompress.reset(false);
         }
         let mut tail = &CLOSING_TAIL[..];
-        match self.run(&mut tail, &mut room, &mut sink)? {
+        let mut tail_room = SCRATCH;
+        let mut no_data = |piece: &[u8]| match piece {
+            [] => Ok(()),
+            _ => Err(Offence::BadDeflate),
+        };
+        match self.run(&mut tail, &mut tail_room, &mut no_data)? {
             Status::StreamEnd if tail.is_empty() => Ok(()),
             _ => Err(Offence::BadDeflate),
         }

@@ -88,7 +88,7 @@ impl Assembly {
         let len = check_size(header.payload_len, self.admitted, self.compressed, endpoint)?;
         self.admitted += len;
         if len == 0 {
-            self.empty_fragments += 1;
+            self.empty_fragments = self.empty_fragments.saturating_add(1);
         }
         if self.empty_fragments > endpoint.settings.max_empty_fragments {
             return Err(Offence::EmptyFragments);
@@ -158,4 +158,75 @@ pub(super) fn grow(len: usize, capacity: usize, more: usize, most: usize) -> usi
         return 0;
     }
     (2 * capacity).min(most).max(needed) - len
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(opcode: Opcode, fin: bool, payload_len: usize) -> FrameHeader {
+        FrameHeader { fin, compressed: false, opcode, mask: [0; 4], payload_len: payload_len as u64 }
+    }
+
+    fn capacity(assembly: &Assembly) -> usize {
+        match &assembly.body {
+            Body::Text(text) => text.capacity(),
+            Body::Data(data) => data.capacity(),
+            Body::Discarded => 0,
+        }
+    }
+
+    #[test]
+    fn a_header_alone_takes_no_memory_whatever_it_announces() {
+        let endpoint = Endpoint::default();
+        for opcode in [Opcode::Text, Opcode::Binary] {
+            let header = header(opcode, true, endpoint.settings.max_message);
+            let mut assembly = Assembly::begin(&header, false);
+            assert_eq!(assembly.admit(&header, &endpoint), Ok(()));
+            assert_eq!(capacity(&assembly), 0);
+        }
+    }
+
+    #[test]
+    fn the_buffer_is_never_more_than_twice_what_came_nor_past_what_was_announced() {
+        let endpoint = Endpoint::default();
+        for opcode in [Opcode::Text, Opcode::Binary] {
+            for piece in [1, 7, 1000] {
+                let header = header(opcode, true, 70_000);
+                let mut assembly = Assembly::begin(&header, false);
+                assert_eq!(assembly.admit(&header, &endpoint), Ok(()));
+                for came in (piece..=70_000).step_by(piece) {
+                    assert_eq!(assembly.feed(&vec![b'a'; piece]), Ok(()));
+                    let most = (2 * came).min(70_000);
+                    assert!(capacity(&assembly) <= most, "{}", capacity(&assembly));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn empty_fragments_take_no_memory() {
+        let endpoint = Endpoint::default();
+        let first = header(Opcode::Binary, false, 0);
+        let mut assembly = Assembly::begin(&first, false);
+        for _ in 0..endpoint.settings.max_empty_fragments {
+            assert_eq!(assembly.admit(&first, &endpoint), Ok(()));
+        }
+        assert_eq!(assembly.admit(&first, &endpoint), Err(Offence::EmptyFragments));
+        assert_eq!(capacity(&assembly), 0);
+    }
+
+    #[test]
+    fn a_discarded_message_takes_no_memory() {
+        let endpoint = Endpoint::default();
+        let header = header(Opcode::Text, true, 5000);
+        let mut assembly = Assembly::begin(&header, false);
+        assert_eq!(assembly.admit(&header, &endpoint), Ok(()));
+        assert_eq!(assembly.feed(&[b'a'; 4000]), Ok(()));
+        assert!(capacity(&assembly) > 0);
+        assembly.discard();
+        assert_eq!(assembly.feed(&[b'a'; 1000]), Ok(()));
+        assert_eq!(capacity(&assembly), 0);
+        assert!(matches!(assembly.finish(&endpoint), Ok(None)));
+    }
 }

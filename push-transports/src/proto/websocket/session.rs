@@ -86,7 +86,7 @@ pub struct Session {
     state: State,
     options: Options,
     /// Heartbeats that passed since then.
-    silent_beats: u8,
+    silent_beats: u32,
     /// A ping of ours waits to be written.
     ping_due: bool,
     /// [`Event::Dead`] waits to be polled.
@@ -256,9 +256,9 @@ impl Session {
             State::Closed => return None,
             State::Closing { since } => return since.checked_add(settings.close_timeout),
             State::Open => {
-                let beats = u32::from(self.silent_beats).saturating_add(1);
+                let beats = self.silent_beats.saturating_add(1);
                 let ping = settings.heartbeat.saturating_mul(beats);
-                let ping = Some(ping).filter(|ping| !ping.is_zero() && self.silent_beats < u8::MAX);
+                let ping = Some(ping).filter(|ping| !ping.is_zero());
                 let dead = Some(settings.silence_limit).filter(|limit| !limit.is_zero());
                 ping.into_iter().chain(dead).min()?
             }
@@ -344,12 +344,51 @@ impl Session {
 }
 
 /// Whole heartbeats in so much silence; a heartbeat of zero never passes.
-fn beats_in(silence: Duration, heartbeat: Duration) -> u8 {
+fn beats_in(silence: Duration, heartbeat: Duration) -> u32 {
     match silence.as_nanos().checked_div(heartbeat.as_nanos()) {
-        Some(beats) => u8::try_from(beats).unwrap_or(u8::MAX),
+        Some(beats) => u32::try_from(beats).unwrap_or(u32::MAX),
         None => 0,
     }
 }
 
 // Density: an idle WebSocket costs its session and nothing else in here.
 const _: () = assert!(size_of::<Session>() <= 64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> (Instant, Session) {
+        #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
+        let now = Instant::now();
+        let session = Session::new(now, Arc::new(Endpoint::default()), Options::default());
+        (now, session)
+    }
+
+    /// A masked frame, with a mask of zeros.
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        [&[first, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat()
+    }
+
+    #[test]
+    fn an_idle_session_holds_nothing_on_the_heap() {
+        let (now, mut session) = session();
+        let input =
+            [frame(0x81, b"text"), frame(0x89, b"ping"), frame(0x01, b"in "), frame(0x80, b"pieces"), frame(0x8a, b"")];
+        for byte in input.concat() {
+            assert_eq!(session.handle_input(now, &mut [byte]), Ok(1));
+            while session.poll_event().is_some() || session.poll_output().is_some() {}
+            assert!(session.pending.is_none());
+        }
+        assert!(session.decoder.is_idle());
+    }
+
+    #[test]
+    fn a_session_that_ended_lets_go_of_what_was_incomplete() {
+        let (now, mut session) = session();
+        let mut input = [frame(0x01, b"begun"), frame(0x02, b"offence")].concat();
+        let result = session.handle_input(now, &mut input);
+        assert_eq!(result, Err(Offence::MessageInsideMessage));
+        assert!(session.decoder.is_idle());
+    }
+}

@@ -44,6 +44,11 @@ impl Utf8Buffer {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// The whole text; fails when it ends inside a character.
     pub(super) fn finish(self) -> Result<String, Offence> {
         match self.tail_len {
