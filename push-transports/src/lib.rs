@@ -1,3 +1,4 @@
 //! push-transports
 
+pub mod proto;
 pub mod server;

@@ -1,0 +1,3 @@
+//! What each transport says: pure protocol code, without sockets, tasks or a clock.
+
+pub mod websocket;
