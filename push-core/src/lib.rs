@@ -51,6 +51,8 @@ mod publication;
 mod reader;
 mod recovery;
 mod registry;
+#[cfg(feature = "testkit")]
+mod sample;
 mod signal;
 mod source;
 mod subscriber;

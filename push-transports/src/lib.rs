@@ -1,4 +1,5 @@
 //! push-transports
+#![forbid(unsafe_code)]
 
 pub mod proto;
 pub mod server;
