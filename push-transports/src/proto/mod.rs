@@ -21,3 +21,4 @@ pub mod receipt;
 pub mod script;
 pub mod sse;
 pub mod stream;
+pub mod websocket;
