@@ -18,6 +18,7 @@ pub mod notice;
 pub mod operation;
 pub mod params;
 pub mod problem;
+pub mod publish;
 pub mod query;
 pub mod receipt;
 pub mod script;

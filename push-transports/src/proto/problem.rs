@@ -116,9 +116,10 @@ impl Problem {
     /// The media type of [`Problem::to_json`]. Source: RFC 9457 §3.
     pub const MEDIA_TYPE: &'static str = "application/problem+json";
 
-    /// A refusal; a temporary one asks to come back after 5 s. `detail` is one sentence for the client's developer, and names the parameter or setting.
+    /// A refusal; one that passes asks to come back after 5 s. `detail` is one sentence for the client's developer, and names the parameter or setting.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        let retry_after = code.is_temporary().then_some(DEFAULT_RETRY_AFTER);
+        let passes = code.is_temporary() || code == Code::Storage;
+        let retry_after = passes.then_some(DEFAULT_RETRY_AFTER);
         Self { code, status: code.status(), detail: detail.into(), retry_after, extra: Vec::new() }
     }
 
