@@ -31,20 +31,12 @@ pub async fn history(addr: SocketAddr, channel: &str, params: &[(&str, &str)]) -
 /// `DELETE history`.
 pub async fn forget(addr: SocketAddr, channel: &str, token: Option<&str>) -> Response {
     let target = format!("/push/history?{}", query([("channel", channel)]));
-    Request::new("DELETE", &target)
-        .maybe_bearer(token)
-        .send(addr)
-        .await
+    Request::new("DELETE", &target).maybe_bearer(token).send(addr).await
 }
 
 /// `GET presence`, whatever the answer.
 pub async fn presence_response(addr: SocketAddr, channel: &str, token: Option<&str>) -> Response {
-    get(
-        addr,
-        &format!("/push/presence?{}", query([("channel", channel)])),
-        token,
-    )
-    .await
+    get(addr, &format!("/push/presence?{}", query([("channel", channel)])), token).await
 }
 
 /// `GET presence`.
@@ -60,12 +52,7 @@ pub async fn presence(addr: SocketAddr, channel: &str, token: Option<&str>) -> V
 /// # Panics
 /// If it is refused.
 pub async fn channels(addr: SocketAddr, params: &[(&str, &str)], token: Option<&str>) -> Value {
-    ok(&get(
-        addr,
-        &format!("/push/channels?{}", query(params.iter().copied())),
-        token,
-    )
-    .await)
+    ok(&get(addr, &format!("/push/channels?{}", query(params.iter().copied())), token).await)
 }
 
 /// `GET stats`.
@@ -78,8 +65,7 @@ pub async fn stats(addr: SocketAddr, token: Option<&str>) -> Value {
 
 /// `POST disconnect`, whatever the answer.
 pub async fn disconnect(addr: SocketAddr, order: &Value, token: Option<&str>) -> Response {
-    let request = Request::post("/push/disconnect", order.to_string())
-        .header("Content-Type", "application/json");
+    let request = Request::post("/push/disconnect", order.to_string()).header("Content-Type", "application/json");
     request.maybe_bearer(token).send(addr).await
 }
 
@@ -108,7 +94,5 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: imp
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(crate::GUARD, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("never: {what}"));
+    tokio::time::timeout(crate::GUARD, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
 }

@@ -23,10 +23,7 @@ const MAX_HEAD: usize = 256 * 1024;
 pub async fn guarded<T>(what: &str, future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     match timeout(GUARD, future).await {
         Ok(result) => result,
-        Err(_) => Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            format!("{what}: nothing within {GUARD:?}"),
-        )),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("{what}: nothing within {GUARD:?}"))),
     }
 }
 
@@ -70,8 +67,7 @@ impl Request {
     /// Adds a header; nothing is checked, line breaks included.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.headers
-            .push((name.to_owned(), value.as_ref().to_vec()));
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
@@ -115,11 +111,7 @@ impl Request {
     /// The bytes on the wire, for a server at `addr`.
     #[must_use]
     pub fn to_bytes(&self, addr: SocketAddr) -> Vec<u8> {
-        let has = |name: &str| {
-            self.headers
-                .iter()
-                .any(|(n, _)| n.eq_ignore_ascii_case(name))
-        };
+        let has = |name: &str| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         let mut out = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
         if self.host && !has("host") {
             out.extend_from_slice(format!("Host: {addr}\r\n").as_bytes());
@@ -143,9 +135,7 @@ impl Request {
     /// # Panics
     /// If there is no whole answer.
     pub async fn send(&self, addr: SocketAddr) -> Response {
-        self.try_send(addr)
-            .await
-            .unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.target))
+        self.try_send(addr).await.unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.target))
     }
 
     /// As [`send`](Self::send), for requests that may find no answer.
@@ -171,38 +161,21 @@ impl Head {
     /// The first header of that name (lower case).
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     fn parse(bytes: &[u8]) -> io::Result<Self> {
         let bad = |what: &str| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("{what}: {:?}", String::from_utf8_lossy(bytes)),
-            )
+            io::Error::new(io::ErrorKind::InvalidData, format!("{what}: {:?}", String::from_utf8_lossy(bytes)))
         };
         let text = std::str::from_utf8(bytes).map_err(|_| bad("a head that is not UTF-8"))?;
         let mut lines = text.split("\r\n");
-        let status = lines
-            .next()
-            .and_then(|line| line.strip_prefix("HTTP/1."))
-            .ok_or_else(|| bad("no status line"))?;
-        let status = status
-            .get(2..5)
-            .and_then(|code| code.parse().ok())
-            .ok_or_else(|| bad("no status code"))?;
+        let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.")).ok_or_else(|| bad("no status line"))?;
+        let status = status.get(2..5).and_then(|code| code.parse().ok()).ok_or_else(|| bad("no status code"))?;
         let mut headers = Vec::new();
         for line in lines.filter(|line| !line.is_empty()) {
-            let (name, value) = line
-                .split_once(':')
-                .ok_or_else(|| bad("a header without a colon"))?;
-            headers.push((
-                name.to_ascii_lowercase(),
-                value.trim_matches([' ', '\t']).to_owned(),
-            ));
+            let (name, value) = line.split_once(':').ok_or_else(|| bad("a header without a colon"))?;
+            headers.push((name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned()));
         }
         Ok(Self { status, headers })
     }
@@ -242,13 +215,8 @@ impl Response {
     /// If it is not JSON.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
-            panic!(
-                "status {}, not JSON ({error}): {:?}",
-                self.status(),
-                self.text()
-            )
-        })
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("status {}, not JSON ({error}): {:?}", self.status(), self.text()))
     }
 
     /// The `code` of a problem answer, after checking that the answer is one (RFC 9457).
@@ -257,20 +225,11 @@ impl Response {
     /// If it is not a problem answer whose members fit the status.
     #[must_use]
     pub fn problem(&self) -> String {
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/problem+json"),
-            "{self:?}"
-        );
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], self.status(), "{problem}");
         for member in ["title", "detail", "code"] {
-            assert!(
-                problem[member]
-                    .as_str()
-                    .is_some_and(|text| !text.is_empty()),
-                "no {member}: {problem}"
-            );
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "no {member}: {problem}");
         }
         problem["code"].as_str().expect("checked above").to_owned()
     }
@@ -292,6 +251,8 @@ pub struct Connection {
     buffer: BytesMut,
     framing: Framing,
     head_only: bool,
+    /// What is here of an answer that is read whole, so that reading it can be interrupted.
+    partial: Option<Response>,
 }
 
 impl Connection {
@@ -309,13 +270,7 @@ impl Connection {
     /// When nobody listens.
     pub async fn open_with(addr: SocketAddr, receive_buffer: Option<u32>) -> io::Result<Self> {
         let stream = connect(addr, receive_buffer).await?;
-        Ok(Self {
-            stream,
-            addr,
-            buffer: BytesMut::new(),
-            framing: Framing::Done,
-            head_only: false,
-        })
+        Ok(Self { stream, addr, buffer: BytesMut::new(), framing: Framing::Done, head_only: false, partial: None })
     }
 
     /// Writes a request.
@@ -353,10 +308,7 @@ impl Connection {
         loop {
             while find(&self.buffer, b"\r\n\r\n").is_none() {
                 if self.buffer.len() > MAX_HEAD {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "the head does not end",
-                    ));
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the head does not end"));
                 }
                 self.fill_more("a head").await?;
             }
@@ -373,19 +325,14 @@ impl Connection {
         if self.head_only || matches!(head.status, 101 | 204 | 304) {
             return Ok(Framing::Done);
         }
-        if head
-            .header("transfer-encoding")
-            .is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
-        {
+        if head.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
             return Ok(Framing::Chunked);
         }
         match head.header("content-length") {
-            Some(length) => length.parse().map(Framing::Length).map_err(|_| {
-                io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("content-length: {length}"),
-                )
-            }),
+            Some(length) => length
+                .parse()
+                .map(Framing::Length)
+                .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("content-length: {length}"))),
             None => Ok(Framing::UntilClose),
         }
     }
@@ -401,10 +348,7 @@ impl Connection {
                 if self.buffer.is_empty() {
                     self.fill_more("a body").await?;
                 }
-                let take = self
-                    .buffer
-                    .len()
-                    .min(usize::try_from(left).unwrap_or(usize::MAX));
+                let take = self.buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                 self.framing = Framing::Length(left - take as u64);
                 Ok(Some(self.buffer.split_to(take).freeze()))
             }
@@ -428,14 +372,11 @@ impl Connection {
             }
             self.fill_more("a chunk's size").await?;
         };
-        let size =
-            std::str::from_utf8(&self.buffer[..line_end]).map_err(|_| bad("a chunk's size"))?;
+        let size = std::str::from_utf8(&self.buffer[..line_end]).map_err(|_| bad("a chunk's size"))?;
         let size = size.split(';').next().unwrap_or_default();
         let size = usize::from_str_radix(size, 16).map_err(|_| bad("a chunk's size"))?;
         if size == 0 {
-            while !self.buffer[line_end..].starts_with(b"\r\n\r\n")
-                && find(&self.buffer, b"\r\n\r\n").is_none()
-            {
+            while !self.buffer[line_end..].starts_with(b"\r\n\r\n") && find(&self.buffer, b"\r\n\r\n").is_none() {
                 self.fill_more("the last chunk's end").await?;
             }
             let end = find(&self.buffer, b"\r\n\r\n").expect("the loop above ended") + 4;
@@ -468,20 +409,30 @@ impl Connection {
         Ok(body)
     }
 
+    /// Reads the whole of the next answer. Cancel safe.
+    ///
+    /// # Errors
+    /// Those of the parts.
+    pub async fn response(&mut self) -> io::Result<Response> {
+        if self.partial.is_none() {
+            self.partial = Some(Response { head: self.head().await?, body: Vec::new() });
+        }
+        while let Some(chunk) = self.chunk().await? {
+            self.partial.as_mut().expect("set above").body.extend_from_slice(&chunk);
+        }
+        Ok(self.partial.take().expect("set above"))
+    }
+
     /// Sends a request and reads the whole answer, even one that comes before all was written.
     ///
     /// # Errors
     /// Those of the parts.
     pub async fn request(&mut self, request: &Request) -> io::Result<Response> {
         let sent = self.send(request).await;
-        let head = match (self.head().await, sent) {
-            (Ok(head), _) => head,
-            (Err(_), Err(error)) | (Err(error), Ok(())) => return Err(error),
-        };
-        Ok(Response {
-            head,
-            body: self.body().await?,
-        })
+        match (self.response().await, sent) {
+            (Ok(response), _) => Ok(response),
+            (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
+        }
     }
 
     /// True once the server has ended its side and everything it sent was read.
@@ -510,10 +461,7 @@ impl Connection {
         match self.fill(what).await? {
             0 => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                format!(
-                    "{what}: the server closed after {:?}",
-                    String::from_utf8_lossy(&self.buffer)
-                ),
+                format!("{what}: the server closed after {:?}", String::from_utf8_lossy(&self.buffer)),
             )),
             _ => Ok(()),
         }
@@ -525,11 +473,7 @@ impl Connection {
 /// # Errors
 /// When nobody listens.
 pub async fn connect(addr: SocketAddr, receive_buffer: Option<u32>) -> io::Result<TcpStream> {
-    let socket = if addr.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(size) = receive_buffer {
         socket.set_recv_buffer_size(size)?;
     }
@@ -547,21 +491,15 @@ pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 /// A query from pairs, percent-encoded.
 #[must_use]
 pub fn query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let pairs: Vec<String> = pairs
-        .into_iter()
-        .map(|(name, value)| format!("{name}={}", encode(value)))
-        .collect();
+    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     pairs.join("&")
 }
 
 /// Percent-encodes all but letters, digits and `-._~`.
 #[must_use]
 pub fn encode(value: &str) -> String {
-    const KEEP: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
+    const KEEP: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     percent_encoding::utf8_percent_encode(value, KEEP).to_string()
 }
 
@@ -603,14 +541,8 @@ mod tests {
         )
         .await;
         assert_eq!(connection.head().await.expect("a head").status, 200);
-        assert_eq!(
-            connection.chunk().await.expect("a chunk").as_deref(),
-            Some(&b"hello"[..])
-        );
-        assert_eq!(
-            connection.chunk().await.expect("a chunk").as_deref(),
-            Some(&b", my\r\nworld"[..])
-        );
+        assert_eq!(connection.chunk().await.expect("a chunk").as_deref(), Some(&b"hello"[..]));
+        assert_eq!(connection.chunk().await.expect("a chunk").as_deref(), Some(&b", my\r\nworld"[..]));
         assert_eq!(connection.chunk().await.expect("the end"), None);
         assert_eq!(connection.head().await.expect("a head").status, 404);
         assert_eq!(connection.body().await.expect("a body"), b"no");
@@ -620,27 +552,17 @@ mod tests {
     #[tokio::test]
     async fn an_interim_answer_is_skipped_and_a_cut_body_is_an_error() {
         let mut connection =
-            serving(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab")
-                .await;
+            serving(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab").await;
         assert_eq!(connection.head().await.expect("a head").status, 200);
-        assert_eq!(
-            connection.body().await.expect_err("cut").kind(),
-            io::ErrorKind::UnexpectedEof
-        );
+        assert_eq!(connection.body().await.expect_err("cut").kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]
     fn a_request_is_written_as_told() {
         let addr = "127.0.0.1:9".parse().expect("an address");
         let bytes = Request::post("/p", "x").header("A", b"\xff").to_bytes(addr);
-        assert_eq!(
-            bytes,
-            b"POST /p HTTP/1.1\r\nHost: 127.0.0.1:9\r\nContent-Length: 1\r\nA: \xff\r\n\r\nx"
-        );
-        assert_eq!(
-            Request::get("/").without_host().to_bytes(addr),
-            b"GET / HTTP/1.1\r\n\r\n"
-        );
+        assert_eq!(bytes, b"POST /p HTTP/1.1\r\nHost: 127.0.0.1:9\r\nContent-Length: 1\r\nA: \xff\r\n\r\nx");
+        assert_eq!(Request::get("/").without_host().to_bytes(addr), b"GET / HTTP/1.1\r\n\r\n");
     }
 
     #[test]

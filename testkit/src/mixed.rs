@@ -21,10 +21,7 @@ impl Part {
     /// The first header of that name (lower case).
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -40,11 +37,7 @@ impl Parser {
     /// For the boundary of the `Content-Type`.
     #[must_use]
     pub fn new(boundary: &str) -> Self {
-        Self {
-            delimiter: format!("--{boundary}").into_bytes(),
-            buffer: Vec::new(),
-            begun: false,
-        }
+        Self { delimiter: format!("--{boundary}").into_bytes(), buffer: Vec::new(), begun: false }
     }
 
     /// Takes bytes as they came.
@@ -67,42 +60,22 @@ impl Parser {
         }
         let head_end = find(&self.buffer, b"\r\n\r\n")?;
         let head = std::str::from_utf8(&self.buffer[..head_end]).expect("part headers are text");
-        assert!(
-            head.starts_with("\r\n"),
-            "a delimiter ends its line: {head:?}"
-        );
+        assert!(head.starts_with("\r\n"), "a delimiter ends its line: {head:?}");
         let mut headers = Vec::new();
         for line in head.split("\r\n").filter(|line| !line.is_empty()) {
-            let (name, value) = line
-                .split_once(':')
-                .unwrap_or_else(|| panic!("a part header: {line:?}"));
+            let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("a part header: {line:?}"));
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut part = Part {
-            headers,
-            body: Vec::new(),
-        };
-        let length = part
-            .header("content-length")
-            .unwrap_or_else(|| panic!("no length: {part:?}"));
-        let length: usize = length
-            .parse()
-            .unwrap_or_else(|_| panic!("length: {length}"));
+        let mut part = Part { headers, body: Vec::new() };
+        let length = part.header("content-length").unwrap_or_else(|| panic!("no length: {part:?}"));
+        let length: usize = length.parse().unwrap_or_else(|_| panic!("length: {length}"));
         let body = head_end + 4;
         let next = body + length + 2;
         if self.buffer.len() < next + self.delimiter.len() {
             return None;
         }
-        assert_eq!(
-            &self.buffer[body + length..next],
-            b"\r\n",
-            "a line break before the delimiter: {part:?}"
-        );
-        assert_eq!(
-            self.buffer[next..next + self.delimiter.len()],
-            self.delimiter,
-            "{part:?}"
-        );
+        assert_eq!(&self.buffer[body + length..next], b"\r\n", "a line break before the delimiter: {part:?}");
+        assert_eq!(self.buffer[next..next + self.delimiter.len()], self.delimiter, "{part:?}");
         part.body = self.buffer[body..body + length].to_vec();
         self.buffer.drain(..next + self.delimiter.len());
         Some(part)
@@ -128,13 +101,9 @@ impl Mixed {
     /// # Panics
     /// If the answer is not as published.
     pub async fn open(addr: SocketAddr, options: &Options, json: bool) -> Result<Self, Refusal> {
-        let mut connection = Connection::open_with(addr, options.receive_buffer)
-            .await
-            .expect("somebody listens");
+        let mut connection = Connection::open_with(addr, options.receive_buffer).await.expect("somebody listens");
         let format = if json { "json" } else { "raw" };
-        let request = options.headers_on(Request::get(
-            &options.target("mixed", &[("format", format)]),
-        ));
+        let request = options.headers_on(Request::get(&options.target("mixed", &[("format", format)])));
         connection.send(&request).await.expect("the server reads");
         let head = connection.head().await.expect("an answer");
         if head.status != 200 {
@@ -146,19 +115,10 @@ impl Mixed {
             .and_then(|rest| rest.trim_start().strip_prefix("boundary="))
             .unwrap_or_else(|| panic!("{head:?}"));
         assert!(
-            boundary.len() >= 20
-                && boundary
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)),
+            boundary.len() >= 20 && boundary.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)),
             "{head:?}"
         );
-        Ok(Self {
-            connection,
-            parser: Parser::new(boundary),
-            json,
-            cursor: None,
-            ended: false,
-        })
+        Ok(Self { connection, parser: Parser::new(boundary), json, cursor: None, ended: false })
     }
 
     /// The next part as it is, `None` at the end. Cancel safe.
@@ -191,16 +151,10 @@ impl Mixed {
             self.ended = true;
             return Item::End;
         };
-        let cursor = part
-            .header("push-cursor")
-            .unwrap_or_else(|| panic!("no cursor: {part:?}"))
-            .to_owned();
+        let cursor = part.header("push-cursor").unwrap_or_else(|| panic!("no cursor: {part:?}")).to_owned();
         assert_cursor(&cursor);
         self.cursor = Some(cursor.clone());
-        let media_type = part
-            .header("content-type")
-            .unwrap_or_else(|| panic!("no type: {part:?}"))
-            .to_owned();
+        let media_type = part.header("content-type").unwrap_or_else(|| panic!("no type: {part:?}")).to_owned();
         if self.json {
             assert_eq!(media_type, "application/json");
             let publication = Publication::from_envelope(&part.body);
@@ -236,10 +190,7 @@ mod tests {
         assert_eq!(parser.part().expect("whole").body, b"--b\r\n");
         parser.push(b"\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n\r\n--b--\r\n");
         let empty = parser.part().expect("whole");
-        assert_eq!(
-            (empty.header("content-type"), empty.body.len()),
-            (Some("image/png"), 0)
-        );
+        assert_eq!((empty.header("content-type"), empty.body.len()), (Some("image/png"), 0));
         assert_eq!(parser.part(), None);
     }
 }

@@ -38,56 +38,29 @@ impl Answer {
     #[must_use]
     pub fn from_response(response: &Response) -> Self {
         assert_eq!(response.status(), 200, "{}", response.text());
-        assert_eq!(
-            response.header("content-type"),
-            Some("application/json"),
-            "{response:?}"
-        );
+        assert_eq!(response.header("content-type"), Some("application/json"), "{response:?}");
         let shown = || response.text();
         let members = members(&response.body);
-        let cursor = member(&members, "cursor")
-            .as_str()
-            .unwrap_or_else(|| panic!("no cursor: {}", shown()))
-            .to_owned();
+        let cursor = member(&members, "cursor").as_str().unwrap_or_else(|| panic!("no cursor: {}", shown())).to_owned();
         assert_cursor(&cursor);
-        let outcome = member(&members, "outcome")
-            .as_str()
-            .unwrap_or_else(|| panic!("no outcome: {}", shown()))
-            .to_owned();
+        let outcome =
+            member(&members, "outcome").as_str().unwrap_or_else(|| panic!("no outcome: {}", shown())).to_owned();
         let gaps = Gap::list(&outcome, &member(&members, "gaps"));
-        let more = member(&members, "more")
-            .as_bool()
-            .unwrap_or_else(|| panic!("no more: {}", shown()));
-        let raw = members
-            .get("events")
-            .unwrap_or_else(|| panic!("no events: {}", shown()));
+        let more = member(&members, "more").as_bool().unwrap_or_else(|| panic!("no more: {}", shown()));
+        let raw = members.get("events").unwrap_or_else(|| panic!("no events: {}", shown()));
         let events: Vec<Box<RawValue>> =
             serde_json::from_str(raw.get()).unwrap_or_else(|_| panic!("events: {}", shown()));
-        let events: Vec<Publication> = events
-            .iter()
-            .map(|event| Publication::from_envelope(event.get().as_bytes()))
-            .collect();
+        let events: Vec<Publication> =
+            events.iter().map(|event| Publication::from_envelope(event.get().as_bytes())).collect();
         if more {
             let newest = events.last().and_then(|event| event.id.as_deref());
-            assert_eq!(
-                newest,
-                Some(cursor.as_str()),
-                "with more, the cursor is the last event's: {}",
-                shown()
-            );
+            assert_eq!(newest, Some(cursor.as_str()), "with more, the cursor is the last event's: {}", shown());
         }
         let close = match member(&members, "close") {
             Value::Null => None,
             close => Some(Close::from_json(&close)),
         };
-        Self {
-            cursor,
-            outcome,
-            gaps,
-            events,
-            more,
-            close,
-        }
+        Self { cursor, outcome, gaps, events, more, close }
     }
 }
 
@@ -115,11 +88,7 @@ impl Poll {
     ///
     /// # Panics
     /// If the answer is not as published.
-    pub async fn open(
-        addr: SocketAddr,
-        options: &Options,
-        post: bool,
-    ) -> Result<(Self, Opened), Refusal> {
+    pub async fn open(addr: SocketAddr, options: &Options, post: bool) -> Result<(Self, Opened), Refusal> {
         let mut poll = Self {
             addr,
             options: options.clone(),
@@ -151,19 +120,14 @@ impl Poll {
         }
         let more = [("timeout", timeout)];
         let request = match self.post {
-            true => Request::post(
-                &format!("{}/poll", options.base),
-                options.json(&more).to_string(),
-            )
-            .header("Content-Type", "application/json"),
+            true => Request::post(&format!("{}/poll", options.base), options.json(&more).to_string())
+                .header("Content-Type", "application/json"),
             false => Request::get(&options.target("poll", &more)),
         };
         let request = options.headers_on(request);
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connection::open_with(self.addr, options.receive_buffer)
-                .await
-                .expect("somebody listens"),
+            None => Connection::open_with(self.addr, options.receive_buffer).await.expect("somebody listens"),
         };
         connection.send(&request).await.expect("the server reads");
         self.connection = Some(connection);
@@ -172,16 +136,11 @@ impl Poll {
 
     async fn answer(&mut self) -> Result<Answer, Refusal> {
         let connection = self.connection.as_mut().expect("a request was sent");
-        let head = connection.head().await.expect("an answer");
-        let body = connection.body().await.expect("a whole answer");
+        let response = connection.response().await.expect("a whole answer");
         self.in_flight = false;
-        if head
-            .header("connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
-        {
+        if response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
             self.connection = None;
         }
-        let response = Response { head, body };
         if response.status() != 200 {
             return Err(refused(response));
         }
@@ -194,8 +153,7 @@ impl Poll {
         if !first {
             self.queue.extend(answer.gaps.into_iter().map(Item::Gap));
         }
-        self.queue
-            .extend(answer.events.into_iter().map(Item::Publication));
+        self.queue.extend(answer.events.into_iter().map(Item::Publication));
         self.queue.extend(answer.close.map(Item::Close));
         self.answered = Some(answer.cursor);
         if self.queue.is_empty() {
@@ -225,10 +183,7 @@ impl Poll {
             if !self.in_flight {
                 self.send(PARK).await;
             }
-            let answer = self
-                .answer()
-                .await
-                .unwrap_or_else(|refusal| panic!("a poll was refused: {refusal:?}"));
+            let answer = self.answer().await.unwrap_or_else(|refusal| panic!("a poll was refused: {refusal:?}"));
             self.take(answer, false);
         }
     }
@@ -277,15 +232,7 @@ impl PollRaw {
             poll.cursor.clone_from(&poll.answered);
         }
         poll.first = publication;
-        Ok((
-            poll,
-            Opened {
-                cursor,
-                outcome,
-                gaps: Vec::new(),
-                retry_ms: None,
-            },
-        ))
+        Ok((poll, Opened { cursor, outcome, gaps: Vec::new(), retry_ms: None }))
     }
 
     async fn send(&mut self, timeout: &str) {
@@ -294,14 +241,11 @@ impl PollRaw {
             options.since = Some(cursor.clone());
             options.last = None;
         }
-        let request = options.headers_on(Request::get(
-            &options.target("poll", &[("format", "raw"), ("timeout", timeout)]),
-        ));
+        let request =
+            options.headers_on(Request::get(&options.target("poll", &[("format", "raw"), ("timeout", timeout)])));
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connection::open_with(self.addr, options.receive_buffer)
-                .await
-                .expect("somebody listens"),
+            None => Connection::open_with(self.addr, options.receive_buffer).await.expect("somebody listens"),
         };
         connection.send(&request).await.expect("the server reads");
         self.connection = Some(connection);
@@ -310,10 +254,8 @@ impl PollRaw {
 
     async fn answer(&mut self) -> Result<(Option<Publication>, Option<String>), Refusal> {
         let connection = self.connection.as_mut().expect("a request was sent");
-        let head = connection.head().await.expect("an answer");
-        let body = connection.body().await.expect("a whole answer");
+        let response = connection.response().await.expect("a whole answer");
         self.in_flight = false;
-        let response = Response { head, body };
         if !matches!(response.status(), 200 | 204) {
             return Err(refused(response));
         }
@@ -350,17 +292,12 @@ impl PollRaw {
             if !self.in_flight {
                 self.send(PARK).await;
             }
-            let (publication, outcome) = self
-                .answer()
-                .await
-                .unwrap_or_else(|refusal| panic!("a poll was refused: {refusal:?}"));
+            let (publication, outcome) =
+                self.answer().await.unwrap_or_else(|refusal| panic!("a poll was refused: {refusal:?}"));
             self.cursor.clone_from(&self.answered);
             if let Some(outcome) = outcome.filter(|outcome| outcome != "complete") {
                 self.first = publication;
-                return Item::Gap(Gap {
-                    outcome,
-                    ..Gap::default()
-                });
+                return Item::Gap(Gap { outcome, ..Gap::default() });
             }
             if let Some(publication) = publication {
                 return Item::Publication(publication);
@@ -382,13 +319,7 @@ mod tests {
 
     fn response(body: &str) -> Response {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        Response {
-            head: Head {
-                status: 200,
-                headers,
-            },
-            body: body.as_bytes().to_vec(),
-        }
+        Response { head: Head { status: 200, headers }, body: body.as_bytes().to_vec() }
     }
 
     #[test]

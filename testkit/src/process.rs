@@ -87,9 +87,7 @@ impl Launch {
 
     fn command(&self, dir: &Path) -> io::Result<Command> {
         let mut command = Command::new(&self.binary);
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PUSH_"))
-        {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PUSH_")) {
             command.env_remove(name);
         }
         if let Some(listen) = &self.listen {
@@ -100,15 +98,8 @@ impl Launch {
             std::fs::write(&path, config)?;
             command.arg("--config").arg(path);
         }
-        command
-            .args(&self.args)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(dir);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value))).current_dir(dir);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         Ok(command)
     }
 
@@ -118,10 +109,7 @@ impl Launch {
     /// If it does not come up.
     pub async fn start(self) -> PushServer {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut child = self
-            .command(dir.path())
-            .and_then(|mut command| command.spawn())
-            .expect("the binary starts");
+        let mut child = self.command(dir.path()).and_then(|mut command| command.spawn()).expect("the binary starts");
         let stderr = Arc::new(Mutex::new(String::new()));
         let stdout = Arc::new(Mutex::new(String::new()));
         collect(child.stderr.take().expect("piped"), Arc::clone(&stderr));
@@ -130,26 +118,13 @@ impl Launch {
         let read = tokio::time::timeout(GUARD, lines.read_line(&mut first)).await;
         if !matches!(read, Ok(Ok(1..))) {
             let status = tokio::time::timeout(GUARD, child.wait()).await;
-            panic!(
-                "no first line; {status:?}; stderr: {}",
-                stderr.lock().expect("not poisoned")
-            );
+            panic!("no first line; {status:?}; stderr: {}", stderr.lock().expect("not poisoned"));
         }
-        let addr = first
-            .trim_end()
-            .strip_prefix("listening on http://")
-            .and_then(|addr| addr.parse().ok());
+        let addr = first.trim_end().strip_prefix("listening on http://").and_then(|addr| addr.parse().ok());
         let addr: SocketAddr = addr.unwrap_or_else(|| panic!("the first line: {first:?}"));
         stdout.lock().expect("not poisoned").push_str(&first);
         collect(lines, Arc::clone(&stdout));
-        PushServer {
-            child,
-            addr,
-            launch: self,
-            stdout,
-            stderr,
-            dir,
-        }
+        PushServer { child, addr, launch: self, stdout, stderr, dir }
     }
 
     /// Runs it to its end, for starts that must fail.
@@ -158,13 +133,9 @@ impl Launch {
     /// If it does not end.
     pub async fn run(self) -> Ended {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut command = self
-            .command(dir.path())
-            .expect("the configuration is written");
+        let mut command = self.command(dir.path()).expect("the configuration is written");
         let output = tokio::time::timeout(GUARD, command.output()).await;
-        let output = output
-            .expect("it goes on running")
-            .expect("the binary starts");
+        let output = output.expect("it goes on running").expect("the binary starts");
         Ended {
             status: output.status,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -177,9 +148,7 @@ fn collect(mut from: impl AsyncReadExt + Unpin + Send + 'static, into: Arc<Mutex
     tokio::spawn(async move {
         let mut buffer = vec![0; 8192];
         while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            into.lock()
-                .expect("not poisoned")
-                .push_str(&String::from_utf8_lossy(&buffer[..count]));
+            into.lock().expect("not poisoned").push_str(&String::from_utf8_lossy(&buffer[..count]));
         }
     });
 }
@@ -240,16 +209,9 @@ impl PushServer {
     /// If it has ended.
     #[must_use]
     pub fn rss_kib(&self) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .expect("a process has memory");
-        line.trim()
-            .trim_end_matches(" kB")
-            .parse()
-            .expect("a number")
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     /// How many descriptors it holds.
@@ -258,9 +220,7 @@ impl PushServer {
     /// If it has ended.
     #[must_use]
     pub fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.pid()))
-            .expect("it runs")
-            .count()
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it runs").count()
     }
 
     /// Asks it to end (SIGTERM).
@@ -268,10 +228,7 @@ impl PushServer {
     /// # Panics
     /// If it has ended.
     pub fn terminate(&self) {
-        let pid = i32::try_from(self.pid())
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a process id");
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(pid, Signal::TERM).expect("it runs");
     }
 
@@ -281,10 +238,7 @@ impl PushServer {
     /// If it does not end.
     pub async fn ended(&mut self) -> ExitStatus {
         let waiting = tokio::time::timeout(GUARD, self.child.wait());
-        waiting
-            .await
-            .unwrap_or_else(|_| panic!("it goes on running; stderr: {}", self.stderr()))
-            .expect("a child")
+        waiting.await.unwrap_or_else(|_| panic!("it goes on running; stderr: {}", self.stderr())).expect("a child")
     }
 
     /// Kills it (SIGKILL) and starts it again at the same address, with the same configuration.
@@ -293,10 +247,6 @@ impl PushServer {
     /// If it does not come up.
     pub async fn restart(mut self) -> Self {
         self.child.kill().await.expect("it runs");
-        self.launch
-            .clone()
-            .listen(&self.addr.to_string())
-            .start()
-            .await
+        self.launch.clone().listen(&self.addr.to_string()).start().await
     }
 }

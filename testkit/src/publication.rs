@@ -79,19 +79,13 @@ pub(crate) type Members = BTreeMap<String, Box<RawValue>>;
 /// # Panics
 /// If it is none.
 pub(crate) fn members(json: &[u8]) -> Members {
-    serde_json::from_slice(json).unwrap_or_else(|error| {
-        panic!(
-            "not a JSON object ({error}): {:?}",
-            String::from_utf8_lossy(json)
-        )
-    })
+    serde_json::from_slice(json)
+        .unwrap_or_else(|error| panic!("not a JSON object ({error}): {:?}", String::from_utf8_lossy(json)))
 }
 
 /// A member's value, decoded.
 pub(crate) fn member(members: &Members, name: &str) -> Value {
-    members.get(name).map_or(Value::Null, |raw| {
-        serde_json::from_str(raw.get()).expect("it was parsed before")
-    })
+    members.get(name).map_or(Value::Null, |raw| serde_json::from_str(raw.get()).expect("it was parsed before"))
 }
 
 impl Publication {
@@ -105,36 +99,21 @@ impl Publication {
         let members = members(json);
         let text = |name: &str| member(&members, name).as_str().map(str::to_owned);
         let event = text("event");
-        assert_ne!(
-            event.as_deref(),
-            Some("message"),
-            "the default event is left out: {}",
-            shown()
-        );
+        assert_ne!(event.as_deref(), Some("message"), "the default event is left out: {}", shown());
         let media_type = text("type").unwrap_or_else(|| panic!("no type: {}", shown()));
         let channel = text("channel").unwrap_or_else(|| panic!("no channel: {}", shown()));
         let id = text("id").unwrap_or_else(|| panic!("no id: {}", shown()));
         assert_cursor(&id);
-        let offset = member(&members, "offset")
-            .as_u64()
-            .unwrap_or_else(|| panic!("no offset: {}", shown()));
-        let time = member(&members, "time")
-            .as_u64()
-            .unwrap_or_else(|| panic!("no time: {}", shown()));
+        let offset = member(&members, "offset").as_u64().unwrap_or_else(|| panic!("no offset: {}", shown()));
+        let time = member(&members, "time").as_u64().unwrap_or_else(|| panic!("no time: {}", shown()));
         let data = match (members.get("data"), text("data_base64")) {
             (Some(raw), None) if is_json(&media_type) => raw.get().as_bytes().to_vec(),
             (Some(raw), None) => serde_json::from_str::<String>(raw.get())
                 .unwrap_or_else(|_| panic!("data under {media_type} is a string: {}", shown()))
                 .into_bytes(),
             (None, Some(encoded)) => {
-                let bytes = STANDARD
-                    .decode(encoded)
-                    .unwrap_or_else(|_| panic!("bad base64: {}", shown()));
-                assert!(
-                    std::str::from_utf8(&bytes).is_err(),
-                    "UTF-8 goes as a string: {}",
-                    shown()
-                );
+                let bytes = STANDARD.decode(encoded).unwrap_or_else(|_| panic!("bad base64: {}", shown()));
+                assert!(std::str::from_utf8(&bytes).is_err(), "UTF-8 goes as a string: {}", shown());
                 bytes
             }
             _ => panic!("data or data_base64: {}", shown()),
@@ -162,12 +141,7 @@ impl Publication {
 /// Whether a media type's payload is a JSON value in an envelope.
 #[must_use]
 pub fn is_json(media_type: &str) -> bool {
-    let essence = media_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || essence.ends_with("+json")
 }
 
@@ -177,10 +151,7 @@ pub fn is_json(media_type: &str) -> bool {
 /// If it is none.
 pub fn assert_cursor(cursor: &str) {
     let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b',';
-    assert!(
-        (1..=200).contains(&cursor.len()) && cursor.bytes().all(allowed),
-        "not a cursor: {cursor:?}"
-    );
+    assert!((1..=200).contains(&cursor.len()) && cursor.bytes().all(allowed), "not a cursor: {cursor:?}");
 }
 
 impl Gap {
@@ -190,9 +161,7 @@ impl Gap {
     /// If it is none.
     #[must_use]
     pub fn from_json(json: &Value) -> Self {
-        let outcome = json["outcome"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no outcome: {json}"));
+        let outcome = json["outcome"].as_str().unwrap_or_else(|| panic!("no outcome: {json}"));
         assert!(matches!(outcome, "partial" | "lost"), "{json}");
         let gap = Self {
             channel: json["channel"].as_str().map(str::to_owned),
@@ -202,10 +171,7 @@ impl Gap {
             missed: json["missed"].as_u64(),
         };
         for (name, read) in [("from", gap.from), ("to", gap.to), ("missed", gap.missed)] {
-            assert!(
-                read.is_some() || json.get(name).is_none(),
-                "{name} is a number or left out: {json}"
-            );
+            assert!(read.is_some() || json.get(name).is_none(), "{name} is a number or left out: {json}");
         }
         assert!(gap.channel.is_some(), "a gap names its channel: {json}");
         gap
@@ -219,10 +185,7 @@ impl Gap {
     pub fn list(outcome: &str, gaps: &Value) -> Vec<Self> {
         match outcome {
             "complete" => {
-                assert!(
-                    gaps.as_array().is_none_or(Vec::is_empty),
-                    "complete with gaps: {gaps}"
-                );
+                assert!(gaps.as_array().is_none_or(Vec::is_empty), "complete with gaps: {gaps}");
                 Vec::new()
             }
             "partial" | "lost" => {
@@ -247,29 +210,17 @@ impl Close {
     /// If it is none, or its code does not say what `reconnect` says.
     #[must_use]
     pub fn from_json(json: &Value) -> Self {
-        let code = json["code"]
-            .as_u64()
-            .unwrap_or_else(|| panic!("no code: {json}"));
+        let code = json["code"].as_u64().unwrap_or_else(|| panic!("no code: {json}"));
         let close = Self {
             code: u16::try_from(code).unwrap_or_else(|_| panic!("code: {json}")),
-            reason: json["reason"]
-                .as_str()
-                .unwrap_or_else(|| panic!("no reason: {json}"))
-                .to_owned(),
+            reason: json["reason"].as_str().unwrap_or_else(|| panic!("no reason: {json}")).to_owned(),
             reconnect: json["reconnect"].as_bool(),
             retry_ms: json["retry_ms"].as_u64(),
             raw: json.to_string(),
         };
         assert!((3000..=3999).contains(&close.code), "{json}");
-        assert_eq!(
-            close.reconnect,
-            Some(close.code < 3500),
-            "3000..=3499 reconnect, others do not: {json}"
-        );
-        assert!(
-            close.code >= 3500 || close.retry_ms.is_some(),
-            "when to come back: {json}"
-        );
+        assert_eq!(close.reconnect, Some(close.code < 3500), "3000..=3499 reconnect, others do not: {json}");
+        assert!(close.code >= 3500 || close.retry_ms.is_some(), "when to come back: {json}");
         close
     }
 }
@@ -310,10 +261,7 @@ mod tests {
             br#"{"channel":"a/b","id":"e.1","offset":7,"time":1,"event":"x","key":"k","type":"application/json","data":{"b":1.0e2,"a":"\u00e9"}}"#,
         );
         assert_eq!(read.data, br#"{"b":1.0e2,"a":"\u00e9"}"#);
-        assert_eq!(
-            (read.event.as_str(), read.key.as_deref(), read.offset),
-            ("x", Some("k"), Some(7))
-        );
+        assert_eq!((read.event.as_str(), read.key.as_deref(), read.offset), ("x", Some("k"), Some(7)));
     }
 
     #[test]
@@ -321,10 +269,7 @@ mod tests {
         let text = Publication::from_envelope(
             br#"{"channel":"a","id":"e.1","offset":1,"time":1,"type":"text/plain","data":"a\u0000\nb"}"#,
         );
-        assert_eq!(
-            (text.data.as_slice(), text.event.as_str()),
-            (&b"a\0\nb"[..], "message")
-        );
+        assert_eq!((text.data.as_slice(), text.event.as_str()), (&b"a\0\nb"[..], "message"));
         let binary = Publication::from_envelope(
             br#"{"channel":"a","id":"e.1","offset":1,"time":1,"type":"application/octet-stream","data_base64":"/wA="}"#,
         );

@@ -39,17 +39,8 @@ impl Published {
     /// If it is none.
     #[must_use]
     pub fn from_json(json: &Value) -> Self {
-        let number = |name: &str| {
-            json[name]
-                .as_u64()
-                .unwrap_or_else(|| panic!("no {name}: {json}"))
-        };
-        let text = |name: &str| {
-            json[name]
-                .as_str()
-                .unwrap_or_else(|| panic!("no {name}: {json}"))
-                .to_owned()
-        };
+        let number = |name: &str| json[name].as_u64().unwrap_or_else(|| panic!("no {name}: {json}"));
+        let text = |name: &str| json[name].as_str().unwrap_or_else(|| panic!("no {name}: {json}")).to_owned();
         let duplicate = json.get("duplicate").is_some_and(|value| value == true);
         Self {
             channel: text("channel"),
@@ -65,11 +56,7 @@ impl Publish {
     /// A payload for one channel.
     #[must_use]
     pub fn new(channel: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            channels: vec![channel.to_owned()],
-            body: body.into(),
-            ..Self::default()
-        }
+        Self { channels: vec![channel.to_owned()], body: body.into(), ..Self::default() }
     }
 
     /// Another channel.
@@ -134,19 +121,13 @@ impl Publish {
     /// The request.
     #[must_use]
     pub fn request(&self) -> Request {
-        let query = query(
-            self.channels
-                .iter()
-                .map(|channel| ("channel", channel.as_str())),
-        );
+        let query = query(self.channels.iter().map(|channel| ("channel", channel.as_str())));
         let base = self.base.as_deref().unwrap_or("/push");
         let mut request = Request::post(&format!("{base}/publish?{query}"), self.body.clone());
         if let Some(media_type) = &self.media_type {
             request = request.header("Content-Type", media_type);
         }
-        let request = self.headers.iter().fold(request, |request, (name, value)| {
-            request.header(name, value)
-        });
+        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         request.maybe_bearer(self.token.as_deref())
     }
 
@@ -173,9 +154,7 @@ impl Publish {
         let response = self.response(addr).await;
         assert_eq!(response.status(), 200, "{}", response.text());
         let json = response.json();
-        let results = json["results"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no results: {json}"));
+        let results = json["results"].as_array().unwrap_or_else(|| panic!("no results: {json}"));
         results.iter().map(Published::from_json).collect()
     }
 }
@@ -185,10 +164,7 @@ impl Publish {
 /// # Panics
 /// If it is refused.
 pub async fn text(addr: SocketAddr, channel: &str, text: &str) -> Published {
-    Publish::new(channel, text)
-        .media_type("text/plain")
-        .send(addr)
-        .await
+    Publish::new(channel, text).media_type("text/plain").send(addr).await
 }
 
 /// Sends an NDJSON batch as it is.
@@ -207,17 +183,8 @@ pub async fn batch(addr: SocketAddr, body: impl Into<Vec<u8>>, token: Option<&st
 #[must_use]
 pub fn batch_lines(response: &Response) -> Vec<Value> {
     assert_eq!(response.status(), 200, "{}", response.text());
-    assert_eq!(
-        response.header("content-type"),
-        Some("application/x-ndjson"),
-        "{response:?}"
-    );
+    assert_eq!(response.header("content-type"), Some("application/x-ndjson"), "{response:?}");
     let text = response.text();
-    assert!(
-        text.is_empty() || text.ends_with('\n'),
-        "lines end: {text:?}"
-    );
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
-        .collect()
+    assert!(text.is_empty() || text.ends_with('\n'), "lines end: {text:?}");
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }

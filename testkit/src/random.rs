@@ -14,9 +14,7 @@ impl Random {
     /// Starts from the environment's `PUSH_TEST_SEED`, else from the process id, and prints which it was.
     #[must_use]
     pub fn from_env() -> Self {
-        let given = std::env::var("PUSH_TEST_SEED")
-            .ok()
-            .and_then(|seed| seed.parse().ok());
+        let given = std::env::var("PUSH_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
         println!("PUSH_TEST_SEED={seed}");
         Self(seed)

@@ -65,8 +65,7 @@ impl Parser {
 
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
-        let line = String::from_utf8(line)
-            .unwrap_or_else(|error| panic!("an event stream is UTF-8: {error}"));
+        let line = String::from_utf8(line).unwrap_or_else(|error| panic!("an event stream is UTF-8: {error}"));
         let line = match line.strip_prefix('\u{feff}') {
             Some(rest) if !self.begun => rest,
             _ => &line,
@@ -93,12 +92,7 @@ impl Parser {
                 None => self.block.data = Some(value.to_owned()),
             },
             "id" if !value.contains('\0') => self.block.id = Some(value.to_owned()),
-            "retry" => {
-                self.block.retry = value
-                    .parse()
-                    .ok()
-                    .filter(|_| value.bytes().all(|b| b.is_ascii_digit()))
-            }
+            "retry" => self.block.retry = value.parse().ok().filter(|_| value.bytes().all(|b| b.is_ascii_digit())),
             _ => {}
         }
     }
@@ -125,30 +119,17 @@ impl Sse {
     ///
     /// # Panics
     /// If the answer is not an event stream as published.
-    pub async fn open(
-        addr: SocketAddr,
-        options: &Options,
-        json: bool,
-    ) -> Result<(Self, Opened), Refusal> {
-        let mut connection = Connection::open_with(addr, options.receive_buffer)
-            .await
-            .expect("somebody listens");
+    pub async fn open(addr: SocketAddr, options: &Options, json: bool) -> Result<(Self, Opened), Refusal> {
+        let mut connection = Connection::open_with(addr, options.receive_buffer).await.expect("somebody listens");
         let format = if json { "json" } else { "raw" };
-        let request =
-            options.headers_on(Request::get(&options.target("sse", &[("format", format)])));
-        connection
-            .send(&request.header("Accept", "text/event-stream"))
-            .await
-            .expect("the server reads");
+        let request = options.headers_on(Request::get(&options.target("sse", &[("format", format)])));
+        connection.send(&request.header("Accept", "text/event-stream")).await.expect("the server reads");
         let head = connection.head().await.expect("an answer");
         if head.status != 200 {
             return Err(refusal(head, &mut connection).await);
         }
         let media_type = head.header("content-type").unwrap_or_default();
-        assert!(
-            media_type == "text/event-stream" || media_type.starts_with("text/event-stream;"),
-            "{head:?}"
-        );
+        assert!(media_type == "text/event-stream" || media_type.starts_with("text/event-stream;"), "{head:?}");
         let mut sse = Self {
             connection,
             parser: Parser::default(),
@@ -159,30 +140,16 @@ impl Sse {
             ended: false,
         };
         let first = sse.block().await.expect("the first block");
-        assert!(
-            first.retry.is_some(),
-            "the first block has retry: {first:?}"
-        );
+        assert!(first.retry.is_some(), "the first block has retry: {first:?}");
         if first.data.is_some() {
-            assert_eq!(
-                first.event, "push.close",
-                "only an ending comes before the cursor: {first:?}"
-            );
+            assert_eq!(first.event, "push.close", "only an ending comes before the cursor: {first:?}");
             sse.waiting = Some(first);
         } else if first.id.is_none() {
             let next = sse.block().await.expect("an ending");
-            assert_eq!(
-                next.event, "push.close",
-                "only an ending comes before the cursor: {next:?}"
-            );
+            assert_eq!(next.event, "push.close", "only an ending comes before the cursor: {next:?}");
             sse.waiting = Some(next);
         }
-        let opened = Opened {
-            cursor: sse.cursor.clone(),
-            outcome: None,
-            gaps: Vec::new(),
-            retry_ms: sse.retry,
-        };
+        let opened = Opened { cursor: sse.cursor.clone(), outcome: None, gaps: Vec::new(), retry_ms: sse.retry };
         Ok((sse, opened))
     }
 
@@ -235,8 +202,7 @@ impl Sse {
     }
 
     fn item(&self, block: &Block, data: &str) -> Item {
-        let json =
-            || serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {block:?}"));
+        let json = || serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {block:?}"));
         match block.event.as_str() {
             "push.gap" => Item::Gap(Gap::from_json(&json())),
             "push.close" => Item::Close(Close::from_json(&json())),
@@ -244,17 +210,11 @@ impl Sse {
             event if self.json => {
                 assert_eq!(event, "", "json has no event line: {block:?}");
                 let publication = Publication::from_envelope(data.as_bytes());
-                assert_eq!(
-                    publication.id, block.id,
-                    "the id line is the envelope's id: {block:?}"
-                );
+                assert_eq!(publication.id, block.id, "the id line is the envelope's id: {block:?}");
                 Item::Publication(publication)
             }
             event => {
-                let id = block
-                    .id
-                    .clone()
-                    .unwrap_or_else(|| panic!("a publication without id: {block:?}"));
+                let id = block.id.clone().unwrap_or_else(|| panic!("a publication without id: {block:?}"));
                 Item::Publication(Self::raw(event, data, id))
             }
         }
@@ -263,21 +223,11 @@ impl Sse {
     fn raw(event: &str, data: &str, id: String) -> Publication {
         assert_ne!(event, "message", "the default event has no line");
         let (event, data) = match event.strip_suffix(";base64") {
-            Some(event) => (
-                event,
-                STANDARD
-                    .decode(data)
-                    .unwrap_or_else(|_| panic!("bad base64: {data}")),
-            ),
+            Some(event) => (event, STANDARD.decode(data).unwrap_or_else(|_| panic!("bad base64: {data}"))),
             None if event.is_empty() => ("message", data.as_bytes().to_vec()),
             None => (event, data.as_bytes().to_vec()),
         };
-        Publication {
-            id: Some(id),
-            event: event.to_owned(),
-            data,
-            ..Publication::default()
-        }
+        Publication { id: Some(id), event: event.to_owned(), data, ..Publication::default() }
     }
 
     /// The last event ID, as a browser would send it.
@@ -304,45 +254,19 @@ mod tests {
         let blocks = parsed(
             b"\xef\xbb\xbfretry: 20\rid: a.1\r\r: hi\n\nevent: x\r\ndata: one\r\ndata:two\r\nid\r\nunknown: 1\r\n\r\ndata\n\ndata: cut",
         );
-        assert_eq!(
-            blocks[0],
-            Block {
-                retry: Some(20),
-                id: Some("a.1".into()),
-                ..Block::default()
-            }
-        );
-        assert_eq!(
-            blocks[1],
-            Block {
-                comments: 1,
-                ..Block::default()
-            }
-        );
-        let two = Block {
-            event: "x".into(),
-            data: Some("one\ntwo".into()),
-            id: Some(String::new()),
-            ..Block::default()
-        };
+        assert_eq!(blocks[0], Block { retry: Some(20), id: Some("a.1".into()), ..Block::default() });
+        assert_eq!(blocks[1], Block { comments: 1, ..Block::default() });
+        let two =
+            Block { event: "x".into(), data: Some("one\ntwo".into()), id: Some(String::new()), ..Block::default() };
         assert_eq!(blocks[2], two);
-        assert_eq!(
-            blocks[3],
-            Block {
-                data: Some(String::new()),
-                ..Block::default()
-            }
-        );
+        assert_eq!(blocks[3], Block { data: Some(String::new()), ..Block::default() });
         assert_eq!(blocks.len(), 4, "an unfinished block is not dispatched");
     }
 
     #[test]
     fn a_raw_event_that_is_not_text_comes_as_base64() {
         let read = Sse::raw("shot;base64", "/wA=", "e.1".into());
-        assert_eq!(
-            (read.event.as_str(), read.data.as_slice()),
-            ("shot", &b"\xff\0"[..])
-        );
+        assert_eq!((read.event.as_str(), read.data.as_slice()), ("shot", &b"\xff\0"[..]));
         assert_eq!(Sse::raw("", "hi", "e.1".into()).event, "message");
     }
 }

@@ -22,10 +22,7 @@ impl Cutter {
     /// For the forever frame, or for lines.
     #[must_use]
     pub fn new(script: bool) -> Self {
-        Self {
-            script,
-            buffer: Vec::new(),
-        }
+        Self { script, buffer: Vec::new() }
     }
 
     /// Takes bytes as they came.
@@ -44,10 +41,7 @@ impl Cutter {
             let object = self.buffer[begin..end].to_vec();
             self.buffer.drain(..end + SHUT.len());
             let text = std::str::from_utf8(&object).expect("a document is UTF-8");
-            assert!(
-                !text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']),
-                "unescaped: {text}"
-            );
+            assert!(!text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "unescaped: {text}");
             return Some(object);
         }
         loop {
@@ -79,72 +73,34 @@ impl Lines {
     ///
     /// # Panics
     /// If the answer is not as published.
-    pub async fn open(
-        addr: SocketAddr,
-        options: &Options,
-        script: bool,
-    ) -> Result<(Self, Opened), Refusal> {
-        let mut connection = Connection::open_with(addr, options.receive_buffer)
-            .await
-            .expect("somebody listens");
+    pub async fn open(addr: SocketAddr, options: &Options, script: bool) -> Result<(Self, Opened), Refusal> {
+        let mut connection = Connection::open_with(addr, options.receive_buffer).await.expect("somebody listens");
         let format = if script { "script" } else { "json" };
-        let request = options.headers_on(Request::get(
-            &options.target("stream", &[("format", format)]),
-        ));
+        let request = options.headers_on(Request::get(&options.target("stream", &[("format", format)])));
         connection.send(&request).await.expect("the server reads");
         let head = connection.head().await.expect("an answer");
         if head.status != 200 {
             return Err(refusal(head, &mut connection).await);
         }
-        let expected = if script {
-            "text/html"
-        } else {
-            "application/x-ndjson"
-        };
+        let expected = if script { "text/html" } else { "application/x-ndjson" };
         let media_type = head.header("content-type").unwrap_or_default();
         assert!(media_type.split(';').next() == Some(expected), "{head:?}");
-        let mut lines = Self {
-            connection,
-            cutter: Cutter::new(script),
-            queue: VecDeque::new(),
-            cursor: None,
-            ended: false,
-        };
+        let mut lines =
+            Self { connection, cutter: Cutter::new(script), queue: VecDeque::new(), cursor: None, ended: false };
         let first = lines.object().await.expect("the first line");
         let read = members(&first);
         let shown = || String::from_utf8_lossy(&first).into_owned();
         if member(&read, "op") == "close" {
-            lines.queue.push_back(Item::Close(Close::from_json(
-                &serde_json::from_slice(&first).expect("read before"),
-            )));
+            lines.queue.push_back(Item::Close(Close::from_json(&serde_json::from_slice(&first).expect("read before"))));
             return Ok((lines, Opened::default()));
         }
-        assert_eq!(
-            member(&read, "op"),
-            "subscribed",
-            "the first line: {}",
-            shown()
-        );
-        let cursor = member(&read, "cursor")
-            .as_str()
-            .unwrap_or_else(|| panic!("no cursor: {}", shown()))
-            .to_owned();
+        assert_eq!(member(&read, "op"), "subscribed", "the first line: {}", shown());
+        let cursor = member(&read, "cursor").as_str().unwrap_or_else(|| panic!("no cursor: {}", shown())).to_owned();
         assert_cursor(&cursor);
         lines.cursor = Some(cursor.clone());
-        let outcome = member(&read, "outcome")
-            .as_str()
-            .unwrap_or_else(|| panic!("no outcome: {}", shown()))
-            .to_owned();
+        let outcome = member(&read, "outcome").as_str().unwrap_or_else(|| panic!("no outcome: {}", shown())).to_owned();
         let gaps = Gap::list(&outcome, &member(&read, "gaps"));
-        Ok((
-            lines,
-            Opened {
-                cursor: Some(cursor),
-                outcome: Some(outcome),
-                gaps,
-                retry_ms: None,
-            },
-        ))
+        Ok((lines, Opened { cursor: Some(cursor), outcome: Some(outcome), gaps, retry_ms: None }))
     }
 
     async fn object(&mut self) -> Option<Vec<u8>> {
@@ -213,15 +169,10 @@ mod tests {
     #[test]
     fn script_elements_are_cut_out_of_the_document() {
         let mut cutter = Cutter::new(true);
-        cutter.push(
-            b"<!doctype html><title>x</title>   <script>parent.push({\"a\":\"\\u003c)\"})</scr",
-        );
+        cutter.push(b"<!doctype html><title>x</title>   <script>parent.push({\"a\":\"\\u003c)\"})</scr");
         assert_eq!(cutter.object(), None);
         cutter.push(b"ipt>\n<script>parent.push({})</script>");
-        assert_eq!(
-            cutter.object().as_deref(),
-            Some(&b"{\"a\":\"\\u003c)\"}"[..])
-        );
+        assert_eq!(cutter.object().as_deref(), Some(&b"{\"a\":\"\\u003c)\"}"[..]));
         assert_eq!(cutter.object().as_deref(), Some(&b"{}"[..]));
     }
 

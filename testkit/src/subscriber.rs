@@ -43,15 +43,8 @@ pub enum Transport {
 
 impl Transport {
     /// Those that tell every cursor and every loss.
-    pub const RESUMABLE: [Self; 7] = [
-        Self::SseJson,
-        Self::SseRaw,
-        Self::Poll,
-        Self::PollPost,
-        Self::Ndjson,
-        Self::Script,
-        Self::WsJson,
-    ];
+    pub const RESUMABLE: [Self; 7] =
+        [Self::SseJson, Self::SseRaw, Self::Poll, Self::PollPost, Self::Ndjson, Self::Script, Self::WsJson];
 
     /// All of them.
     pub const ALL: [Self; 11] = [
@@ -71,10 +64,7 @@ impl Transport {
     /// Whether its publications come as envelopes.
     #[must_use]
     pub fn has_envelope(self) -> bool {
-        !matches!(
-            self,
-            Self::SseRaw | Self::PollRaw | Self::WsRaw | Self::Mixed
-        )
+        !matches!(self, Self::SseRaw | Self::PollRaw | Self::WsRaw | Self::Mixed)
     }
 
     /// The last segment of its path.
@@ -209,24 +199,15 @@ impl Options {
         pairs.extend(self.last.map(|last| ("last", last.to_string())));
         pairs.extend(self.overflow.clone().map(|overflow| ("overflow", overflow)));
         pairs.extend(self.limit.map(|limit| ("limit", limit.to_string())));
-        pairs.extend(
-            self.params
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.clone())),
-        );
+        pairs.extend(self.params.iter().map(|(name, value)| (name.as_str(), value.clone())));
         pairs
     }
 
     /// Path and query for a route, with these parameters as well.
     #[must_use]
     pub fn target(&self, route: &str, more: &[(&str, &str)]) -> String {
-        let channels = self
-            .channels
-            .iter()
-            .map(|channel| ("channel", channel.clone()));
-        let more = more
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()));
+        let channels = self.channels.iter().map(|channel| ("channel", channel.clone()));
+        let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
         let query: Vec<String> = channels
             .chain(self.pairs())
             .chain(more)
@@ -244,17 +225,10 @@ impl Options {
             several => Value::from(several.to_vec()),
         };
         body.insert("channel".to_owned(), channel);
-        let more = more
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()));
+        let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
         for (name, value) in self.pairs().into_iter().chain(more) {
-            let number = matches!(name, "last" | "limit" | "timeout")
-                .then(|| value.parse::<u64>().ok())
-                .flatten();
-            body.insert(
-                name.to_owned(),
-                number.map_or_else(|| Value::from(value), Value::from),
-            );
+            let number = matches!(name, "last" | "limit" | "timeout").then(|| value.parse::<u64>().ok()).flatten();
+            body.insert(name.to_owned(), number.map_or_else(|| Value::from(value), Value::from));
         }
         Value::Object(body)
     }
@@ -266,9 +240,7 @@ impl Options {
         if let Some(cursor) = self.since.as_ref().filter(|_| self.by_header) {
             request = request.header("Last-Event-ID", cursor);
         }
-        self.headers.iter().fold(request, |request, (name, value)| {
-            request.header(name, value)
-        })
+        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 }
 
@@ -342,20 +314,14 @@ impl Subscriber {
     ///
     /// # Panics
     /// If nobody listens, or the answer is not as published.
-    pub async fn try_open(
-        transport: Transport,
-        addr: SocketAddr,
-        options: &Options,
-    ) -> Result<Self, Refusal> {
+    pub async fn try_open(transport: Transport, addr: SocketAddr, options: &Options) -> Result<Self, Refusal> {
         let (opened, inner) = match transport {
             Transport::SseJson | Transport::SseRaw => {
-                let (sse, opened) =
-                    Sse::open(addr, options, transport == Transport::SseJson).await?;
+                let (sse, opened) = Sse::open(addr, options, transport == Transport::SseJson).await?;
                 (opened, Inner::Sse(sse))
             }
             Transport::Poll | Transport::PollPost => {
-                let (poll, opened) =
-                    Poll::open(addr, options, transport == Transport::PollPost).await?;
+                let (poll, opened) = Poll::open(addr, options, transport == Transport::PollPost).await?;
                 (opened, Inner::Poll(poll))
             }
             Transport::PollRaw => {
@@ -363,28 +329,20 @@ impl Subscriber {
                 (opened, Inner::PollRaw(poll))
             }
             Transport::Ndjson | Transport::Script => {
-                let (lines, opened) =
-                    Lines::open(addr, options, transport == Transport::Script).await?;
+                let (lines, opened) = Lines::open(addr, options, transport == Transport::Script).await?;
                 (opened, Inner::Lines(lines))
             }
             Transport::WsJson => {
                 let (ws, opened) = WsJson::open(addr, options).await?;
                 (opened, Inner::WsJson(ws))
             }
-            Transport::WsRaw => (
-                Opened::default(),
-                Inner::WsRaw(WsRaw::open(addr, options).await?),
-            ),
+            Transport::WsRaw => (Opened::default(), Inner::WsRaw(WsRaw::open(addr, options).await?)),
             Transport::Mixed | Transport::MixedJson => {
                 let mixed = Mixed::open(addr, options, transport == Transport::MixedJson).await?;
                 (Opened::default(), Inner::Mixed(mixed))
             }
         };
-        Ok(Self {
-            transport,
-            opened,
-            inner,
-        })
+        Ok(Self { transport, opened, inner })
     }
 
     /// As [`try_open`](Self::try_open), for subscriptions that must not be refused.
@@ -444,10 +402,7 @@ impl Subscriber {
     pub async fn publication(&mut self) -> Publication {
         match self.next().await {
             Item::Publication(publication) => publication,
-            other => panic!(
-                "{:?}: expected a publication, heard {other:?}",
-                self.transport
-            ),
+            other => panic!("{:?}: expected a publication, heard {other:?}", self.transport),
         }
     }
 
@@ -483,8 +438,7 @@ impl Subscriber {
     /// If there is none.
     #[must_use]
     pub fn cut(self) -> String {
-        self.cursor()
-            .unwrap_or_else(|| panic!("{:?} has no cursor", self.transport))
+        self.cursor().unwrap_or_else(|| panic!("{:?} has no cursor", self.transport))
     }
 }
 
@@ -494,10 +448,7 @@ mod tests {
 
     #[test]
     fn options_become_a_target_or_a_body() {
-        let options = Options::channels(["a/b", "c/*"])
-            .since("e.1")
-            .overflow("gap")
-            .limit(5);
+        let options = Options::channels(["a/b", "c/*"]).since("e.1").overflow("gap").limit(5);
         assert_eq!(
             options.target("sse", &[("format", "raw")]),
             "/push/sse?channel=a%2Fb&channel=c%2F%2A&since=e.1&overflow=gap&limit=5&format=raw"

@@ -70,10 +70,7 @@ impl Client {
         }
         for (name, value) in &options.headers {
             if name.eq_ignore_ascii_case("host") {
-                handshake
-                    .headers_mut()
-                    .expect("a good request so far")
-                    .remove("host");
+                handshake.headers_mut().expect("a good request so far").remove("host");
             }
             handshake = handshake.header(name, value);
         }
@@ -82,51 +79,27 @@ impl Client {
             .read_buffer_size(4096)
             .max_message_size(Some(64 << 20))
             .max_frame_size(Some(64 << 20));
-        let stream = connect(addr, options.receive_buffer)
-            .await
-            .expect("somebody listens");
-        let opened = tokio::time::timeout(
-            GUARD,
-            client_async_with_config(handshake, stream, Some(config)),
-        );
+        let stream = connect(addr, options.receive_buffer).await.expect("somebody listens");
+        let opened = tokio::time::timeout(GUARD, client_async_with_config(handshake, stream, Some(config)));
         match opened.await.expect("a handshake in time") {
             Ok((socket, answer)) => {
                 let protocol = answer.headers().get("sec-websocket-protocol");
                 let protocol = protocol.map(|value| value.to_str().expect("a token").to_owned());
-                Ok(Self {
-                    socket,
-                    protocol,
-                    seq: 0,
-                })
+                Ok(Self { socket, protocol, seq: 0 })
             }
             Err(Error::Http(answer)) => {
                 let headers = answer.headers().iter();
                 let headers = headers
-                    .map(|(name, value)| {
-                        (
-                            name.to_string(),
-                            String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                        )
-                    })
+                    .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
                     .collect();
-                let head = Head {
-                    status: answer.status().as_u16(),
-                    headers,
-                };
-                let whole = head
-                    .header("content-length")
-                    .and_then(|length| length.parse().ok());
+                let head = Head { status: answer.status().as_u16(), headers };
+                let whole = head.header("content-length").and_then(|length| length.parse().ok());
                 let body = answer.body().clone().unwrap_or_default();
                 // The library hands over only what it had read beside the head.
                 if whole == Some(body.len()) {
                     return Err(refused(Response { head, body }));
                 }
-                Err(Refusal {
-                    status: head.status,
-                    code: None,
-                    detail: String::new(),
-                    headers: head.headers,
-                })
+                Err(Refusal { status: head.status, code: None, detail: String::new(), headers: head.headers })
             }
             Err(error) => panic!("{target}: {error}"),
         }
@@ -157,9 +130,7 @@ impl Client {
     /// # Errors
     /// When it has.
     pub async fn try_send(&mut self, message: Message) -> Result<(), Error> {
-        tokio::time::timeout(GUARD, self.socket.send(message))
-            .await
-            .expect("a send in time")
+        tokio::time::timeout(GUARD, self.socket.send(message)).await.expect("a send in time")
     }
 
     /// Sends text.
@@ -175,10 +146,7 @@ impl Client {
     /// # Panics
     /// If the server has gone.
     pub async fn close(&mut self, code: u16, reason: &str) {
-        let frame = CloseFrame {
-            code: CloseCode::from(code),
-            reason: reason.into(),
-        };
+        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
         self.send(Message::Close(Some(frame))).await;
     }
 
@@ -189,10 +157,7 @@ impl Client {
     pub async fn frame(&mut self) -> Frame {
         loop {
             let next = tokio::time::timeout(GUARD, self.socket.next());
-            match next
-                .await
-                .unwrap_or_else(|_| panic!("nothing came within {GUARD:?}"))
-            {
+            match next.await.unwrap_or_else(|_| panic!("nothing came within {GUARD:?}")) {
                 Some(Ok(Message::Text(text))) => return Frame::Text(text.to_string()),
                 Some(Ok(Message::Binary(bytes))) => return Frame::Binary(bytes.to_vec()),
                 Some(Ok(Message::Close(Some(frame)))) => {
@@ -211,9 +176,7 @@ impl Client {
     /// If something else comes.
     pub async fn json(&mut self) -> Value {
         match self.frame().await {
-            Frame::Text(text) => {
-                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-            }
+            Frame::Text(text) => serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")),
             other => panic!("expected JSON, read {other:?}"),
         }
     }
@@ -268,32 +231,14 @@ pub fn read_close(code: u16, reason: &str) -> Close {
     assert!(reason.len() <= 123, "RFC 6455 §5.5: {reason}");
     let raw = reason.to_owned();
     if !(3000..=3999).contains(&code) {
-        return Close {
-            code,
-            reason: raw.clone(),
-            reconnect: None,
-            retry_ms: None,
-            raw,
-        };
+        return Close { code, reason: raw.clone(), reconnect: None, retry_ms: None, raw };
     }
-    let json: Value =
-        serde_json::from_str(reason).unwrap_or_else(|error| panic!("{code}: {error}: {reason:?}"));
-    assert_eq!(
-        json.to_string().len(),
-        reason.len(),
-        "compact JSON: {reason}"
-    );
-    assert_eq!(
-        json["reconnect"].as_bool(),
-        Some(code < 3500),
-        "3000..=3499 reconnect, others do not: {reason}"
-    );
+    let json: Value = serde_json::from_str(reason).unwrap_or_else(|error| panic!("{code}: {error}: {reason:?}"));
+    assert_eq!(json.to_string().len(), reason.len(), "compact JSON: {reason}");
+    assert_eq!(json["reconnect"].as_bool(), Some(code < 3500), "3000..=3499 reconnect, others do not: {reason}");
     Close {
         code,
-        reason: json["reason"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no reason: {json}"))
-            .to_owned(),
+        reason: json["reason"].as_str().unwrap_or_else(|| panic!("no reason: {json}")).to_owned(),
         reconnect: json["reconnect"].as_bool(),
         retry_ms: json["retry_ms"].as_u64(),
         raw,
@@ -302,9 +247,7 @@ pub fn read_close(code: u16, reason: &str) -> Close {
 
 /// Takes the bare envelope out of `{"op":"publication",...}`.
 fn bare(text: &str) -> Vec<u8> {
-    let rest = text
-        .strip_prefix(r#"{"op":"publication","#)
-        .unwrap_or_else(|| panic!("op comes first: {text}"));
+    let rest = text.strip_prefix(r#"{"op":"publication","#).unwrap_or_else(|| panic!("op comes first: {text}"));
     format!("{{{rest}").into_bytes()
 }
 
@@ -327,12 +270,7 @@ impl WsJson {
     /// If what comes is not as published.
     pub async fn open(addr: SocketAddr, options: &Options) -> Result<(Self, Opened), Refusal> {
         let client = Client::open(addr, options, "ws", &[("format", "json")]).await?;
-        let mut ws = Self {
-            client,
-            queue: VecDeque::new(),
-            cursor: None,
-            ended: false,
-        };
+        let mut ws = Self { client, queue: VecDeque::new(), cursor: None, ended: false };
         let mut opened = Opened::default();
         let mut waiting = options.channels.clone();
         while !waiting.is_empty() {
@@ -340,12 +278,7 @@ impl WsJson {
                 Frame::Text(text) => text,
                 Frame::Close(code, reason) => {
                     let close = read_close(code, &reason);
-                    return Err(Refusal {
-                        status: code,
-                        code: None,
-                        detail: close.raw,
-                        headers: Vec::new(),
-                    });
+                    return Err(Refusal { status: code, code: None, detail: close.raw, headers: Vec::new() });
                 }
                 other => panic!("while subscribing: {other:?}"),
             };
@@ -355,14 +288,9 @@ impl WsJson {
                 ws.queue.push_back(item);
                 continue;
             }
-            assert!(
-                !read.contains_key("seq"),
-                "channels of the query have no seq: {text}"
-            );
+            assert!(!read.contains_key("seq"), "channels of the query have no seq: {text}");
             let channel = member(&read, "channel");
-            let at = waiting
-                .iter()
-                .position(|waiting| channel == *waiting.as_str());
+            let at = waiting.iter().position(|waiting| channel == *waiting.as_str());
             waiting.remove(at.unwrap_or_else(|| panic!("not asked for: {text}")));
             Self::merge(&mut opened, &text);
         }
@@ -375,28 +303,12 @@ impl WsJson {
     /// The channels of the query are one subscription: one cursor, the worst outcome.
     fn merge(opened: &mut Opened, text: &str) {
         let read = members(text.as_bytes());
-        let cursor = member(&read, "cursor")
-            .as_str()
-            .unwrap_or_else(|| panic!("no cursor: {text}"))
-            .to_owned();
+        let cursor = member(&read, "cursor").as_str().unwrap_or_else(|| panic!("no cursor: {text}")).to_owned();
         assert_cursor(&cursor);
-        let outcome = member(&read, "outcome")
-            .as_str()
-            .unwrap_or_else(|| panic!("no outcome: {text}"))
-            .to_owned();
-        opened
-            .gaps
-            .extend(Gap::list(&outcome, &member(&read, "gaps")));
-        let rank = |outcome: &str| {
-            ["complete", "partial", "lost"]
-                .iter()
-                .position(|known| *known == outcome)
-        };
-        if opened
-            .outcome
-            .as_deref()
-            .is_none_or(|known| rank(known) < rank(&outcome))
-        {
+        let outcome = member(&read, "outcome").as_str().unwrap_or_else(|| panic!("no outcome: {text}")).to_owned();
+        opened.gaps.extend(Gap::list(&outcome, &member(&read, "gaps")));
+        let rank = |outcome: &str| ["complete", "partial", "lost"].iter().position(|known| *known == outcome);
+        if opened.outcome.as_deref().is_none_or(|known| rank(known) < rank(&outcome)) {
             opened.outcome = Some(outcome);
         }
         match &opened.cursor {
@@ -456,9 +368,7 @@ impl WsRaw {
     /// # Errors
     /// With the server's refusal, when it is an answer.
     pub async fn open(addr: SocketAddr, options: &Options) -> Result<Self, Refusal> {
-        Ok(Self {
-            client: Client::open(addr, options, "ws", &[("format", "raw")]).await?,
-        })
+        Ok(Self { client: Client::open(addr, options, "ws", &[("format", "raw")]).await? })
     }
 
     /// The next item. Cancel safe.
@@ -488,22 +398,13 @@ mod tests {
 
     #[test]
     fn a_publication_is_the_bare_envelope_behind_its_op() {
-        assert_eq!(
-            bare(r#"{"op":"publication","channel":"a"}"#),
-            br#"{"channel":"a"}"#
-        );
+        assert_eq!(bare(r#"{"op":"publication","channel":"a"}"#), br#"{"channel":"a"}"#);
     }
 
     #[test]
     fn a_close_reason_is_compact_json() {
-        let close = read_close(
-            3000,
-            r#"{"code":3000,"reason":"draining","reconnect":true,"retry_ms":100}"#,
-        );
-        assert_eq!(
-            (close.reason.as_str(), close.retry_ms),
-            ("draining", Some(100))
-        );
+        let close = read_close(3000, r#"{"code":3000,"reason":"draining","reconnect":true,"retry_ms":100}"#);
+        assert_eq!((close.reason.as_str(), close.retry_ms), ("draining", Some(100)));
         assert_eq!(read_close(1003, "text only").reconnect, None);
     }
 }
