@@ -104,6 +104,9 @@ pub enum PayloadKind {
     Binary,
 }
 
+/// What a draft turned out to be.
+pub(crate) type MediaClass = (MediaType, PayloadKind);
+
 /// A payload under a JSON type that is not JSON. The wire says `bad_parameter`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the payload is not valid JSON: {reason}")]
@@ -113,7 +116,7 @@ pub struct InvalidJson {
 
 impl Draft {
     /// Decides type and kind of the payload.
-    pub(crate) fn classify(&self) -> Result<(MediaType, PayloadKind), InvalidJson> {
+    pub(crate) fn classify(&self) -> Result<MediaClass, InvalidJson> {
         let is_utf8 = std::str::from_utf8(&self.payload).is_ok();
         match &self.media_type {
             Some(media_type) if media_type.is_json() => {
@@ -160,7 +163,7 @@ pub(crate) struct Numbered {
 impl Publication {
     pub(crate) fn new(
         draft: Draft,
-        (media_type, kind): (MediaType, PayloadKind),
+        (media_type, kind): MediaClass,
         numbered: Numbered,
         budget: &Arc<FormBudget>,
     ) -> Arc<Self> {

@@ -1,1 +1,5 @@
 //! push-transports
+#![forbid(unsafe_code)]
+
+pub mod proto;
+pub mod server;

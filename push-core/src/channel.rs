@@ -1,0 +1,315 @@
+//! One channel: its log under one lock, who waits for it, and the patterns it belongs to.
+//!
+//! The rule everything rests on: a publisher takes the channel's lock, takes the hub's next number,
+//! appends, releases. So whoever read the hub's counter as W and then has a channel's lock finds every
+//! publication of the channel up to W in its log. `head` lets readers skip channels without the lock: it is
+//! [`IN_FLIGHT`] from before a number is taken until it is in the log.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::Namespace;
+use crate::history::{ChannelHistory, StoreError};
+use crate::idempotency::Window;
+use crate::name::ChannelName;
+use crate::pattern_feed::PatternFeed;
+use crate::publication::Publication;
+use crate::signal::Audience;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
+
+/// The head of a channel whose publisher has taken a number, or is about to.
+pub(crate) const IN_FLIGHT: u64 = u64::MAX;
+
+#[derive(Debug)]
+pub(crate) struct Channel {
+    /// Unique in the hub; tells a channel from one of the same name that was forgotten.
+    pub(crate) id: u64,
+    pub(crate) name: ChannelName,
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) audience: Audience,
+    /// Number of the newest publication, 0 if none, or [`IN_FLIGHT`].
+    head: AtomicU64,
+    /// The furthest that any of its subscribers has read: what a publisher in a hurry waits for.
+    fastest: AtomicU64,
+    /// Whether the hub's ceiling knows the channel; see `ceiling`.
+    pub(crate) charged: AtomicBool,
+    state: Mutex<Log>,
+}
+
+/// What the channel's lock guards.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) history: Box<dyn ChannelHistory>,
+    /// Publications that history does not keep, until retention trims them: they go first.
+    transient: VecDeque<Arc<Publication>>,
+    transient_bytes: u64,
+    pub(crate) next_offset: u64,
+    /// Number and offset of the newest retained publication that was trimmed.
+    pub(crate) trimmed: Edge,
+    /// The trim that stands for what was forgotten before the channel was created: offsets up to it are unknown.
+    base: u64,
+    /// Whether a publication that history does not keep was dropped: then missing offsets cannot be counted.
+    has_holes: bool,
+    pub(crate) patterns: Vec<Arc<PatternFeed>>,
+    pub(crate) push_ids: Option<Box<Window>>,
+    pub(crate) last_used: Instant,
+    /// Out of the hub's map: whoever still holds it must look the name up again.
+    pub(crate) forgotten: bool,
+}
+
+/// A place in a channel's log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Edge {
+    pub(crate) number: u64,
+    pub(crate) offset: u64,
+}
+
+/// What a trim freed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Freed {
+    pub(crate) publications: u64,
+    pub(crate) charge: u64,
+}
+
+impl Channel {
+    pub(crate) fn new(
+        id: u64,
+        name: ChannelName,
+        namespace: Arc<Namespace>,
+        history: Box<dyn ChannelHistory>,
+        floor: u64,
+        now: Instant,
+    ) -> Self {
+        let log = Log {
+            history,
+            transient: VecDeque::new(),
+            transient_bytes: 0,
+            next_offset: floor + 1,
+            trimmed: Edge { number: floor, offset: floor },
+            base: floor,
+            has_holes: false,
+            patterns: Vec::new(),
+            push_ids: None,
+            last_used: now,
+            forgotten: false,
+        };
+        Self {
+            id,
+            name,
+            namespace,
+            audience: Audience::default(),
+            head: AtomicU64::new(0),
+            fastest: AtomicU64::new(0),
+            charged: AtomicBool::new(false),
+            state: Mutex::new(log),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Log> {
+        self.state.lock()
+    }
+
+    /// Whether the log may hold something behind `number`; false is certain for all numbers the caller
+    /// has read from the hub's counter before.
+    pub(crate) fn may_have_after(&self, number: u64) -> bool {
+        self.head.load(Ordering::Acquire) > number
+    }
+
+    pub(crate) fn head(&self) -> u64 {
+        self.head.load(Ordering::Acquire)
+    }
+
+    /// Under the channel's lock.
+    pub(crate) fn set_head(&self, head: u64) -> u64 {
+        self.head.swap(head, Ordering::AcqRel)
+    }
+
+    /// A subscriber has read up to `number`.
+    pub(crate) fn read_up_to(&self, number: u64) {
+        self.fastest.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// Whether even the fastest subscriber has not yet read the older half of a full log, so that
+    /// publishing on would soon push the tail past everybody.
+    pub(crate) fn is_pressed(&self) -> bool {
+        if self.audience.is_empty() {
+            return false;
+        }
+        let retention = self.namespace.retention;
+        let log = self.lock();
+        let (count, bytes) = (log.history.len() + log.transient.len(), log.history.bytes() + log.transient_bytes);
+        let half_full = count * 2 > retention.count || bytes * 2 > retention.bytes;
+        let mut middle = None;
+        let mut left = log.history.len() / 2;
+        log.history.read(0, u64::MAX, &mut |p| {
+            middle = Some(p.number());
+            left = left.saturating_sub(1);
+            left > 0
+        });
+        half_full && middle.is_some_and(|middle| self.fastest.load(Ordering::Relaxed) < middle)
+    }
+}
+
+impl Log {
+    /// Appends what has its number and offset.
+    pub(crate) fn append(&mut self, publication: Arc<Publication>) -> Result<(), StoreError> {
+        let offset = publication.offset();
+        if publication.is_retained() {
+            self.history.append(publication)?;
+        } else {
+            self.transient_bytes += publication.payload().len() as u64;
+            self.transient.push_back(publication);
+        }
+        self.next_offset = offset + 1;
+        Ok(())
+    }
+
+    /// Trims what retention no longer keeps: what history does not keep first, then the oldest.
+    pub(crate) fn apply_retention(&mut self, namespace: &Namespace, unix_ms: u64) -> Freed {
+        let retention = namespace.retention;
+        let cutoff = unix_ms.saturating_sub(u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX));
+        let mut freed = Freed::default();
+        loop {
+            let count = self.history.len() + self.transient.len();
+            let full = count > retention.count || self.history.bytes() + self.transient_bytes > retention.bytes;
+            let transient_expired = self.transient.front().is_some_and(|p| p.time_ms() < cutoff);
+            if transient_expired || (full && !self.transient.is_empty()) {
+                self.drop_oldest_transient(&mut freed);
+            } else if full || self.history.oldest().is_some_and(|p| p.time_ms() < cutoff) {
+                if !self.trim_oldest(&mut freed) {
+                    return freed;
+                }
+            } else {
+                return freed;
+            }
+        }
+    }
+
+    fn drop_oldest_transient(&mut self, freed: &mut Freed) {
+        if let Some(gone) = self.transient.pop_front() {
+            self.transient_bytes -= gone.payload().len() as u64;
+            self.has_holes = true;
+            freed.publications += 1;
+            freed.charge += gone.charge();
+        }
+        if self.transient.is_empty() {
+            self.transient.shrink_to_fit();
+        }
+    }
+
+    /// Number of the oldest publication held.
+    pub(crate) fn oldest_number(&self) -> Option<u64> {
+        let retained = self.history.oldest().map(|p| p.number());
+        retained.into_iter().chain(self.transient.front().map(|p| p.number())).min()
+    }
+
+    /// Trims one publication to make room: what history does not keep first.
+    pub(crate) fn trim_one(&mut self) -> Freed {
+        let mut freed = Freed::default();
+        if self.transient.is_empty() {
+            self.trim_oldest(&mut freed);
+        } else {
+            self.drop_oldest_transient(&mut freed);
+        }
+        freed
+    }
+
+    /// Trims the oldest retained publication; false if there is none.
+    pub(crate) fn trim_oldest(&mut self, freed: &mut Freed) -> bool {
+        let Some(oldest) = self.history.oldest() else { return false };
+        self.trimmed = Edge { number: oldest.number(), offset: oldest.offset() };
+        freed.publications += 1;
+        freed.charge += oldest.charge();
+        self.history.trim(self.trimmed.number);
+        true
+    }
+
+    /// Trims everything.
+    pub(crate) fn trim_all(&mut self) -> Freed {
+        let mut freed = Freed::default();
+        while self.trim_oldest(&mut freed) {}
+        while !self.transient.is_empty() {
+            self.drop_oldest_transient(&mut freed);
+        }
+        freed
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.history.is_empty() && self.transient.is_empty()
+    }
+
+    /// Publications with `after < number <= through`, oldest first, at most `limit`; what history does not
+    /// keep only behind `live_from`.
+    pub(crate) fn read(&self, after: u64, through: u64, live_from: u64, limit: usize) -> VecDeque<Arc<Publication>> {
+        let mut found = VecDeque::new();
+        let live = self.transient.partition_point(|p| p.number() <= after.max(live_from));
+        let mut live = self.transient.range(live..).take_while(|p| p.number() <= through).peekable();
+        self.history.read(after, through, &mut |publication| {
+            while let Some(earlier) = live.next_if(|p| p.number() < publication.number()) {
+                found.push_back(Arc::clone(earlier));
+            }
+            found.push_back(Arc::clone(publication));
+            found.len() < limit
+        });
+        if found.len() < limit {
+            found.extend(live.cloned());
+        }
+        found.truncate(limit);
+        found
+    }
+
+    /// The newest publication of each key with `after < number <= through`, oldest first.
+    pub(crate) fn read_latest(&self, after: u64, through: u64, live_from: u64) -> VecDeque<Arc<Publication>> {
+        let mut keys = std::collections::HashSet::new();
+        let mut found: VecDeque<_> = self.read(after, through, live_from, usize::MAX);
+        let mut newest = VecDeque::new();
+        while let Some(publication) = found.pop_back() {
+            if keys.insert(publication.key().cloned()) {
+                newest.push_front(publication);
+            }
+        }
+        newest
+    }
+
+    /// The offset of the newest publication with a number up to `number`, unless it was trimmed and is not known.
+    pub(crate) fn offset_at(&self, number: u64) -> Option<u64> {
+        if self.trimmed.number > number {
+            return None;
+        }
+        let mut next = self.next_offset;
+        self.history.read(number, u64::MAX, &mut |p| {
+            next = next.min(p.offset());
+            false
+        });
+        let live = self.transient.partition_point(|p| p.number() <= number);
+        if let Some(publication) = self.transient.get(live) {
+            next = next.min(publication.offset());
+        }
+        Some(next.saturating_sub(1))
+    }
+
+    /// Whether anything was trimmed since the channel was created. If not, `trimmed` stands for what may have been
+    /// forgotten before: news for a cursor, but not for who was subscribed.
+    pub(crate) fn was_trimmed(&self) -> bool {
+        self.trimmed.number > self.base
+    }
+
+    /// What a reader misses who has read up to `number`, and up to `offset` if known: first and last offset, and how many.
+    pub(crate) fn missed_since(&self, offset: Option<u64>) -> (Option<u64>, Option<u64>, Option<u64>) {
+        if !self.was_trimmed() {
+            return (None, None, None);
+        }
+        let to = self.trimmed.offset;
+        let from = offset.map(|offset| offset + 1).filter(|from| *from > self.base && *from <= to);
+        let missed = from.filter(|_| !self.has_holes).map(|from| to - from + 1);
+        (from, Some(to), missed)
+    }
+
+    /// What a durable store knew of the channel.
+    pub(crate) fn resume(&mut self, next_offset: u64, trimmed: Edge) {
+        self.next_offset = next_offset;
+        self.trimmed = trimmed;
+        self.base = 0;
+    }
+}

@@ -1,0 +1,228 @@
+//! Reading several channels as one sequence: the position of a connection, and what comes next.
+//!
+//! ```text
+//!   seen                        W (the hub's counter, read first)
+//!    │   lane chat/a   ──●────●─┤        read: take W, find the channels with something behind `seen`,
+//!    │   lane chat/b   ────●────┤        merge their logs by number up to W or to the budget;
+//!    └───────────────────────────▶        then `seen` is W, or the last number given
+//! ```
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::ending::{Ending, Overflow};
+use crate::publication::Publication;
+use crate::recovery::{Gap, Outcome};
+use crate::source::{Feed, Lane, Source};
+
+/// How much one read may give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Publications at most.
+    pub publications: usize,
+    /// Bytes of payload at most; one publication is given whatever its size.
+    pub bytes: usize,
+}
+
+impl Default for Budget {
+    /// 256 publications, 64 KiB: what one write can take.
+    fn default() -> Self {
+        Self { publications: 256, bytes: 64 << 10 }
+    }
+}
+
+/// What a read gave: the gaps come before the publications.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) gaps: Vec<Gap>,
+    pub(crate) publications: Vec<Arc<Publication>>,
+    /// Whether there is more behind it already.
+    pub(crate) more: bool,
+    /// It fell off the tail under the policy `disconnect`.
+    pub(crate) ending: Option<Ending>,
+}
+
+/// A position over some sources.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    pub(crate) sources: Vec<Source>,
+    /// Everything of the sources up to this number was given, or told as missing.
+    pub(crate) seen: u64,
+    /// By channel: up to which number its gap was told, while `seen` is behind that.
+    pub(crate) told: HashMap<u64, u64>,
+    /// Sources under the policy `latest` are conflated up to here: the socket was blocked when it was the head.
+    pub(crate) conflate_through: u64,
+}
+
+impl Reader {
+    /// Reads on, up to `head`. `blocked`: the connection could not take at once what came since the last read.
+    pub(crate) fn read(&mut self, head: u64, budget: Budget, blocked: bool) -> Read {
+        if self.seen >= head {
+            return Read::default();
+        }
+        if blocked {
+            self.conflate_through = head;
+        }
+        let mut read = Read::default();
+        let mut merge = Merge { lanes: Vec::new(), heap: BinaryHeap::new(), head, chunk: 1 };
+        let lanes = Source::lanes(&self.sources, self.seen);
+        merge.chunk = (budget.publications / lanes.len().max(1)).clamp(4, budget.publications.max(4));
+        self.tell_forgotten(&mut read);
+        for lane in lanes {
+            self.open_lane(lane, &mut merge, &mut read);
+        }
+        self.merge(merge, budget, &mut read);
+        if self.seen >= head && !self.told.is_empty() {
+            let seen = self.seen;
+            self.told.retain(|_, told| *told > seen);
+        }
+        read
+    }
+
+    fn merge(&mut self, mut merge: Merge, budget: Budget, read: &mut Read) {
+        let mut bytes = 0;
+        while let Some(lane) = merge.first() {
+            let publication = merge.lanes[lane].found.front().expect("a lane in the heap has a publication");
+            let size = publication.payload().len();
+            let full = read.publications.len() >= budget.publications || bytes + size > budget.bytes;
+            if full && !read.publications.is_empty() {
+                read.more = true;
+                return;
+            }
+            bytes += size;
+            let publication = merge.take(lane);
+            self.seen = publication.number();
+            if let Some(source) = merge.lanes[lane].lane.source {
+                self.sources[source].offset = Some(publication.offset());
+            }
+            read.publications.push(publication);
+            if !merge.refill(lane) {
+                read.more = true; // its tail was trimmed meanwhile: the next read tells
+                return;
+            }
+        }
+        self.seen = merge.head;
+        for lane in &merge.lanes {
+            lane.lane.channel.read_up_to(merge.head);
+        }
+    }
+
+    /// Reads the first chunk of a lane, and tells what of it was trimmed.
+    fn open_lane(&mut self, mut lane: Lane, merge: &mut Merge, read: &mut Read) {
+        let conflate = lane.overflow == Overflow::Latest && self.conflate_through > self.seen;
+        let channel = Arc::clone(&lane.channel);
+        let log = channel.lock();
+        let told = self.told.get(&channel.id).copied().unwrap_or(0);
+        if log.was_trimmed() && log.trimmed.number > lane.after.max(told) {
+            let offset = lane.source.and_then(|source| self.sources[source].offset);
+            let (from, to, missed) = log.missed_since(offset);
+            match lane.overflow {
+                Overflow::Latest => {}
+                Overflow::Disconnect => read.ending = Some(Ending::too_slow()),
+                Overflow::Gap => {
+                    let name = channel.name.as_str().into();
+                    read.gaps.push(Gap { channel: name, outcome: Outcome::Partial, from, to, missed });
+                }
+            }
+            self.told.insert(channel.id, log.trimmed.number);
+            if let (Some(source), Some(to)) = (lane.source, to) {
+                self.sources[source].offset = Some(to);
+            }
+        }
+        let through = merge.head;
+        let found = if conflate {
+            log.read_latest(lane.after, through, lane.live_from)
+        } else {
+            log.read(lane.after, through, lane.live_from, merge.chunk)
+        };
+        let complete = conflate || found.len() < merge.chunk;
+        // What is trimmed up to here is told: refills look for trims behind it.
+        lane.after = lane.after.max(log.trimmed.number.min(through));
+        merge.open(lane, found, complete);
+    }
+
+    /// A pattern's channel that was forgotten before its last publication was read.
+    fn tell_forgotten(&mut self, read: &mut Read) {
+        for source in &mut self.sources {
+            let Feed::Pattern(feed) = &source.feed else { continue };
+            let forgotten = feed.forgotten();
+            if forgotten <= self.seen.max(source.after).max(source.told_forgotten) {
+                continue;
+            }
+            source.told_forgotten = forgotten;
+            match source.overflow {
+                Overflow::Gap => read.gaps.push(source.gap(Outcome::Partial)),
+                Overflow::Disconnect => read.ending = Some(Ending::too_slow()),
+                Overflow::Latest => {}
+            }
+        }
+    }
+
+    /// The first number behind `seen` that a read would give, up to `head`.
+    pub(crate) fn first_after(&self, head: u64) -> Option<u64> {
+        let lanes = Source::lanes(&self.sources, self.seen);
+        lanes.iter().filter_map(|lane| first_in(lane, head)).min()
+    }
+}
+
+/// The first number that `lane` gives up to `head`.
+fn first_in(lane: &Lane, head: u64) -> Option<u64> {
+    let found = lane.channel.lock().read(lane.after, head, lane.live_from, 1);
+    found.front().map(|publication| publication.number())
+}
+
+/// Lanes that are being merged by number.
+struct Merge {
+    lanes: Vec<OpenLane>,
+    heap: BinaryHeap<Reverse<(u64, usize)>>,
+    head: u64,
+    /// Publications read from a lane at a time.
+    chunk: usize,
+}
+
+struct OpenLane {
+    lane: Lane,
+    found: VecDeque<Arc<Publication>>,
+    /// Whether nothing up to the head is left in the log.
+    complete: bool,
+}
+
+impl Merge {
+    fn open(&mut self, lane: Lane, found: VecDeque<Arc<Publication>>, complete: bool) {
+        if let Some(first) = found.front() {
+            self.heap.push(Reverse((first.number(), self.lanes.len())));
+        }
+        self.lanes.push(OpenLane { lane, found, complete });
+    }
+
+    /// The lane with the smallest number.
+    fn first(&self) -> Option<usize> {
+        self.heap.peek().map(|Reverse((_, lane))| *lane)
+    }
+
+    fn take(&mut self, lane: usize) -> Arc<Publication> {
+        let open = &mut self.lanes[lane];
+        let publication = open.found.pop_front().expect("a lane in the heap has a publication");
+        open.lane.after = publication.number();
+        publication
+    }
+
+    /// Puts the lane back into the heap if it has more; false if the log was trimmed beyond what it has read.
+    fn refill(&mut self, index: usize) -> bool {
+        let open = &mut self.lanes[index];
+        if open.found.is_empty() && !open.complete {
+            let log = open.lane.channel.lock();
+            if log.was_trimmed() && log.trimmed.number > open.lane.after {
+                return false;
+            }
+            open.found = log.read(open.lane.after, self.head, open.lane.live_from, self.chunk);
+            open.complete = open.found.len() < self.chunk;
+        }
+        self.heap.pop();
+        if let Some(next) = open.found.front() {
+            self.heap.push(Reverse((next.number(), index)));
+        }
+        true
+    }
+}

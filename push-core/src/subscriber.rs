@@ -1,0 +1,324 @@
+//! A connection's subscriptions: one position over all its channels and patterns.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::cursor::{Cursor, Mark, Since, channel_hash};
+use crate::ending::{Ending, Overflow};
+use crate::error::SubscribeError;
+use crate::hub::{Hub, Inner};
+use crate::name::{ChannelName, Selector};
+use crate::opening;
+use crate::publication::Publication;
+use crate::reader::{Budget, Read, Reader};
+use crate::recovery::{Gap, Start};
+use crate::registry::{Client, ConnectionId};
+use crate::signal::Waiter;
+use crate::source::{Feed, Source};
+
+/// What a read of a [`Subscriber`] gave. Gaps are told before the publications.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// What will never come.
+    pub gaps: Vec<Gap>,
+    /// In sequence order.
+    pub publications: Vec<Arc<Publication>>,
+    /// The point just before the first publication: where a client resumes that was told the gaps but got nothing yet.
+    pub before: Cursor,
+    /// The point up to which the server has looked: where a client resumes that got all of this.
+    pub cursor: Cursor,
+    /// Whether more is there already: read again before waiting.
+    pub more: bool,
+    /// The subscription ends, after the publications.
+    pub ending: Option<Ending>,
+}
+
+impl Batch {
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.gaps.is_empty() && self.publications.is_empty() && self.ending.is_none()
+    }
+}
+
+/// One connection to a hub: subscribed channels and patterns, and a position over all of them.
+///
+/// A slow subscriber costs nothing but its position: nothing is queued for it. Read, and when there is nothing,
+/// wait with [`Subscriber::poll_moved`], then read again. Dropping it unsubscribes everything.
+#[derive(Debug)]
+pub struct Subscriber {
+    hub: Arc<Inner>,
+    waiter: Arc<Waiter>,
+    client: Client,
+    reader: Reader,
+}
+
+/// The past of a subscription that was added to a connection: read to its end before the connection goes on.
+#[derive(Debug)]
+pub struct Recovery {
+    reader: Reader,
+    through: u64,
+}
+
+impl Hub {
+    /// A connection without subscriptions.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError::TooManyConnections`].
+    pub fn connect(&self, client: Client) -> Result<Subscriber, SubscribeError> {
+        let waiter = self.inner.registry.register(&client).ok_or(SubscribeError::TooManyConnections)?;
+        Ok(Subscriber { hub: Arc::clone(&self.inner), waiter, client, reader: Reader::default() })
+    }
+}
+
+impl Subscriber {
+    /// The connection's name, for presence and operators.
+    pub fn connection(&self) -> ConnectionId {
+        ConnectionId(self.waiter.id())
+    }
+
+    /// Who the client is.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sets who the client is, before it has subscribed anything.
+    pub fn identify(&mut self, user: Option<Arc<str>>) {
+        debug_assert!(self.reader.sources.is_empty(), "presence knows who subscribed");
+        self.hub.registry.set_user(self.waiter.id(), user.clone());
+        self.client.user = user;
+    }
+
+    /// Subscribes to all of `selectors` as one subscription from `since`, and tells how it begins. For a connection
+    /// without subscriptions. Without `overflow` it is the namespaces', if all channels agree, else [`Overflow::Gap`].
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError`]; nothing is subscribed then.
+    pub fn open(
+        &mut self,
+        selectors: &[Selector],
+        since: Since,
+        overflow: Option<Overflow>,
+    ) -> Result<Start, SubscribeError> {
+        debug_assert!(self.reader.sources.is_empty(), "open is for fresh connections, add for others");
+        let overflow = overflow.unwrap_or_else(|| self.common_overflow(selectors));
+        let joined = selectors.iter().try_for_each(|selector| self.join(selector, overflow));
+        if let Err(error) = joined {
+            self.leave_all();
+            return Err(error);
+        }
+        // Everybody is attached: what is numbered from here on wakes us.
+        let head = self.hub.head();
+        let start = opening::open(&self.hub, &mut self.reader, since, head);
+        for source in &mut self.reader.sources {
+            source.live_from = head;
+        }
+        self.enter_rooms(0);
+        Ok(start)
+    }
+
+    /// Adds one channel or pattern. What of it lies up to the connection's position is the [`Recovery`], to be read
+    /// with [`Subscriber::recover`] first; the rest comes with the connection's sequence.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError`]; nothing is changed then.
+    pub fn add(
+        &mut self,
+        selector: &Selector,
+        since: Since,
+        overflow: Option<Overflow>,
+    ) -> Result<(Start, Recovery), SubscribeError> {
+        if self.is_subscribed(selector) {
+            return Err(SubscribeError::AlreadySubscribed);
+        }
+        let overflow = overflow.unwrap_or_else(|| self.common_overflow(std::slice::from_ref(selector)));
+        self.join(selector, overflow)?;
+        let head = self.hub.head();
+        if self.reader.sources.len() == 1 {
+            self.reader.seen = head; // the first: the connection's position is now
+        }
+        let index = self.reader.sources.len() - 1;
+        let mut past = Reader { sources: vec![self.reader.sources[index].clone()], ..Reader::default() };
+        let start = opening::open(&self.hub, &mut past, since, head);
+        let source = &mut self.reader.sources[index];
+        source.after = past.seen;
+        source.live_from = head;
+        source.offset = past.sources[0].offset;
+        past.sources[0].live_from = head;
+        for (channel, told) in &past.told {
+            if *told > self.reader.seen {
+                self.reader.told.insert(*channel, *told);
+            }
+        }
+        self.enter_rooms(index);
+        Ok((start, Recovery { reader: past, through: self.reader.seen }))
+    }
+
+    /// Reads on in what an added subscription recovers. Publications that another subscription of the connection
+    /// has delivered already are left out.
+    pub fn recover(&mut self, recovery: &mut Recovery, budget: Budget) -> Batch {
+        let mut read = recovery.reader.read(recovery.through, budget, false);
+        let own = &recovery.reader.sources[0];
+        let others: Vec<&Source> = self.reader.sources.iter().filter(|s| s.selector != own.selector).collect();
+        read.publications.retain(|publication| !others.iter().any(|source| source.covers(publication)));
+        if let (Some(offset), Some(source)) =
+            (own.offset, self.reader.sources.iter_mut().find(|s| s.selector == own.selector))
+        {
+            source.offset = Some(offset.max(source.offset.unwrap_or(0)));
+        }
+        self.batch(read, recovery.reader.seen)
+    }
+
+    /// Unsubscribes; false if it was not subscribed.
+    pub fn remove(&mut self, selector: &Selector) -> bool {
+        let Some(index) = self.reader.sources.iter().position(|s| s.selector == *selector) else { return false };
+        let source = self.reader.sources.remove(index);
+        self.leave(&source);
+        true
+    }
+
+    /// Whether `selector` is subscribed.
+    pub fn is_subscribed(&self, selector: &Selector) -> bool {
+        self.reader.sources.iter().any(|source| source.selector == *selector)
+    }
+
+    /// What is subscribed, in the order it was.
+    pub fn selectors(&self) -> impl Iterator<Item = &Selector> {
+        self.reader.sources.iter().map(|source| &source.selector)
+    }
+
+    /// Reads on. Never waits; an empty batch without `more` means that everything was read. `blocked` says that the
+    /// client could not take at once what came since the last read: then the policy `latest` applies.
+    pub fn read(&mut self, budget: Budget, blocked: bool) -> Batch {
+        let head = self.hub.head();
+        let read = self.reader.read(head, budget, blocked);
+        self.batch(read, self.reader.seen)
+    }
+
+    /// The point up to which the connection has read.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor_at(self.reader.seen)
+    }
+
+    /// Ready once something moved since the last time this was ready: read again. Also when the connection is to end.
+    ///
+    /// Cancel safe: a notice that was not taken stays.
+    pub fn poll_moved(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.waiter.poll_moved(cx)
+    }
+
+    /// How the connection is to end, once an operator or a drain said so.
+    pub fn ending(&self) -> Option<Ending> {
+        self.waiter.ending()
+    }
+
+    fn batch(&self, read: Read, seen: u64) -> Batch {
+        let cursor = self.cursor_at(seen);
+        let before = match read.publications.first() {
+            Some(first) => Cursor::new(self.hub.epoch, first.number() - 1),
+            None => cursor,
+        };
+        let Read { gaps, publications, more, ending } = read;
+        Batch { gaps, publications, before, cursor, more, ending }
+    }
+
+    /// With a single channel a cursor carries its offset, so that a later gap can be told exactly.
+    fn cursor_at(&self, number: u64) -> Cursor {
+        let mut cursor = Cursor::new(self.hub.epoch, number);
+        if let [Source { feed: Feed::Channel(channel), offset: Some(offset), .. }] = self.reader.sources.as_slice() {
+            cursor.mark = Some(Mark { offset: *offset, channel: channel_hash(channel.name.as_str()) });
+        }
+        cursor
+    }
+
+    fn join(&mut self, selector: &Selector, overflow: Overflow) -> Result<(), SubscribeError> {
+        let max = self.hub.config.max_channels_per_connection;
+        if self.reader.sources.len() >= max {
+            return Err(SubscribeError::TooManyOnConnection(max));
+        }
+        let (feed, place) = match selector {
+            Selector::Channel(name) => self.join_channel(name)?,
+            Selector::Pattern(pattern) => {
+                let (feed, place) = self.hub.pattern(pattern, &self.waiter)?;
+                (Feed::Pattern(feed), place)
+            }
+        };
+        self.reader.sources.push(Source {
+            selector: selector.clone(),
+            feed,
+            place,
+            after: 0,
+            live_from: 0,
+            overflow,
+            offset: None,
+            told_forgotten: 0,
+        });
+        Ok(())
+    }
+
+    fn join_channel(&self, name: &ChannelName) -> Result<(Feed, usize), SubscribeError> {
+        loop {
+            let channel = self.hub.channel(name)?;
+            let log = channel.lock();
+            if log.forgotten {
+                continue;
+            }
+            // Under the channel's lock: maintenance forgets only channels without an audience, under the same lock.
+            let place = channel.audience.join(&self.waiter);
+            drop(log);
+            return Ok((Feed::Channel(channel), place));
+        }
+    }
+
+    fn common_overflow(&self, selectors: &[Selector]) -> Overflow {
+        let mut policies = selectors.iter().map(|selector| match selector {
+            Selector::Channel(channel) => self.hub.namespace(channel).overflow,
+            Selector::Pattern(pattern) => self.hub.namespace_of_pattern(pattern).overflow,
+        });
+        let first = policies.next().unwrap_or_default();
+        if policies.all(|policy| policy == first) { first } else { Overflow::Gap }
+    }
+
+    /// Presence, for the sources from `index` on.
+    fn enter_rooms(&self, index: usize) {
+        for source in &self.reader.sources[index..] {
+            if let Feed::Channel(channel) = &source.feed
+                && channel.namespace.presence
+            {
+                self.hub.enter(&channel.name, &self.client, self.connection());
+            }
+        }
+    }
+
+    fn leave(&self, source: &Source) {
+        let now = self.hub.clock.now();
+        match &source.feed {
+            Feed::Channel(channel) => {
+                if channel.namespace.presence {
+                    self.hub.presence.leave(&channel.name, &self.client, self.connection(), now);
+                }
+                channel.lock().last_used = now;
+                channel.audience.leave(source.place);
+            }
+            Feed::Pattern(feed) => {
+                feed.touch(now);
+                feed.audience.leave(source.place);
+            }
+        }
+    }
+
+    fn leave_all(&mut self) {
+        for source in std::mem::take(&mut self.reader.sources) {
+            self.leave(&source);
+        }
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.leave_all();
+        self.hub.registry.remove(self.waiter.id());
+    }
+}

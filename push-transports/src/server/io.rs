@@ -1,0 +1,200 @@
+//! The socket of one connection, with what hyper does not do: backpressure seen, stalled writes ended, a close that lingers.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use super::config::ServeConfig;
+use super::connection::{ConnectionInfo, Side};
+use super::registry::Place;
+
+/// Bytes read and forgotten after a shutdown.
+///
+/// Enough for what is usually under way when an answer comes early. Past this the client's window closes and it can only wait.
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// A TCP connection accepted by [`serve`](super::serve).
+///
+/// hyper is given it as `TokioIo<ConnectionIo>`: that is what `hyper::upgrade::Upgraded::downcast` yields after an upgrade.
+///
+/// - A write that stays pending for [`ServeConfig::stall`] fails with [`TimedOut`](io::ErrorKind::TimedOut), and so does
+///   every write, flush and shutdown after it. The limit wakes the task that polled the write last.
+/// - `shutdown` ends our direction, then waits for the client to end its own, for [`ServeConfig::linger`] at most, reading and
+///   forgetting what still comes (RFC 9112 §9.6, RFC 6455 §7.1.1). It does not wait where the client has not sent anything
+///   since its last request was answered. Whoever wants to read on must not shut down.
+/// - Once the server is past its grace, every read and write fails with [`ConnectionAborted`](io::ErrorKind::ConnectionAborted).
+///
+/// The connection counts as open until this is dropped.
+#[derive(Debug)]
+pub struct ConnectionIo {
+    stream: TcpStream,
+    info: ConnectionInfo,
+    place: Place,
+    stall: Duration,
+    linger: Duration,
+    /// Runs while a write is pending. Boxed and absent else: an idle connection pays a pointer.
+    stalling: Option<Pin<Box<Sleep>>>,
+    end: End,
+}
+
+/// How far the connection's two directions are closed.
+#[derive(Debug)]
+enum End {
+    Open,
+    /// The client has ended its direction: nothing can come that would be lost.
+    ReadEnded,
+    /// We have ended ours and wait for the client.
+    Lingering {
+        left: Pin<Box<Sleep>>,
+        bytes: usize,
+    },
+    /// A write was pending for too long.
+    Stalled,
+    Closed,
+}
+
+impl ConnectionIo {
+    pub(super) fn new(stream: TcpStream, info: ConnectionInfo, place: Place, config: &ServeConfig) -> Self {
+        let (stall, linger) = (config.stall, config.linger);
+        Self { stream, info, place, stall, linger, stalling: None, end: End::Open }
+    }
+
+    /// The connection's shared state, the same that its requests carry.
+    #[must_use]
+    pub fn info(&self) -> &ConnectionInfo {
+        &self.info
+    }
+
+    /// Fails if the connection has been cut; else leaves word to be woken when it is.
+    fn check_cut(&self, side: Side, cx: &Context<'_>) -> io::Result<()> {
+        self.info.register(side, cx.waker());
+        if self.info.cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    }
+
+    /// Fails if nothing may be written any more.
+    fn check_writable(&self) -> io::Result<()> {
+        match self.end {
+            End::Stalled => Err(io::ErrorKind::TimedOut.into()),
+            _ if self.info.cut() => Err(io::ErrorKind::ConnectionAborted.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs one write under the stall limit.
+    fn poll_limited(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        self.check_writable()?;
+        if let Poll::Ready(result) = write(Pin::new(&mut self.stream), cx) {
+            if self.stalling.take().is_some() {
+                self.info.set_blocked(false);
+            }
+            self.info.wrote(*result.as_ref().unwrap_or(&0));
+            return Poll::Ready(result);
+        }
+        // tokio also says "pending" to a task that had its share and has to let others run: the socket may well have room.
+        if !tokio::task::coop::has_budget_remaining() {
+            return Poll::Pending;
+        }
+        self.check_cut(Side::Write, cx)?;
+        self.info.set_blocked(true);
+        let stall = self.stall;
+        let stalling = self.stalling.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
+        ready!(stalling.as_mut().poll(cx));
+        self.stalling = None;
+        self.end = End::Stalled;
+        self.place.counters().stall();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Reads and forgets until the client ends its direction, or enough time has passed.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let End::Lingering { left, bytes } = &mut self.end else {
+            return Poll::Ready(Ok(()));
+        };
+        while left.as_mut().poll(cx).is_pending() {
+            let mut scratch = [0; 4096];
+            let mut forgotten = ReadBuf::new(&mut scratch);
+            if *bytes >= LINGER_BYTES || Pin::new(&mut self.stream).poll_read(cx, &mut forgotten)?.is_pending() {
+                self.check_cut(Side::Write, cx)?;
+                return Poll::Pending;
+            }
+            if forgotten.filled().is_empty() {
+                break;
+            }
+            *bytes += forgotten.filled().len();
+        }
+        self.end = End::Closed;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for ConnectionIo {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.info.cut() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let (before, room) = (buf.filled().len(), buf.remaining());
+        let Poll::Ready(result) = Pin::new(&mut this.stream).poll_read(cx, buf) else {
+            this.check_cut(Side::Read, cx)?;
+            return Poll::Pending;
+        };
+        let read = buf.filled().len() - before;
+        this.info.has_read(read);
+        if read == 0 && room > 0 && matches!(this.end, End::Open) {
+            this.end = End::ReadEnded;
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl AsyncWrite for ConnectionIo {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_limited(cx, |stream, cx| stream.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_limited(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.check_writable()?;
+        // A TCP stream has nothing to flush and is always ready, which says nothing about a write that is pending.
+        Pin::new(&mut this.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.check_writable()?;
+        if matches!(this.end, End::Open | End::ReadEnded) {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            // RFC 9112 §9.6: close in stages, or a reset may overtake the answer.
+            let linger = matches!(this.end, End::Open) && !this.linger.is_zero() && this.info.head_begun();
+            this.end = if linger {
+                End::Lingering { left: Box::pin(tokio::time::sleep(this.linger)), bytes: 0 }
+            } else {
+                End::Closed
+            };
+        }
+        ready!(this.poll_linger(cx))?;
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,41 @@
+//! Our accept loop: HTTP/1.1 over TCP with a limit on everything a stranger can take.
+//!
+//! `axum::serve` and its like arm no time-out, count nothing and see no backpressure. [`serve`] runs any `tower` service, an
+//! axum `Router` for example, on hyper's HTTP/1 with what is missing there:
+//!
+//! | a client that | meets | setting |
+//! | --- | --- | --- |
+//! | sends its head slowly | the connection closed | [`ServeConfig::header_timeout`] |
+//! | sends nothing more | the connection closed | [`ServeConfig::idle`] |
+//! | sends a huge head | 431 | [`ServeConfig::header_bytes`], [`ServeConfig::max_headers`] |
+//! | does not read | the connection closed | [`ServeConfig::stall`], [`ServeConfig::send_buffer`] |
+//! | is one too many | 429 | [`ServeConfig::max_connections`] |
+//! | goes on sending after its answer | an orderly close | [`ServeConfig::linger`] |
+//! | is there at shutdown | its answer, then a close | [`ServeConfig::grace`] |
+//! | sends what is not HTTP | 400 | |
+//!
+//! ```text
+//!  bind ─▶ accept ─▶ registry ─▶ one task: drive ─▶ hyper ─▶ the service, with a ConnectionInfo in each request
+//!            │          ▲                             │
+//!            ▼          └──── leaves with its ─── ConnectionIo ─▶ upgraded: the application's task
+//!          refuse
+//! ```
+
+mod accept;
+mod backoff;
+mod bind;
+mod config;
+mod connection;
+mod counters;
+mod drive;
+mod head_timer;
+mod io;
+mod refuse;
+mod registry;
+
+pub use accept::{ServeSummary, serve};
+pub use bind::bind;
+pub use config::ServeConfig;
+pub use connection::ConnectionInfo;
+pub use counters::ServeCounters;
+pub use io::ConnectionIo;
