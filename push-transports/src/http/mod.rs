@@ -5,6 +5,7 @@
 
 mod admin;
 mod ask;
+mod beside;
 mod body;
 mod config;
 mod credentials;
