@@ -75,7 +75,10 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     let (stop, stopped) = watch::channel(false);
     let drain = Drain { notice: settings.drain_notice, window: settings.drain_window };
     let again = tokio::spawn(drain_when_asked(signals, site.push.clone(), drain, stop));
-    announce(&settings, &listener);
+    if let Err(error) = announce(&listener, metrics_listener.as_ref()) {
+        // Whoever closed stdout does not wait for it.
+        tracing::debug!(%error, "nobody reads where it listens");
+    }
     let serving = serve_all(&settings, site, listener, metrics_listener, stopped);
     tokio::select! {
         summary = serving => {
@@ -117,13 +120,15 @@ fn demo_namespaces() -> [Namespace; 3] {
     [load, chart, chat]
 }
 
-/// The first line on stdout, which whoever started it may wait for.
-fn announce(settings: &Settings, listener: &TcpListener) {
-    let address = listener.local_addr().unwrap_or(settings.listen);
-    let mut stdout = std::io::stdout();
-    if let Err(error) = writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()) {
-        tracing::debug!(%error, %address, "nobody reads stdout");
+/// The first line on stdout, which whoever started it may wait for. The same goes to the log, with what else listens.
+fn announce(listener: &TcpListener, metrics_listener: Option<&TcpListener>) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
+    if let Some(listener) = metrics_listener {
+        tracing::info!("metrics are on http://{}/metrics", listener.local_addr()?);
     }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush())
 }
 
 async fn serve_all(
