@@ -103,7 +103,10 @@ impl Subscriber {
     ) -> Result<Start, SubscribeError> {
         debug_assert!(self.reader.sources.is_empty(), "open is for fresh connections, add for others");
         let overflow = overflow.unwrap_or_else(|| self.common_overflow(selectors));
-        let joined = selectors.iter().try_for_each(|selector| self.join(selector, overflow));
+        let joined = selectors.iter().try_for_each(|selector| match self.is_subscribed(selector) {
+            true => Ok(()), // named twice
+            false => self.join(selector, overflow),
+        });
         if let Err(error) = joined {
             self.leave_all();
             return Err(error);
@@ -111,9 +114,6 @@ impl Subscriber {
         // Everybody is attached: what is numbered from here on wakes us.
         let head = self.hub.head();
         let start = opening::open(&self.hub, &mut self.reader, since, head);
-        for source in &mut self.reader.sources {
-            source.live_from = head;
-        }
         self.enter_rooms(0);
         Ok(start)
     }
@@ -146,12 +146,8 @@ impl Subscriber {
         source.after = past.seen;
         source.live_from = head;
         source.offset = past.sources[0].offset;
-        past.sources[0].live_from = head;
-        for (channel, told) in &past.told {
-            if *told > self.reader.seen {
-                self.reader.told.insert(*channel, *told);
-            }
-        }
+        source.told_forgotten = past.sources[0].told_forgotten;
+        self.note_told(&past);
         self.enter_rooms(index);
         Ok((start, Recovery { reader: past, through: self.reader.seen }))
     }
@@ -160,6 +156,7 @@ impl Subscriber {
     /// has delivered already are left out.
     pub fn recover(&mut self, recovery: &mut Recovery, budget: Budget) -> Batch {
         let mut read = recovery.reader.read(recovery.through, budget, false);
+        self.note_told(&recovery.reader);
         let own = &recovery.reader.sources[0];
         let others: Vec<&Source> = self.reader.sources.iter().filter(|s| s.selector != own.selector).collect();
         read.publications.retain(|publication| !others.iter().any(|source| source.covers(publication)));
@@ -169,6 +166,21 @@ impl Subscriber {
             source.offset = Some(offset.max(source.offset.unwrap_or(0)));
         }
         self.batch(read, recovery.reader.seen)
+    }
+
+    /// What a recovery has told is not told again by the connection's own reads, unless another subscription of the
+    /// connection lost more of the channel than the recovery asked for.
+    fn note_told(&mut self, past: &Reader) {
+        let Reader { sources, seen, told: own, .. } = &mut self.reader;
+        let [added] = past.sources.as_slice() else { return };
+        for channel in added.channels_after(*seen) {
+            let Some(told) = past.told.get(&channel.id).filter(|told| **told > *seen) else { continue };
+            let shared = sources.iter().any(|s| s.selector != added.selector && s.selector.matches(&channel.name));
+            if !shared {
+                let known = own.entry(channel.id).or_default();
+                *known = (*known).max(*told);
+            }
+        }
     }
 
     /// Unsubscribes; false if it was not subscribed.
@@ -254,6 +266,7 @@ impl Subscriber {
             overflow,
             offset: None,
             told_forgotten: 0,
+            is_present: false,
         });
         Ok(())
     }
@@ -282,12 +295,14 @@ impl Subscriber {
     }
 
     /// Presence, for the sources from `index` on.
-    fn enter_rooms(&self, index: usize) {
-        for source in &self.reader.sources[index..] {
+    fn enter_rooms(&mut self, index: usize) {
+        let connection = self.connection();
+        for source in &mut self.reader.sources[index..] {
             if let Feed::Channel(channel) = &source.feed
                 && channel.namespace.presence
             {
-                self.hub.enter(&channel.name, &self.client, self.connection());
+                self.hub.enter(&channel.name, &self.client, connection);
+                source.is_present = true;
             }
         }
     }
@@ -296,7 +311,7 @@ impl Subscriber {
         let now = self.hub.clock.now();
         match &source.feed {
             Feed::Channel(channel) => {
-                if channel.namespace.presence {
+                if source.is_present {
                     self.hub.presence.leave(&channel.name, &self.client, self.connection(), now);
                 }
                 channel.lock().last_used = now;
