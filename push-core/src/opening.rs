@@ -39,6 +39,9 @@ pub(crate) fn open(hub: &Inner, reader: &mut Reader, since: Since, head: u64) ->
                 cursor = Some(given);
             } else {
                 reader.seen = reader.first_after(head).map_or(head, |first| first - 1);
+                // Once more: what was trimmed while the oldest was looked for lies before the new position.
+                reader.told.clear();
+                gaps = take_stock(hub, reader, after, head, known);
             }
         }
         Since::Cursor(_) => {
