@@ -90,13 +90,15 @@ async fn of_a_long_file_only_the_end_is_read_and_no_half_line() {
 }
 
 #[tokio::test]
-async fn a_burst_far_beyond_the_history_reaches_a_reader_that_keeps_up_without_a_gap() {
-    let mut tail = follow(None).await;
-    append(&tail.path, "first\n");
-    tail.expect(&["first"]).await;
-    append(&tail.path, &(0..20_000).map(|number| format!("line {number}\n")).collect::<String>());
-    for number in 0..20_000 {
-        assert_eq!(tail.lines.publication().await.text(), format!("line {number}"));
+async fn a_burst_far_beyond_the_history_waits_for_a_reader_on_a_narrow_line() {
+    let tail = follow(None).await;
+    let narrow = Options::channel("tail/app.log").receive_buffer(4096);
+    let mut reader = Subscriber::open(Transport::SseRaw, tail.server.addr(), &narrow).await;
+    drop(tail.lines); // the fastest reader is the one that is waited for
+    let line = |number| format!("{number:01000}");
+    append(&tail.path, &(0..10_000).map(|number| line(number) + "\n").collect::<String>());
+    for number in 0..10_000 {
+        assert_eq!(reader.publication().await.text(), line(number));
     }
 }
 
