@@ -6,6 +6,7 @@
 mod admin;
 mod alarm;
 mod ask;
+mod beside;
 mod body;
 mod config;
 mod credentials;
