@@ -89,10 +89,9 @@ pub(crate) async fn reconnects_over_changing_transports_lose_and_repeat_nothing(
 struct Account {
     heard: u64,
     missed: u64,
-    /// What was told as missed and is not behind a cursor yet: it is told again to who resumes.
-    told: Vec<Gap>,
-    /// The cursor that was sent, or the one after the last publication.
-    position: Option<String>,
+    /// What was told as missed since the last publication, with the cursor there was before: while there is no
+    /// other, it is told again to who resumes.
+    told: Vec<(Option<String>, Gap)>,
 }
 
 impl Account {
@@ -100,38 +99,30 @@ impl Account {
         self.heard + self.missed + 1
     }
 
-    fn take(&mut self, item: Item, cursor: Option<String>) {
+    fn take(&mut self, before: Option<String>, item: Item) {
         match item {
             Item::Publication(publication) => {
-                self.settle();
+                self.settle(None);
                 assert_eq!(publication.text(), self.next().to_string(), "lost without a word, or repeated");
                 self.heard += 1;
-                self.position = cursor;
             }
-            Item::Gap(gap) => self.told.push(gap),
+            Item::Gap(gap) => self.told.push((before, gap)),
             other => panic!("{other:?}"),
         }
     }
 
-    fn settle(&mut self) {
-        for gap in std::mem::take(&mut self.told) {
+    /// Takes what was told as missed, but for what `cursor` does not know of.
+    fn settle(&mut self, cursor: Option<&str>) {
+        for (before, gap) in std::mem::take(&mut self.told) {
+            if cursor.is_some() && before.as_deref() == cursor {
+                return;
+            }
             let (from, to) = (self.next(), gap.to.expect("the oldest that is left is known"));
             assert!(gap.from.is_none_or(|told| told == from), "{from} is the next to hear: {gap:?}");
             assert!(gap.missed.is_none_or(|told| told == to + 1 - from), "{gap:?}");
             assert_eq!(gap.outcome, "partial");
             self.missed += to + 1 - from;
         }
-    }
-
-    /// The cursor to go on from, after a cut.
-    fn cut(&mut self, subscriber: Subscriber) -> String {
-        let cursor = subscriber.cut();
-        if self.position.as_ref() != Some(&cursor) {
-            self.settle();
-        }
-        self.told.clear();
-        self.position = Some(cursor.clone());
-        cursor
     }
 }
 
@@ -153,24 +144,27 @@ pub(crate) async fn reconnects_over_a_short_history_tell_every_loss(path: Path, 
         }
         number
     });
-    let mut account = Account { position: subscriber.cursor(), ..Account::default() };
+    let mut account = Account::default();
     for _ in 0..reconnects() / 2 {
         for _ in 0..random.below(8) {
+            let before = subscriber.cursor();
             match subscriber.next_within(Duration::from_millis(3)).await {
-                Some(item) => account.take(item, subscriber.cursor()),
+                Some(item) => account.take(before, item),
                 None => break,
             }
         }
-        let since = options.clone().since(account.cut(subscriber));
+        let cursor = subscriber.cut();
+        account.settle(Some(&cursor));
+        let since = options.clone().since(cursor.as_str());
         tokio::time::sleep(Duration::from_micros(random.below(20_000))).await;
         subscriber = Subscriber::open(transport, addr, &since).await;
-        account.told = subscriber.opened().gaps.clone();
+        account.told = subscriber.opened().gaps.iter().map(|gap| (Some(cursor.clone()), gap.clone())).collect();
     }
     stop.store(true, Ordering::Relaxed);
     let last = publisher.await.expect("the publisher ended");
     while account.next() <= last {
-        let item = subscriber.next().await;
-        account.take(item, subscriber.cursor());
+        let before = subscriber.cursor();
+        account.take(before, subscriber.next().await);
     }
     assert_eq!(account.heard + account.missed, last);
     assert!(account.missed > 0, "the history was not short enough for {last} publications");
