@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use push_transports::Push;
 use push_transports::server::{ServeSummary, bind, serve};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
 
 use crate::config::{Loaded, Settings};
 use crate::metrics::Metrics;
@@ -27,15 +29,17 @@ enum StartError {
     Listen { key: &'static str, address: SocketAddr, source: std::io::Error },
     #[error("cannot take over SIGTERM and SIGINT")]
     Signals(#[source] std::io::Error),
+    #[error("cannot make the directory {} ('data')", .path.display())]
+    Data { path: PathBuf, source: std::io::Error },
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
 }
 
 /// Runs a server to its end.
 pub(crate) fn start(loaded: Loaded) -> ExitCode {
-    let Loaded { settings, filter, notices } = loaded;
+    let Loaded { settings, notices } = loaded;
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::new(&settings.log))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
@@ -50,6 +54,9 @@ pub(crate) fn start(loaded: Loaded) -> ExitCode {
 }
 
 fn run(settings: Settings) -> Result<ExitCode, StartError> {
+    if let Some(path) = &settings.data {
+        std::fs::create_dir_all(path).map_err(|source| StartError::Data { path: path.clone(), source })?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime)?;
     let code = runtime.block_on(serve_until_asked(settings));
     // A second signal ends at once: nothing is waited for.
@@ -113,7 +120,6 @@ fn demo_namespaces() -> [Namespace; 3] {
 /// The first line on stdout, which whoever started it may wait for.
 fn announce(settings: &Settings, listener: &TcpListener) {
     let address = listener.local_addr().unwrap_or(settings.listen);
-    settings.say_how_it_runs();
     let mut stdout = std::io::stdout();
     if let Err(error) = writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()) {
         tracing::debug!(%error, %address, "nobody reads stdout");
