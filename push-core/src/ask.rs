@@ -88,6 +88,7 @@ impl Hub {
             overflow: Overflow::Gap,
             offset: None,
             told_forgotten: 0,
+            is_present: false,
         };
         let mut reader = Reader { sources: vec![source], ..Reader::default() };
         let start = opening::open(inner, &mut reader, since, head);
@@ -127,7 +128,7 @@ impl Hub {
         let channel = self.inner.find(name)?;
         let log = channel.lock();
         let (patterns, retained) = (log.patterns.clone(), log.history.len());
-        let offset = if channel.head() == 0 { 0 } else { log.next_offset - 1 };
+        let offset = log.last_offset();
         drop(log);
         Some(ChannelInfo { channel: name.clone(), offset, retained, subscribers: reached(&channel, &patterns) })
     }

@@ -13,9 +13,30 @@ pub(crate) struct Ceiling {
     limit: u64,
     charge: AtomicU64,
     publications: AtomicU64,
-    /// One entry a channel that holds something. Its number may lag behind; it is set right when it is popped.
-    oldest: Mutex<BinaryHeap<Reverse<Entry>>>,
+    oldest: Mutex<Oldest>,
 }
+
+#[derive(Debug)]
+struct Oldest {
+    /// One entry a channel that holds something. Its number may lag behind; it is set right when it is popped.
+    heap: BinaryHeap<Reverse<Entry>>,
+    /// How many entries there may be before those of forgotten channels are thrown out.
+    prune_at: usize,
+}
+
+impl Oldest {
+    fn push(&mut self, number: u64, channel: &Arc<Channel>) {
+        if self.heap.len() >= self.prune_at {
+            // Below its limit the ceiling pops nothing, and a dead entry keeps its channel's memory.
+            self.heap.retain(|Reverse(entry)| entry.channel.strong_count() > 0);
+            self.heap.shrink_to(PRUNE_AT);
+            self.prune_at = (self.heap.len() * 2).max(PRUNE_AT);
+        }
+        self.heap.push(Reverse(Entry { number, channel: Arc::downgrade(channel) }));
+    }
+}
+
+const PRUNE_AT: usize = 1024;
 
 #[derive(Debug)]
 struct Entry {
@@ -50,7 +71,8 @@ fn settled(counter: &AtomicU64) -> u64 {
 
 impl Ceiling {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, charge: AtomicU64::new(0), publications: AtomicU64::new(0), oldest: Mutex::default() }
+        let oldest = Mutex::new(Oldest { heap: BinaryHeap::new(), prune_at: PRUNE_AT });
+        Self { limit, charge: AtomicU64::new(0), publications: AtomicU64::new(0), oldest }
     }
 
     pub(crate) fn charge(&self) -> u64 {
@@ -67,7 +89,7 @@ impl Ceiling {
         self.publications.fetch_add(publications, Ordering::Relaxed);
         if !channel.charged.swap(true, Ordering::AcqRel) {
             let number = channel.lock().oldest_number().unwrap_or(0);
-            self.oldest.lock().push(Reverse(Entry { number, channel: Arc::downgrade(channel) }));
+            self.oldest.lock().push(number, channel);
         }
     }
 
@@ -79,7 +101,7 @@ impl Ceiling {
     /// Trims until the ceiling is kept. No lock is held by the caller.
     pub(crate) fn enforce(&self) {
         while self.charge() > self.limit {
-            let Some(Reverse(entry)) = self.oldest.lock().pop() else { return };
+            let Some(Reverse(entry)) = self.oldest.lock().heap.pop() else { return };
             let Some(channel) = entry.channel.upgrade() else { continue };
             let (freed, next) = {
                 let mut log = channel.lock();
@@ -92,7 +114,7 @@ impl Ceiling {
             };
             self.freed(freed);
             if let Some(number) = next {
-                self.oldest.lock().push(Reverse(Entry { number, channel: Arc::downgrade(&channel) }));
+                self.oldest.lock().push(number, &channel);
             }
         }
     }

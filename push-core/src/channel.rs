@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::Namespace;
+use crate::config::{Namespace, Retention};
 use crate::history::{ChannelHistory, StoreError};
 use crate::idempotency::Window;
 use crate::name::ChannelName;
@@ -28,7 +28,8 @@ pub(crate) struct Channel {
     pub(crate) name: ChannelName,
     pub(crate) namespace: Arc<Namespace>,
     pub(crate) audience: Audience,
-    /// Number of the newest publication, 0 if none, or [`IN_FLIGHT`].
+    /// Number of the newest publication, or [`IN_FLIGHT`]; what was forgotten before counts as one. Never behind the
+    /// number trimmed last, so that who skips the channel by its head skips no loss.
     head: AtomicU64,
     /// The furthest that any of its subscribers has read: what a publisher in a hurry waits for.
     fastest: AtomicU64,
@@ -49,8 +50,9 @@ pub(crate) struct Log {
     pub(crate) trimmed: Edge,
     /// The trim that stands for what was forgotten before the channel was created: offsets up to it are unknown.
     base: u64,
-    /// Whether a publication that history does not keep was dropped: then missing offsets cannot be counted.
-    has_holes: bool,
+    /// Highest offset that is missing without loss (a publication that history does not keep and that was dropped, a
+    /// number an engine skipped): up to here missing offsets cannot be counted.
+    holes_through: u64,
     pub(crate) patterns: Vec<Arc<PatternFeed>>,
     pub(crate) push_ids: Option<Box<Window>>,
     pub(crate) last_used: Instant,
@@ -64,6 +66,10 @@ pub(crate) struct Edge {
     pub(crate) number: u64,
     pub(crate) offset: u64,
 }
+
+/// Publications that history does not keep have this share of a full log: who is live gets them with its next read,
+/// and a busy channel is always full.
+const TRANSIENT_SHARE: usize = 8;
 
 /// What a trim freed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,7 +94,7 @@ impl Channel {
             next_offset: floor + 1,
             trimmed: Edge { number: floor, offset: floor },
             base: floor,
-            has_holes: false,
+            holes_through: 0,
             patterns: Vec::new(),
             push_ids: None,
             last_used: now,
@@ -99,7 +105,7 @@ impl Channel {
             name,
             namespace,
             audience: Audience::default(),
-            head: AtomicU64::new(0),
+            head: AtomicU64::new(floor),
             fastest: AtomicU64::new(0),
             charged: AtomicBool::new(false),
             state: Mutex::new(log),
@@ -133,13 +139,16 @@ impl Channel {
     /// Whether even the fastest subscriber has not yet read the older half of a full log, so that
     /// publishing on would soon push the tail past everybody.
     pub(crate) fn is_pressed(&self) -> bool {
-        if self.audience.is_empty() {
-            return false;
+        let fastest = self.fastest.load(Ordering::Relaxed);
+        if fastest >= self.head() || self.audience.is_empty() {
+            return false; // the usual case, without the lock
         }
         let retention = self.namespace.retention;
         let log = self.lock();
         let (count, bytes) = (log.history.len() + log.transient.len(), log.history.bytes() + log.transient_bytes);
-        let half_full = count * 2 > retention.count || bytes * 2 > retention.bytes;
+        if count <= retention.count / 2 && bytes <= retention.bytes / 2 {
+            return false;
+        }
         let mut middle = None;
         let mut left = log.history.len() / 2;
         log.history.read(0, u64::MAX, &mut |p| {
@@ -147,7 +156,7 @@ impl Channel {
             left = left.saturating_sub(1);
             left > 0
         });
-        half_full && middle.is_some_and(|middle| self.fastest.load(Ordering::Relaxed) < middle)
+        middle.is_some_and(|middle| fastest < middle)
     }
 }
 
@@ -155,41 +164,56 @@ impl Log {
     /// Appends what has its number and offset.
     pub(crate) fn append(&mut self, publication: Arc<Publication>) -> Result<(), StoreError> {
         let offset = publication.offset();
+        let is_dense = offset == self.next_offset;
         if publication.is_retained() {
             self.history.append(publication)?;
         } else {
             self.transient_bytes += publication.payload().len() as u64;
             self.transient.push_back(publication);
         }
+        if !is_dense {
+            self.holes_through = offset - 1;
+        }
         self.next_offset = offset + 1;
         Ok(())
     }
 
-    /// Trims what retention no longer keeps: what history does not keep first, then the oldest.
+    /// Trims what retention no longer keeps: what history does not keep first, down to its share, then the oldest.
+    /// The newest publication stays in any case but age: it has yet to be read.
     pub(crate) fn apply_retention(&mut self, namespace: &Namespace, unix_ms: u64) -> Freed {
         let retention = namespace.retention;
         let cutoff = unix_ms.saturating_sub(u64::try_from(retention.age.as_millis()).unwrap_or(u64::MAX));
         let mut freed = Freed::default();
         loop {
-            let count = self.history.len() + self.transient.len();
-            let full = count > retention.count || self.history.bytes() + self.transient_bytes > retention.bytes;
+            let history_expired = self.history.oldest().is_some_and(|p| p.time_ms() < cutoff);
             let transient_expired = self.transient.front().is_some_and(|p| p.time_ms() < cutoff);
-            if transient_expired || (full && !self.transient.is_empty()) {
+            if transient_expired || self.has_transients_to_spare(retention) {
                 self.drop_oldest_transient(&mut freed);
-            } else if full || self.history.oldest().is_some_and(|p| p.time_ms() < cutoff) {
-                if !self.trim_oldest(&mut freed) {
-                    return freed;
-                }
+            } else if history_expired || self.is_overfull(retention) {
+                self.trim_oldest(&mut freed);
             } else {
                 return freed;
             }
         }
     }
 
+    fn has_transients_to_spare(&self, retention: Retention) -> bool {
+        let full = self.history.len() + self.transient.len() > retention.count
+            || self.history.bytes() + self.transient_bytes > retention.bytes;
+        let spare = self.transient.len() > (retention.count / TRANSIENT_SHARE).max(16)
+            || self.transient_bytes > retention.bytes / TRANSIENT_SHARE as u64;
+        full && spare && self.transient.len() > 1
+    }
+
+    fn is_overfull(&self, retention: Retention) -> bool {
+        let overfull = self.history.len() > retention.count || self.history.bytes() > retention.bytes;
+        overfull && self.history.len() > 1
+    }
+
     fn drop_oldest_transient(&mut self, freed: &mut Freed) {
         if let Some(gone) = self.transient.pop_front() {
             self.transient_bytes -= gone.payload().len() as u64;
-            self.has_holes = true;
+            self.holes_through = self.holes_through.max(gone.offset());
             freed.publications += 1;
             freed.charge += gone.charge();
         }
@@ -204,31 +228,37 @@ impl Log {
         retained.into_iter().chain(self.transient.front().map(|p| p.number())).min()
     }
 
-    /// Trims one publication to make room: what history does not keep first.
+    /// Trims the oldest publication to make room in the hub.
     pub(crate) fn trim_one(&mut self) -> Freed {
         let mut freed = Freed::default();
-        if self.transient.is_empty() {
-            self.trim_oldest(&mut freed);
-        } else {
+        let oldest = self.history.oldest().map_or(u64::MAX, |p| p.number());
+        if self.transient.front().is_some_and(|p| p.number() < oldest) {
             self.drop_oldest_transient(&mut freed);
+        } else {
+            self.trim_oldest(&mut freed);
         }
         freed
     }
 
-    /// Trims the oldest retained publication; false if there is none.
-    pub(crate) fn trim_oldest(&mut self, freed: &mut Freed) -> bool {
-        let Some(oldest) = self.history.oldest() else { return false };
+    /// Trims the oldest retained publication, and with it what history does not keep and is older still: nothing is
+    /// delivered from within a gap.
+    fn trim_oldest(&mut self, freed: &mut Freed) {
+        let Some(oldest) = self.history.oldest() else { return };
         self.trimmed = Edge { number: oldest.number(), offset: oldest.offset() };
         freed.publications += 1;
         freed.charge += oldest.charge();
         self.history.trim(self.trimmed.number);
-        true
+        while self.transient.front().is_some_and(|p| p.number() < self.trimmed.number) {
+            self.drop_oldest_transient(freed);
+        }
     }
 
     /// Trims everything.
     pub(crate) fn trim_all(&mut self) -> Freed {
         let mut freed = Freed::default();
-        while self.trim_oldest(&mut freed) {}
+        while !self.history.is_empty() {
+            self.trim_oldest(&mut freed);
+        }
         while !self.transient.is_empty() {
             self.drop_oldest_transient(&mut freed);
         }
@@ -289,6 +319,12 @@ impl Log {
         Some(next.saturating_sub(1))
     }
 
+    /// The newest publication's offset; 0 if there never was one.
+    pub(crate) fn last_offset(&self) -> u64 {
+        let last = self.next_offset - 1;
+        if last == self.base { 0 } else { last }
+    }
+
     /// Whether anything was trimmed since the channel was created. If not, `trimmed` stands for what may have been
     /// forgotten before: news for a cursor, but not for who was subscribed.
     pub(crate) fn was_trimmed(&self) -> bool {
@@ -301,15 +337,31 @@ impl Log {
             return (None, None, None);
         }
         let to = self.trimmed.offset;
-        let from = offset.map(|offset| offset + 1).filter(|from| *from > self.base && *from <= to);
-        let missed = from.filter(|_| !self.has_holes).map(|from| to - from + 1);
+        // An offset may come from a stranger's cursor: any number.
+        let from = offset.and_then(|offset| offset.checked_add(1)).filter(|from| *from > self.base && *from <= to);
+        let missed = from.filter(|from| *from > self.holes_through).map(|from| to - from + 1);
         (from, Some(to), missed)
     }
 
-    /// What a durable store knew of the channel.
-    pub(crate) fn resume(&mut self, next_offset: u64, trimmed: Edge) {
+    /// What a durable store knew of the channel; returns its head.
+    pub(crate) fn resume(&mut self, next_offset: u64, trimmed: Edge) -> u64 {
         self.next_offset = next_offset;
-        self.trimmed = trimmed;
-        self.base = 0;
+        if trimmed == Edge::default() {
+            // Its first offset lies behind what was forgotten before it was created.
+            self.base = self.history.oldest().map_or(next_offset, |oldest| oldest.offset()) - 1;
+            self.trimmed = Edge { number: self.base, offset: self.base };
+        } else {
+            self.base = 0;
+            self.trimmed = trimmed;
+            // What history did not keep left no trace in the store.
+            self.holes_through = trimmed.offset;
+        }
+        let mut newest = 0;
+        self.history.read_back(0, u64::MAX, &mut |publication| {
+            newest = publication.number();
+            false
+        });
+        // An offset never exceeds its number, so the head is behind no number this channel ever had in the log.
+        newest.max(self.trimmed.number).max(next_offset - 1)
     }
 }

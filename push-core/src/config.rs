@@ -8,11 +8,11 @@ use crate::name::{ChannelName, Pattern};
 /// How much of a channel its history keeps; whichever bound is reached first trims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Publications; default 1,024. 0 keeps none.
+    /// Publications; default 1,024. 0 keeps none: they reach only who is subscribed, as if each were not to be kept.
     pub count: usize,
     /// Age; default 1 h.
     pub age: Duration,
-    /// Bytes of payload; default 8 MiB.
+    /// Bytes of payload; default 8 MiB. The newest publication is kept even if it alone is larger.
     pub bytes: u64,
 }
 

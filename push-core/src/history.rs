@@ -180,7 +180,7 @@ impl ChannelHistory for Ring {
             self.bytes -= gone.payload().len() as u64;
         }
         // A burst long gone must not keep its places: give back what is far more than needed.
-        if self.items.capacity() > 64 && self.items.len() * 4 < self.items.capacity() {
+        if self.items.is_empty() || (self.items.capacity() > 64 && self.items.len() * 4 < self.items.capacity()) {
             self.items.shrink_to(self.items.len() * 2);
         }
     }

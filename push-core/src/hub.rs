@@ -14,7 +14,7 @@ use crate::cursor::{Cursor, Epoch, Mark, channel_hash};
 use crate::error::{PublishError, PublishErrorKind, SubscribeError};
 use crate::form::FormBudget;
 use crate::history::{HistoryStore, MemoryHistory, Recovered, StoreError};
-use crate::idempotency::{Remembered, Scope};
+use crate::idempotency::{Fingerprint, Remembered, Scope};
 use crate::name::{ChannelName, Pattern};
 use crate::pattern_feed::{PatternFeed, move_head};
 use crate::presence::Presence;
@@ -251,13 +251,14 @@ impl Inner {
             let channel = self.channel_or_storage(&known.name)?;
             let mut log = channel.lock();
             let (number, offset) = known.trimmed;
-            log.resume(known.next_offset, Edge { number, offset });
-            let newest = log.read(0, u64::MAX, u64::MAX, usize::MAX).back().map_or(0, |p| p.number());
-            move_head(&channel, &log.patterns, IN_FLIGHT);
-            move_head(&channel, &log.patterns, newest);
-            let charge = log.history.bytes() + 256 * log.history.len() as u64;
-            self.ceiling.add(&channel, charge, log.history.len() as u64);
+            let head = log.resume(known.next_offset.max(1), Edge { number, offset });
+            channel.set_head(head);
+            let publications = log.history.len() as u64;
+            let charge = log.history.bytes() + 256 * publications;
+            drop(log);
+            self.ceiling.add(&channel, charge, publications);
         }
+        self.ceiling.enforce();
         Ok(())
     }
 
@@ -384,6 +385,8 @@ impl Inner {
         if stamp.is_some_and(|stamp| stamp.number <= self.head()) {
             return Err(PublishError::new(PublishErrorKind::Conflict));
         }
+        // Reads all of the payload: before the channel's lock, and only where a push id asks for it.
+        let fingerprint = submission.draft.push_id.as_ref().map(|_| self.fingerprint(&submission.draft.payload));
         loop {
             let channel = self.channel(&submission.channel).map_err(|e| match e {
                 SubscribeError::Storage(e) => PublishError::caused_by(PublishErrorKind::Storage, e),
@@ -393,7 +396,7 @@ impl Inner {
             if log.forgotten {
                 continue; // it went between the look-up and the lock: look again
             }
-            let appended = self.append(&channel, &mut log, submission, stamp)?;
+            let appended = self.append(&channel, &mut log, submission, stamp, fingerprint)?;
             let patterns = if log.patterns.is_empty() { Vec::new() } else { log.patterns.clone() };
             drop(log);
             return Ok(self.deliver(&channel, &patterns, appended));
@@ -406,15 +409,17 @@ impl Inner {
         log: &mut Log,
         submission: Submission,
         stamp: Option<Stamp>,
+        fingerprint: Option<Fingerprint>,
     ) -> Result<Appended, PublishError> {
         let now = self.clock.now();
         let unix_ms = self.clock.unix_ms();
         log.last_used = now;
-        let Submission { publisher, draft, class, .. } = submission;
-        let payload = self.fingerprint(&draft.payload);
-        let scope = draft.push_id.clone().map(|id| (publisher, id));
+        let Submission { publisher, mut draft, class, .. } = submission;
+        // A history that keeps nothing: only who is there gets it, like any publication that is not to be kept.
+        draft.retain &= channel.namespace.retention.count > 0;
+        let scope = draft.push_id.take().map(|id| (publisher, id));
         if let Some(first) = scope.as_ref().and_then(|scope| self.remembered(log, scope, now)) {
-            return if first.payload == payload {
+            return if Some(first.payload) == fingerprint {
                 Ok(Appended {
                     number: first.number,
                     offset: first.offset,
@@ -443,7 +448,7 @@ impl Inner {
             self.counter.store(number, Ordering::Release);
         }
         result.map_err(|e| PublishError::caused_by(PublishErrorKind::Storage, e))?;
-        if let Some(scope) = scope {
+        if let (Some(scope), Some(payload)) = (scope, fingerprint) {
             let remembered = Remembered { number, offset, payload };
             log.push_ids.get_or_insert_default().insert(scope, remembered, now, self.config.max_push_ids);
         }
@@ -455,7 +460,7 @@ impl Inner {
         log.push_ids.as_mut()?.get(scope, now, self.config.push_id_age)
     }
 
-    fn fingerprint(&self, payload: &[u8]) -> (u64, u64) {
+    fn fingerprint(&self, payload: &[u8]) -> Fingerprint {
         (self.payload_hashers.0.hash_one(payload), self.payload_hashers.1.hash_one(payload))
     }
 
@@ -490,14 +495,13 @@ struct Appended {
 
 /// Connections that a publication to `channel` is to reach, each once.
 pub(crate) fn reached(channel: &Channel, patterns: &[Arc<PatternFeed>]) -> usize {
-    if patterns.iter().all(|pattern| pattern.audience.is_empty()) {
-        return channel.audience.len();
+    let audiences = || patterns.iter().map(|pattern| &pattern.audience).chain([&channel.audience]);
+    // A connection stands once in a list; with several lists their union must be counted.
+    if audiences().filter(|audience| !audience.is_empty()).count() <= 1 {
+        return audiences().map(|audience| audience.len()).sum();
     }
     let mut ids = HashSet::new();
-    channel.audience.ids(&mut ids);
-    for pattern in patterns {
-        pattern.audience.ids(&mut ids);
-    }
+    audiences().for_each(|audience| audience.ids(&mut ids));
     ids.len()
 }
 

@@ -12,13 +12,16 @@ use crate::label::PushId;
 /// Who published under which id; `""` is anybody without a name.
 pub(crate) type Scope = (Arc<str>, PushId);
 
+/// Two keyed hashes of a payload: 128 bits that a publisher cannot aim at.
+pub(crate) type Fingerprint = (u64, u64);
+
 /// What is remembered of a publication: enough to answer again, and to know another payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Remembered {
     pub(crate) number: u64,
     pub(crate) offset: u64,
-    /// Two keyed hashes of the payload: 128 bits that a publisher cannot aim at.
-    pub(crate) payload: (u64, u64),
+    /// Tells the same payload from another one.
+    pub(crate) payload: Fingerprint,
 }
 
 /// The push ids of one channel, oldest first, bounded in number and age.

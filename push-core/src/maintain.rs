@@ -124,7 +124,9 @@ impl Inner {
         for feed in candidates {
             {
                 let mut patterns = self.patterns.write();
-                if !unused(&feed) {
+                // Another sweep may have been faster, and the pattern be subscribed anew.
+                let is_this = patterns.get(&feed.pattern).is_some_and(|held| Arc::ptr_eq(held, &feed));
+                if !is_this || !unused(&feed) {
                     continue;
                 }
                 patterns.remove(&feed.pattern);

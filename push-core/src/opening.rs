@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use crate::channel::Channel;
+use crate::channel::{Channel, Log};
 use crate::cursor::{Cursor, Mark, Since, channel_hash};
 use crate::hub::Inner;
 use crate::reader::Reader;
@@ -17,23 +17,31 @@ const MAX_GAPS: usize = 128;
 
 /// Sets the position of `reader`, whose sources are attached; `head` was read after that.
 pub(crate) fn open(hub: &Inner, reader: &mut Reader, since: Since, head: u64) -> Start {
-    expire(hub, reader);
     for source in &mut reader.sources {
         source.live_from = head;
     }
-    let mut gaps = Vec::new();
+    let known = match since {
+        Since::Cursor(given) if given.epoch == hub.epoch && given.number <= head => Some(given),
+        _ => None,
+    };
+    let after = if since == Since::Now { head } else { known.map_or(0, |given| given.number) };
+    expire(hub, reader, after);
+    // Before the position is chosen: what is trimmed from here on is told by reads.
+    let mut gaps = take_stock(hub, reader, after, head, known);
     let mut cursor = None;
     match since {
         Since::Now => reader.seen = head,
         Since::Start => from_oldest(reader, head),
         Since::Last(n) => from_newest(reader, head, n as usize),
-        Since::Cursor(given) if given.epoch == hub.epoch && given.number <= head => {
+        Since::Cursor(given) if known.is_some() => {
             reader.seen = given.number;
-            cursor = Some(given);
-            gaps = gaps_since(hub, reader, given);
-            if !gaps.is_empty() {
+            if gaps.is_empty() {
+                cursor = Some(given);
+            } else {
                 reader.seen = reader.first_after(head).map_or(head, |first| first - 1);
-                cursor = None;
+                // Once more: what was trimmed while the oldest was looked for lies before the new position.
+                reader.told.clear();
+                gaps = take_stock(hub, reader, after, head, known);
             }
         }
         Since::Cursor(_) => {
@@ -41,18 +49,16 @@ pub(crate) fn open(hub: &Inner, reader: &mut Reader, since: Since, head: u64) ->
             from_oldest(reader, head);
         }
     }
-    tell_past(hub, reader);
+    know_offsets(reader);
     let outcome = gaps.iter().map(|gap| gap.outcome).max().unwrap_or_default();
     Start { cursor: cursor.unwrap_or_else(|| cursor_of(hub, reader)), outcome, gaps }
 }
 
-/// Publications past their age are not given, whether maintenance came by or not.
-fn expire(hub: &Inner, reader: &Reader) {
+/// Publications past their age are not given, whether maintenance came by or not. Channels with nothing behind
+/// `after` are left alone: asking again and again must not cost a visit to each channel of a pattern.
+fn expire(hub: &Inner, reader: &Reader, after: u64) {
     for source in &reader.sources {
-        match &source.feed {
-            Feed::Channel(channel) => hub.expire(channel),
-            Feed::Pattern(feed) => feed.channels_after(0).iter().for_each(|channel| hub.expire(channel)),
-        }
+        source.channels_after(after).iter().for_each(|channel| hub.expire(channel));
     }
 }
 
@@ -100,60 +106,52 @@ fn collect_newest(channel: &Channel, head: u64, n: usize, newest: &mut BinaryHea
     });
 }
 
-/// What a cursor of this epoch misses, by channel where known.
-fn gaps_since(hub: &Inner, reader: &Reader, cursor: Cursor) -> Vec<Gap> {
-    let floor = hub.floor.load(Ordering::Acquire);
+/// Notes what was trimmed up to now, and returns what of it a cursor of this epoch misses, by channel where known.
+///
+/// A channel is looked at once: what is told here and what reads take as told is one and the same.
+fn take_stock(hub: &Inner, reader: &mut Reader, after: u64, head: u64, cursor: Option<Cursor>) -> Vec<Gap> {
+    let Reader { sources, told, .. } = reader;
     let mut gaps = Vec::new();
-    for source in &reader.sources {
-        match &source.feed {
-            Feed::Channel(channel) => gaps.extend(gap_of(channel, cursor, false)),
-            Feed::Pattern(feed) => {
-                let channels = feed.channels_after(cursor.number);
-                let found: Vec<Gap> = channels.iter().filter_map(|c| gap_of(c, cursor, true)).collect();
-                let too_many = found.len() > MAX_GAPS;
-                if !too_many {
-                    gaps.extend(found);
-                }
-                if too_many || cursor.number < floor.max(feed.forgotten()) {
-                    gaps.push(source.gap(Outcome::Partial));
-                }
+    for source in sources {
+        let of_pattern = matches!(source.feed, Feed::Pattern(_));
+        let mut found = Vec::new();
+        for channel in source.channels_after(after) {
+            let log = channel.lock();
+            // Without a cursor nobody asked for what is gone; but what was published and trimmed since is news.
+            let past = if cursor.is_some() { log.trimmed.number } else { log.trimmed.number.min(head) };
+            let is_news = past > after && (!of_pattern || log.was_trimmed());
+            if is_news && told.insert(channel.id, past).is_none() {
+                found.extend(cursor.map(|cursor| gap_of(&channel, &log, cursor)));
             }
         }
+        if let Feed::Pattern(feed) = &source.feed {
+            // After the channels were listed: one that was not among them any more has left its number here.
+            let forgotten = feed.forgotten().max(hub.floor.load(Ordering::Acquire));
+            source.told_forgotten = if cursor.is_some() { forgotten } else { forgotten.min(head) };
+            let is_missed = cursor.is_some_and(|cursor| cursor.number < forgotten);
+            if is_missed || found.len() > MAX_GAPS {
+                found.truncate(if found.len() > MAX_GAPS { 0 } else { MAX_GAPS });
+                found.push(source.gap(Outcome::Partial));
+            }
+        }
+        gaps.append(&mut found);
     }
-    // A channel may be matched twice.
-    gaps.dedup_by(|a, b| a == b);
     gaps
 }
 
-fn gap_of(channel: &Channel, cursor: Cursor, of_pattern: bool) -> Option<Gap> {
-    let log = channel.lock();
-    if log.trimmed.number <= cursor.number || (of_pattern && !log.was_trimmed()) {
-        return None;
-    }
+fn gap_of(channel: &Channel, log: &Log, cursor: Cursor) -> Gap {
     let (from, to, missed) = log.missed_since(cursor.offset_in(channel.name.as_str()));
-    Some(Gap { channel: channel.name.as_str().into(), outcome: Outcome::Partial, from, to, missed })
+    Gap { channel: channel.name.as_str().into(), outcome: Outcome::Partial, from, to, missed }
 }
 
-/// Everything trimmed so far is told, or was asked for by nobody: only later trims are news.
-fn tell_past(hub: &Inner, reader: &mut Reader) {
+/// The last offset before the position, for channels subscribed by name: a later gap begins behind it.
+fn know_offsets(reader: &mut Reader) {
     let Reader { sources, seen, told, .. } = reader;
     for source in sources {
-        let channels: Vec<Arc<Channel>> = match &source.feed {
-            Feed::Channel(channel) => vec![Arc::clone(channel)],
-            Feed::Pattern(feed) => {
-                source.told_forgotten = feed.forgotten().max(hub.floor.load(Ordering::Acquire));
-                feed.channels_after(*seen)
-            }
-        };
-        for channel in channels {
-            let log = channel.lock();
-            if log.trimmed.number > *seen {
-                told.insert(channel.id, log.trimmed.number);
-            }
-            if matches!(source.feed, Feed::Channel(_)) {
-                // Where the position was trimmed away, the next to come is the oldest held.
-                source.offset = log.offset_at((*seen).max(log.trimmed.number));
-            }
+        if let Feed::Channel(channel) = &source.feed {
+            // Where the position was trimmed away, the next to come is the oldest held.
+            let position = told.get(&channel.id).map_or(*seen, |told| (*told).max(*seen));
+            source.offset = channel.lock().offset_at(position);
         }
     }
 }

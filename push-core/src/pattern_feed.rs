@@ -44,8 +44,9 @@ impl PatternFeed {
 
     /// Under the channel's lock.
     pub(crate) fn detach(&self, channel: &Channel, last_number: u64) {
-        self.by_head.lock().remove(&(channel.head(), channel.id));
+        // Before the channel goes: who does not find it any more must find this.
         self.forgotten.fetch_max(last_number, Ordering::AcqRel);
+        self.by_head.lock().remove(&(channel.head(), channel.id));
     }
 
     /// Under the channel's lock: its head went from `from` to `to`.

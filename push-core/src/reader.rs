@@ -72,6 +72,10 @@ impl Reader {
         for lane in lanes {
             self.open_lane(lane, &mut merge, &mut read);
         }
+        if read.ending.is_some() {
+            // Nothing from behind the hole: a client that came back with such an id would never hear of the loss.
+            return Read { ending: read.ending, ..Read::default() };
+        }
         self.merge(merge, budget, &mut read);
         if self.seen >= head && !self.told.is_empty() {
             let seen = self.seen;
@@ -88,7 +92,7 @@ impl Reader {
             let full = read.publications.len() >= budget.publications || bytes + size > budget.bytes;
             if full && !read.publications.is_empty() {
                 read.more = true;
-                return;
+                break;
             }
             bytes += size;
             let publication = merge.take(lane);
@@ -99,12 +103,14 @@ impl Reader {
             read.publications.push(publication);
             if !merge.refill(lane) {
                 read.more = true; // its tail was trimmed meanwhile: the next read tells
-                return;
+                break;
             }
         }
-        self.seen = merge.head;
+        if !read.more {
+            self.seen = merge.head;
+        }
         for lane in &merge.lanes {
-            lane.lane.channel.read_up_to(merge.head);
+            lane.lane.channel.read_up_to(self.seen);
         }
     }
 

@@ -37,23 +37,26 @@ impl Waiter {
         self.id
     }
 
-    pub(crate) fn notify(&self) {
+    /// Sets the flag, and gives the waker to call once no lock is held: waking may run, or drop, anything.
+    #[must_use]
+    fn set_moved(&self) -> Option<Waker> {
         if self.moved.swap(true, Ordering::AcqRel) {
-            return; // it was told already and has not looked yet
+            return None; // it was told already and has not looked yet
         }
-        let waker = self.state.lock().waker.take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.state.lock().waker.take()
     }
 
     /// Ready once something moved since the last time this was ready.
     pub(crate) fn poll_moved(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
         // Registered first, looked at second: a publisher either sees the waker or is seen here.
-        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            state.waker = Some(cx.waker().clone());
-        }
+        let replaced = if state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            None
+        } else {
+            state.waker.replace(cx.waker().clone())
+        };
+        drop(state);
+        drop(replaced); // like waking, it may run anything
         if self.moved.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -65,7 +68,9 @@ impl Waiter {
             state.ending.get_or_insert(ending);
             first
         };
-        self.notify();
+        if let Some(waker) = self.set_moved() {
+            waker.wake();
+        }
         first
     }
 
@@ -73,6 +78,9 @@ impl Waiter {
         self.state.lock().ending.clone()
     }
 }
+
+/// Wakers called between two looks at an audience: so many places are taken on the way, whatever its size.
+const WAKE_AT_ONCE: usize = 32;
 
 /// The waiters of one channel or pattern.
 #[derive(Debug, Default)]
@@ -103,11 +111,24 @@ impl Audience {
 
     /// Wakes everybody and returns how many they are.
     pub(crate) fn notify(&self) -> usize {
-        let waiters = self.0.lock();
-        for (_, waiter) in waiters.iter() {
-            waiter.notify();
+        let mut wakers = Vec::new();
+        let mut next = 0;
+        loop {
+            let (end, waiters) = {
+                let waiters = self.0.lock();
+                let end = waiters.capacity();
+                while next < end && wakers.len() < WAKE_AT_ONCE {
+                    wakers.extend(waiters.get(next).and_then(|waiter| waiter.set_moved()));
+                    next += 1;
+                }
+                (end, waiters.len())
+            };
+            // Who joins meanwhile, at whatever place, joined after the publication was numbered.
+            wakers.drain(..).for_each(Waker::wake);
+            if next >= end {
+                return waiters;
+            }
         }
-        waiters.len()
     }
 
     /// Adds the ids of all waiters.
@@ -138,8 +159,9 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         let waiter = Waiter::new(1);
         assert!(waiter.poll_moved(&mut cx).is_pending());
-        waiter.notify();
-        waiter.notify();
+        let audience = Audience::default();
+        audience.join(&waiter);
+        assert_eq!((audience.notify(), audience.notify()), (1, 1));
         assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 1);
         assert!(waiter.poll_moved(&mut cx).is_ready());
         assert!(waiter.poll_moved(&mut cx).is_pending());

@@ -32,6 +32,8 @@ pub(crate) struct Source {
     pub(crate) offset: Option<u64>,
     /// Up to where the forgetting of channels of a pattern was told.
     pub(crate) told_forgotten: u64,
+    /// Whether the connection entered the channel's presence, and so is to leave it.
+    pub(crate) is_present: bool,
 }
 
 /// A channel to read in one go, from one or several sources.
@@ -53,18 +55,22 @@ impl Source {
         publication.number() > from && self.selector.matches(publication.channel())
     }
 
+    /// The channels that may have something behind `number`.
+    pub(crate) fn channels_after(&self, number: u64) -> Vec<Arc<Channel>> {
+        match &self.feed {
+            Feed::Channel(channel) if channel.may_have_after(number) => vec![Arc::clone(channel)],
+            Feed::Channel(_) => Vec::new(),
+            Feed::Pattern(feed) => feed.channels_after(number),
+        }
+    }
+
     /// The channels that may have something behind `seen`, as lanes; each channel once over all sources.
     pub(crate) fn lanes(sources: &[Source], seen: u64) -> Vec<Lane> {
         let mut lanes: Vec<Lane> = Vec::new();
         for (index, source) in sources.iter().enumerate() {
             let after = source.after.max(seen);
-            let channels = match &source.feed {
-                Feed::Channel(channel) if channel.may_have_after(after) => vec![Arc::clone(channel)],
-                Feed::Channel(_) => continue,
-                Feed::Pattern(feed) => feed.channels_after(after),
-            };
             let is_literal = matches!(source.feed, Feed::Channel(_));
-            lanes.extend(channels.into_iter().map(|channel| Lane {
+            lanes.extend(source.channels_after(after).into_iter().map(|channel| Lane {
                 channel,
                 after,
                 live_from: source.live_from,

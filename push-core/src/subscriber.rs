@@ -103,7 +103,10 @@ impl Subscriber {
     ) -> Result<Start, SubscribeError> {
         debug_assert!(self.reader.sources.is_empty(), "open is for fresh connections, add for others");
         let overflow = overflow.unwrap_or_else(|| self.common_overflow(selectors));
-        let joined = selectors.iter().try_for_each(|selector| self.join(selector, overflow));
+        let joined = selectors.iter().try_for_each(|selector| match self.is_subscribed(selector) {
+            true => Ok(()), // named twice
+            false => self.join(selector, overflow),
+        });
         if let Err(error) = joined {
             self.leave_all();
             return Err(error);
@@ -112,7 +115,7 @@ impl Subscriber {
         let head = self.hub.head();
         let start = opening::open(&self.hub, &mut self.reader, since, head);
         for source in &mut self.reader.sources {
-            source.live_from = head;
+            source.after = self.reader.seen;
         }
         self.enter_rooms(0);
         Ok(start)
@@ -142,16 +145,14 @@ impl Subscriber {
         let index = self.reader.sources.len() - 1;
         let mut past = Reader { sources: vec![self.reader.sources[index].clone()], ..Reader::default() };
         let start = opening::open(&self.hub, &mut past, since, head);
+        // Of what others of the connection read as well, it has read as far as they have: an offset unknown here.
+        let is_shared = matches!(selector, Selector::Channel(name) if self.is_selected_beside(selector, name));
         let source = &mut self.reader.sources[index];
         source.after = past.seen;
         source.live_from = head;
-        source.offset = past.sources[0].offset;
-        past.sources[0].live_from = head;
-        for (channel, told) in &past.told {
-            if *told > self.reader.seen {
-                self.reader.told.insert(*channel, *told);
-            }
-        }
+        source.offset = past.sources[0].offset.filter(|_| !is_shared);
+        source.told_forgotten = past.sources[0].told_forgotten;
+        self.note_told(&past);
         self.enter_rooms(index);
         Ok((start, Recovery { reader: past, through: self.reader.seen }))
     }
@@ -160,15 +161,34 @@ impl Subscriber {
     /// has delivered already are left out.
     pub fn recover(&mut self, recovery: &mut Recovery, budget: Budget) -> Batch {
         let mut read = recovery.reader.read(recovery.through, budget, false);
+        self.note_told(&recovery.reader);
         let own = &recovery.reader.sources[0];
         let others: Vec<&Source> = self.reader.sources.iter().filter(|s| s.selector != own.selector).collect();
         read.publications.retain(|publication| !others.iter().any(|source| source.covers(publication)));
         if let (Some(offset), Some(source)) =
             (own.offset, self.reader.sources.iter_mut().find(|s| s.selector == own.selector))
         {
-            source.offset = Some(offset.max(source.offset.unwrap_or(0)));
+            source.offset = source.offset.map(|known| known.max(offset));
         }
         self.batch(read, recovery.reader.seen)
+    }
+
+    /// What a recovery has told is not told again by the connection's own reads, unless another subscription of the
+    /// connection lost more of the channel than the recovery asked for.
+    fn note_told(&mut self, past: &Reader) {
+        let [added] = past.sources.as_slice() else { return };
+        for channel in added.channels_after(self.reader.seen) {
+            let told = past.told.get(&channel.id).copied().unwrap_or(0);
+            if told > self.reader.seen && !self.is_selected_beside(&added.selector, &channel.name) {
+                let known = self.reader.told.entry(channel.id).or_default();
+                *known = told.max(*known);
+            }
+        }
+    }
+
+    /// Whether a subscription other than `selector` selects `channel` too.
+    fn is_selected_beside(&self, selector: &Selector, channel: &ChannelName) -> bool {
+        self.reader.sources.iter().any(|source| source.selector != *selector && source.selector.matches(channel))
     }
 
     /// Unsubscribes; false if it was not subscribed.
@@ -254,6 +274,7 @@ impl Subscriber {
             overflow,
             offset: None,
             told_forgotten: 0,
+            is_present: false,
         });
         Ok(())
     }
@@ -282,12 +303,14 @@ impl Subscriber {
     }
 
     /// Presence, for the sources from `index` on.
-    fn enter_rooms(&self, index: usize) {
-        for source in &self.reader.sources[index..] {
+    fn enter_rooms(&mut self, index: usize) {
+        let connection = self.connection();
+        for source in &mut self.reader.sources[index..] {
             if let Feed::Channel(channel) = &source.feed
                 && channel.namespace.presence
             {
-                self.hub.enter(&channel.name, &self.client, self.connection());
+                self.hub.enter(&channel.name, &self.client, connection);
+                source.is_present = true;
             }
         }
     }
@@ -296,7 +319,7 @@ impl Subscriber {
         let now = self.hub.clock.now();
         match &source.feed {
             Feed::Channel(channel) => {
-                if channel.namespace.presence {
+                if source.is_present {
                     self.hub.presence.leave(&channel.name, &self.client, self.connection(), now);
                 }
                 channel.lock().last_used = now;

@@ -1,7 +1,9 @@
 //! What an operator looks at.
 
 use serde_json::{Value, json};
-use testkit::{Options, Publish, PushServer, Request, Subscriber, Transport, api, publish};
+use testkit::{Connection, Options, Publish, PushServer, Request, Subscriber, Transport, api, publish};
+
+use tokio::io::AsyncReadExt;
 
 use crate::support::{ROOT, guarded_server, launch, open_server};
 
@@ -157,4 +159,46 @@ async fn the_echo_is_there_when_asked_for() {
     }
     echo.close(1000, "done").await;
     assert_eq!(echo.closed().await.0, 1000);
+}
+
+#[tokio::test]
+async fn a_silent_stream_is_kept_alive() {
+    let server = open_server().await;
+    let addr = server.addr();
+    let websocket = Request::get("/push/ws?channel=silent")
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let kept = [
+        (Request::get("/push/sse?channel=silent"), &b":"[..]),
+        (Request::get("/push/stream?channel=silent"), b"\n"),
+        (websocket, b"\x89"),
+    ];
+    let mut waiting = Vec::new();
+    for (request, mark) in kept {
+        let mut connection = Connection::open(addr).await.expect("listening");
+        connection.send(&request).await.expect("it reads");
+        let head = connection.head().await.expect("an answer");
+        waiting.push(tokio::spawn(async move {
+            if head.status == 101 {
+                let (mut stream, rest) = connection.into_parts();
+                let mut heard = rest.to_vec();
+                let mut buffer = [0; 1024];
+                while !heard.contains(&mark[0]) {
+                    let count = stream.read(&mut buffer).await.expect("it goes on");
+                    assert_ne!(count, 0, "closed instead of pinged");
+                    heard.extend_from_slice(&buffer[..count]);
+                }
+                return;
+            }
+            let first = connection.chunk().await.expect("a chunk").expect("it goes on");
+            assert!(!first.is_empty());
+            let second = connection.chunk().await.expect("a chunk").expect("it goes on");
+            assert!(second.starts_with(mark), "{second:?}");
+        }));
+    }
+    for kept in waiting {
+        tokio::time::timeout(testkit::GUARD, kept).await.expect("in time").expect("kept alive");
+    }
 }

@@ -4,6 +4,7 @@
 //! position whenever the server can take more.
 
 mod admin;
+mod alarm;
 mod ask;
 mod beside;
 mod body;

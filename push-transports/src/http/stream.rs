@@ -1,6 +1,5 @@
 //! `sse`, `stream` and `mixed`: one answer whose body reads on from its position.
 
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -8,8 +7,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response};
 use push_core::{Action, Budget, Client, Cursor, Ending, Identity, Since, Start, Subscriber};
-use tokio::time::Sleep;
 
+use super::alarm::Alarm;
 use super::body::PushBody;
 use super::credentials;
 use super::push::{Push, Shared};
@@ -145,8 +144,7 @@ pub(crate) struct StreamBody {
     /// What the connection said when it was last given something, and when that was.
     given: Option<(u64, Instant)>,
     expires_at: Option<Instant>,
-    sleep: Option<Pin<Box<Sleep>>>,
-    sleeps_until: Option<Instant>,
+    alarm: Alarm,
 }
 
 impl StreamBody {
@@ -168,8 +166,7 @@ impl StreamBody {
             connection: call.connection.clone(),
             given: None,
             expires_at,
-            sleep: None,
-            sleeps_until: None,
+            alarm: Alarm::default(),
         }
     }
 
@@ -233,22 +230,11 @@ impl StreamBody {
 
     /// Whether a deadline passed, which may have given the session something to say.
     fn poll_timeout(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
-        let Some(deadline) = self.session.next_deadline().into_iter().chain(self.expires_at).min() else {
-            return false;
-        };
-        if deadline <= now {
+        let deadline = self.session.next_deadline().into_iter().chain(self.expires_at).min();
+        let passed = self.alarm.poll(deadline, now, cx).is_ready();
+        if passed {
             self.session.handle_timeout(now);
-            return true;
         }
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::ZERO)));
-        if self.sleeps_until != Some(deadline) {
-            self.sleeps_until = Some(deadline);
-            sleep.as_mut().reset(tokio::time::Instant::now() + (deadline - now));
-        }
-        if sleep.as_mut().poll(cx).is_ready() {
-            self.sleeps_until = None;
-            return true;
-        }
-        false
+        passed
     }
 }

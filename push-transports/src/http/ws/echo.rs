@@ -9,8 +9,6 @@ use super::socket::{self, Socket};
 use crate::http::push::Push;
 use crate::proto::websocket::{Event, Opcode, Options, Session, encode_frame};
 
-const READ_BYTES: usize = 16 * 1024;
-
 /// Serves one connection; it is written to before it is read from again, so a client that does not read waits.
 pub(super) async fn run(push: Push, upgrade: OnUpgrade, options: Options) {
     let Ok(mut socket) = socket::upgraded(upgrade).await else { return };
@@ -26,12 +24,12 @@ pub(super) async fn run(push: Push, upgrade: OnUpgrade, options: Options) {
         if session.is_closed() {
             return socket.close().await;
         }
-        let mut scratch = [0; READ_BYTES];
+        let mut input = Vec::new();
         let wait = session.next_deadline().map(|at| at.saturating_duration_since(clock.now()));
-        let read = tokio::time::timeout(wait.unwrap_or(push.shared.config.stall), read(&mut socket, &mut scratch));
+        let read = tokio::time::timeout(wait.unwrap_or(push.shared.config.stall), read(&mut socket, &mut input));
         match read.await {
             Ok(0) => return,
-            Ok(len) => hear(&push, &mut session, &mut socket, &mut scratch[..len], options),
+            Ok(_) => hear(&push, &mut session, &mut socket, &mut input, options),
             Err(_) => session.handle_timeout(clock.now()),
         }
         while let Some(frame) = session.poll_output() {
@@ -41,11 +39,11 @@ pub(super) async fn run(push: Push, upgrade: OnUpgrade, options: Options) {
 }
 
 /// Bytes read; 0 also for an error, which ends the connection as well.
-async fn read(socket: &mut Socket, scratch: &mut [u8]) -> usize {
+async fn read(socket: &mut Socket, input: &mut Vec<u8>) -> usize {
     if poll_fn(|cx| socket.poll_flush(cx)).await.is_err() {
         return 0;
     }
-    poll_fn(|cx| socket.poll_read(cx, scratch)).await.unwrap_or(0)
+    poll_fn(|cx| socket.poll_read(cx, input)).await.unwrap_or(0)
 }
 
 fn hear(push: &Push, session: &mut Session, socket: &mut Socket, mut input: &mut [u8], options: Options) {

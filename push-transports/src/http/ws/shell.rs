@@ -9,18 +9,17 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use push_core::{Batch, BoxFuture, Budget, Ending, Identity, Recovery, Subscriber};
-use tokio::time::Sleep;
 
 use super::Beginning;
 use super::frames::{self, Wish};
 use super::operations::{self, Done};
 use super::socket::Socket;
+use crate::http::alarm::Alarm;
 use crate::http::push::Push;
 use crate::proto::notice::close_reason;
 use crate::proto::operation::{self, Operation};
@@ -28,19 +27,17 @@ use crate::proto::params::{Format, SubscribeParams};
 use crate::proto::problem::{Code, Problem};
 use crate::proto::websocket::{CloseCode, Event, Opcode, Options, Session, encode_frame};
 
-/// Read at a time, on the stack: an idle connection holds no buffer.
-const READ_BYTES: usize = 16 * 1024;
 /// Replies that may wait before a client is no longer listened to.
 const MAX_WAITING_BYTES: usize = 64 * 1024;
 
 /// What happened.
 enum Turn {
     Wrote,
-    Read(usize),
+    Read,
+    Ended,
     Done(Box<Done>),
     Moved,
     Timeout,
-    Gone,
 }
 
 pub(super) struct Shell {
@@ -63,7 +60,7 @@ pub(super) struct Shell {
     stalled_since: Option<Instant>,
     auth_until: Option<Instant>,
     expires_at: Option<Instant>,
-    sleep: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
 }
 
 impl Shell {
@@ -91,7 +88,7 @@ impl Shell {
             stalled_since: None,
             auth_until: None,
             expires_at: None,
-            sleep: None,
+            alarm: Alarm::default(),
         };
         match beginning {
             Beginning::Refused(ending) => shell.end(now, &ending),
@@ -111,17 +108,20 @@ impl Shell {
         loop {
             let now = self.now();
             self.listen(now);
+            let was_recovering = !self.recoveries.is_empty();
             self.refill(now);
+            if was_recovering && self.recoveries.is_empty() {
+                // What the client sent behind its subscribe waited for the recovery: nothing else would wake it.
+                continue;
+            }
             if self.session.is_closed() && self.socket.waiting() == 0 {
                 break;
             }
-            let mut scratch = [0; READ_BYTES];
-            match poll_fn(|cx| self.poll_turn(cx, &mut scratch)).await {
-                Turn::Read(0) | Turn::Gone => return,
-                Turn::Read(read) => self.inbox.extend_from_slice(&scratch[..read]),
+            match poll_fn(|cx| self.poll_turn(cx)).await {
+                Turn::Ended => return,
                 Turn::Done(done) => self.finish(self.now(), *done),
                 Turn::Timeout => self.handle_timeout(self.now()),
-                Turn::Wrote | Turn::Moved => {}
+                Turn::Read | Turn::Wrote | Turn::Moved => {}
             }
         }
         drop(self.subscriber);
@@ -135,11 +135,11 @@ impl Shell {
     /// Takes up what the client has sent, one operation at a time and only while its replies find room.
     fn listen(&mut self, now: Instant) {
         let mut read = 0;
+        // An offence queues its close frame and closes the session: then nothing more is read.
         while self.operation.is_none() && self.recoveries.is_empty() && self.socket.waiting() < MAX_WAITING_BYTES {
             match self.session.poll_event() {
                 Some(event) => self.handle_event(now, event),
                 None if read == self.inbox.len() || self.session.is_closed() => break,
-                // An offence has queued its close frame.
                 None => read += self.session.handle_input(now, &mut self.inbox[read..]).unwrap_or(0),
             }
         }
@@ -327,15 +327,15 @@ impl Shell {
         }
     }
 
-    fn poll_turn(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<Turn> {
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         if let Some(operation) = &mut self.operation
             && let Poll::Ready(done) = operation.as_mut().poll(cx)
         {
             self.operation = None;
             return Poll::Ready(Turn::Done(Box::new(done)));
         }
-        if let Poll::Ready(turn) = self.poll_socket(cx, scratch) {
-            return Poll::Ready(turn.unwrap_or(Turn::Gone));
+        if let Poll::Ready(turn) = self.poll_socket(cx) {
+            return Poll::Ready(turn.unwrap_or(Turn::Ended));
         }
         let is_waiting = self.socket.waiting() == 0 && self.session.is_open();
         if let Some(subscriber) = self.subscriber.as_ref().filter(|_| is_waiting) {
@@ -344,15 +344,16 @@ impl Shell {
                 return Poll::Ready(Turn::Moved);
             }
         }
-        self.poll_sleep(cx)
+        let (deadline, now) = (self.deadline(), self.now());
+        self.alarm.poll(deadline, now, cx).map(|()| Turn::Timeout)
     }
 
-    fn poll_socket(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<io::Result<Turn>> {
+    fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Turn>> {
         let wants_input =
             self.inbox.is_empty() && self.operation.is_none() && self.socket.waiting() < MAX_WAITING_BYTES;
         // Read first while little waits: a client's close or publish is seen also under a flood of deliveries.
-        if wants_input && let Poll::Ready(read) = self.socket.poll_read(cx, scratch) {
-            return Poll::Ready(read.map(Turn::Read));
+        if wants_input && let Poll::Ready(read) = self.socket.poll_read(cx, &mut self.inbox) {
+            return Poll::Ready(read.map(|read| if read == 0 { Turn::Ended } else { Turn::Read }));
         }
         if self.socket.waiting() > 0 {
             match self.socket.poll_write(cx) {
@@ -377,17 +378,6 @@ impl Shell {
         // Who is being written to may be slow, but is not silent: the stall limit looks after it.
         let session = self.session.next_deadline().filter(|_| self.socket.waiting() == 0);
         [stall, session, self.auth_until, self.expires_at].into_iter().flatten().min()
-    }
-
-    fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
-        let Some(deadline) = self.deadline() else { return Poll::Pending };
-        let left = deadline.saturating_duration_since(self.now());
-        if left.is_zero() {
-            return Poll::Ready(Turn::Timeout);
-        }
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::ZERO)));
-        sleep.as_mut().reset(tokio::time::Instant::now() + left);
-        sleep.as_mut().poll(cx).map(|()| Turn::Timeout)
     }
 
     fn handle_timeout(&mut self, now: Instant) {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -45,6 +46,8 @@ fn take(upgraded: Upgraded) -> (Box<dyn Io>, Bytes) {
     }
 }
 
+/// Read at a time.
+const READ_BYTES: usize = 16 * 1024;
 /// Buffers given to one vectored write.
 const SLICES: usize = 16;
 /// After a close, how much and how long is read and dropped so that the client sees the close frame, not a reset.
@@ -112,19 +115,25 @@ impl Socket {
         Pin::new(&mut *self.io).poll_flush(cx)
     }
 
-    /// Reads into `into`; 0 is the end.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    /// Appends what the client has sent; ready with how much, 0 at the end.
+    ///
+    /// Read on the stack: while nothing comes, a connection holds no buffer.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         if self.is_given_up {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         if !self.early.is_empty() {
-            let len = self.early.len().min(into.len());
-            self.early.copy_to_slice(&mut into[..len]);
-            return Poll::Ready(Ok(len));
+            let early = std::mem::take(&mut self.early);
+            into.extend_from_slice(&early);
+            return Poll::Ready(Ok(early.len()));
         }
-        let mut buffer = ReadBuf::new(into);
+        let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut scratch);
         match Pin::new(&mut *self.io).poll_read(cx, &mut buffer) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(buffer.filled().len())),
+            Poll::Ready(Ok(())) => {
+                into.extend_from_slice(buffer.filled());
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Pending,
         }
