@@ -114,6 +114,9 @@ impl Subscriber {
         // Everybody is attached: what is numbered from here on wakes us.
         let head = self.hub.head();
         let start = opening::open(&self.hub, &mut self.reader, since, head);
+        for source in &mut self.reader.sources {
+            source.after = self.reader.seen;
+        }
         self.enter_rooms(0);
         Ok(start)
     }
@@ -142,10 +145,12 @@ impl Subscriber {
         let index = self.reader.sources.len() - 1;
         let mut past = Reader { sources: vec![self.reader.sources[index].clone()], ..Reader::default() };
         let start = opening::open(&self.hub, &mut past, since, head);
+        // Of what others of the connection read as well, it has read as far as they have: an offset unknown here.
+        let is_shared = matches!(selector, Selector::Channel(name) if self.is_selected_beside(selector, name));
         let source = &mut self.reader.sources[index];
         source.after = past.seen;
         source.live_from = head;
-        source.offset = past.sources[0].offset;
+        source.offset = past.sources[0].offset.filter(|_| !is_shared);
         source.told_forgotten = past.sources[0].told_forgotten;
         self.note_told(&past);
         self.enter_rooms(index);
@@ -163,7 +168,7 @@ impl Subscriber {
         if let (Some(offset), Some(source)) =
             (own.offset, self.reader.sources.iter_mut().find(|s| s.selector == own.selector))
         {
-            source.offset = Some(offset.max(source.offset.unwrap_or(0)));
+            source.offset = source.offset.map(|known| known.max(offset));
         }
         self.batch(read, recovery.reader.seen)
     }
@@ -171,16 +176,19 @@ impl Subscriber {
     /// What a recovery has told is not told again by the connection's own reads, unless another subscription of the
     /// connection lost more of the channel than the recovery asked for.
     fn note_told(&mut self, past: &Reader) {
-        let Reader { sources, seen, told: own, .. } = &mut self.reader;
         let [added] = past.sources.as_slice() else { return };
-        for channel in added.channels_after(*seen) {
-            let Some(told) = past.told.get(&channel.id).filter(|told| **told > *seen) else { continue };
-            let shared = sources.iter().any(|s| s.selector != added.selector && s.selector.matches(&channel.name));
-            if !shared {
-                let known = own.entry(channel.id).or_default();
-                *known = (*known).max(*told);
+        for channel in added.channels_after(self.reader.seen) {
+            let told = past.told.get(&channel.id).copied().unwrap_or(0);
+            if told > self.reader.seen && !self.is_selected_beside(&added.selector, &channel.name) {
+                let known = self.reader.told.entry(channel.id).or_default();
+                *known = told.max(*known);
             }
         }
+    }
+
+    /// Whether a subscription other than `selector` selects `channel` too.
+    fn is_selected_beside(&self, selector: &Selector, channel: &ChannelName) -> bool {
+        self.reader.sources.iter().any(|source| source.selector != *selector && source.selector.matches(channel))
     }
 
     /// Unsubscribes; false if it was not subscribed.

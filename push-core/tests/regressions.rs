@@ -10,8 +10,8 @@ use std::time::Duration;
 use push_core::*;
 use support::*;
 
-/// 1. A channel is full, as every busy channel is. 2. Something is published that is not to be kept.
-/// 3. Making room for it dropped it before its live subscriber could read.
+/// (1) A channel is full, as every busy channel is. (2) Something is published that is not to be kept.
+/// (3) Making room for it dropped it before its live subscriber could read.
 #[test]
 fn what_is_not_retained_reaches_who_is_live_also_when_the_channel_is_full() {
     let (hub, _) = hub(keeping_count(4));
@@ -29,7 +29,7 @@ fn what_is_not_retained_reaches_who_is_live_also_when_the_channel_is_full() {
     assert_eq!(live.read(Budget::default(), false).gaps, [], "missing it is no loss");
 }
 
-/// 1. A history keeps nothing, or less than one publication's bytes. 2. Publications were trimmed at once, and live
+/// (1) A history keeps nothing, or less than one publication's bytes. (2) Publications were trimmed at once, and live
 /// subscribers told of a gap instead.
 #[test]
 fn a_history_too_small_for_a_publication_keeps_it_from_nobody_who_is_live() {
@@ -45,8 +45,8 @@ fn a_history_too_small_for_a_publication_keeps_it_from_nobody_who_is_live() {
     }
 }
 
-/// 1. A subscriber under `disconnect` falls off the tail. 2. It got what lies behind the hole, and the ending.
-/// 3. Its client came back with the id received last, which lies behind the hole, and was told `complete`.
+/// (1) A subscriber under `disconnect` falls off the tail. (2) It got what lies behind the hole, and the ending.
+/// (3) Its client came back with the id received last, which lies behind the hole, and was told `complete`.
 #[test]
 fn a_client_disconnected_for_slowness_gets_no_id_from_behind_its_loss() {
     let (hub, _) = hub(keeping_count(2));
@@ -63,7 +63,7 @@ fn a_client_disconnected_for_slowness_gets_no_id_from_behind_its_loss() {
     assert_eq!(start.outcome, Outcome::Partial);
 }
 
-/// 1. A client forges a cursor: any number, and the largest offset there is. 2. One more than that is no u64.
+/// (1) A client forges a cursor: any number, and the largest offset there is. (2) One more than that is no u64.
 #[test]
 fn a_cursor_with_the_largest_offset_is_like_any_other() {
     let (hub, _) = hub(keeping_count(1));
@@ -74,8 +74,8 @@ fn a_cursor_with_the_largest_offset_is_like_any_other() {
     assert_eq!(start.gaps, [partial("a", None, 2)]);
 }
 
-/// 1. Somebody without a name is in a room. 2. Another connection asks for the room and for more than it may.
-/// 3. On its way out it left the room that it had never entered.
+/// (1) Somebody without a name is in a room. (2) Another connection asks for the room and for more than it may.
+/// (3) On its way out it left the room that it had never entered.
 #[test]
 fn a_refused_subscription_takes_nobody_from_a_room() {
     let mut config = keeping_count(1);
@@ -88,7 +88,7 @@ fn a_refused_subscription_takes_nobody_from_a_room() {
     assert_eq!(hub.presence(&channel("room")).count, 1);
 }
 
-/// 1. A query names a channel twice. 2. The connection stood in it twice.
+/// (1) A query names a channel twice. (2) The connection stood in it twice.
 #[test]
 fn a_channel_named_twice_is_subscribed_once() {
     let mut config = keeping_count(1);
@@ -103,8 +103,8 @@ fn a_channel_named_twice_is_subscribed_once() {
     assert_eq!(publish(&hub, "room", "2").subscribers, 0);
 }
 
-/// 1. A connection lags on `a` and loses publications. 2. It adds `*`, whose beginning takes stock of what was
-/// trimmed. 3. So the loss on `a` counted as told, and was not.
+/// (1) A connection lags on `a` and loses publications. (2) It adds `*`, whose beginning takes stock of what was
+/// trimmed. (3) So the loss on `a` counted as told, and was not.
 #[test]
 fn adding_a_subscription_hides_no_loss_of_another() {
     for since in [Since::Start, Since::Now] {
@@ -119,8 +119,8 @@ fn adding_a_subscription_hides_no_loss_of_another() {
     }
 }
 
-/// 1. A channel that matches a pattern is forgotten. 2. A connection adds the pattern with a cursor from before, and
-/// is told. 3. It was told again with its next read.
+/// (1) A channel that matches a pattern is forgotten. (2) A connection adds the pattern with a cursor from before, and
+/// is told. (3) It was told again with its next read.
 #[test]
 fn what_an_added_pattern_was_told_as_forgotten_is_told_once() {
     let (hub, clock) = hub(keeping_count(1));
@@ -149,7 +149,7 @@ impl Wake for DropsWhenWoken {
     }
 }
 
-/// 1. A waker, called, drops the subscriber (with a task's last waker goes the task). 2. That unsubscribes, which
+/// (1) A waker, called, drops the subscriber (with a task's last waker goes the task). (2) That unsubscribes, which
 /// needs the very lock under which wakers were called: publishing stood still for ever.
 #[test]
 fn a_waker_may_drop_its_subscriber() {
@@ -174,4 +174,30 @@ fn everybody_of_a_large_audience_is_woken_and_counted() {
     assert!(subscribers.iter().all(|subscriber| subscriber.poll_moved(&mut cx).is_pending()));
     assert_eq!(publish(&hub, "a", "1").subscribers, 100);
     assert!(subscribers.iter().all(|subscriber| subscriber.poll_moved(&mut cx) == Poll::Ready(())));
+}
+
+/// (1) A connection subscribes `a` from now on. (2) It adds `*` from the start. (3) What `a` held from before was left
+/// out, as if the first subscription had delivered it.
+#[test]
+fn an_added_pattern_recovers_what_was_there_before_the_first_subscription() {
+    let (hub, _) = hub(keeping_count(9));
+    publish(&hub, "a", "1");
+    let (mut subscriber, _) = open(&hub, &["a"], Since::Now);
+    publish(&hub, "a", "2");
+    assert_eq!(read(&mut subscriber), ["2"]);
+    let (_, mut recovery) = subscriber.add(&selector("*"), Since::Start, None).expect("added");
+    assert_eq!(texts(&subscriber.recover(&mut recovery, Budget::default())), ["1"]);
+}
+
+/// (1) A connection lags on `*`. (2) It adds `a` itself, whose last offset is known. (3) A gap on `a` was told from
+/// there on, as if `*` had read so far.
+#[test]
+fn a_gap_begins_where_the_connection_has_read_whichever_subscription_read_it() {
+    let (hub, _) = hub(keeping_count(1));
+    let (mut subscriber, _) = open(&hub, &["*"], Since::Now);
+    (0..3).for_each(|n| drop(publish(&hub, "a", &n.to_string())));
+    let (_, mut recovery) = subscriber.add(&selector("a"), Since::Start, None).expect("added");
+    assert!(subscriber.recover(&mut recovery, Budget::default()).is_empty());
+    publish(&hub, "a", "3");
+    assert_eq!(subscriber.read(Budget::default(), false).gaps, [partial("a", None, 3)]);
 }

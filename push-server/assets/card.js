@@ -106,10 +106,10 @@ function milliseconds(value) {
   return value === null ? "–" : `${value} ms`;
 }
 
-/** The two ends of a cursor: its epoch and its number are what tells it from others. */
+/** A cursor as far as a card has room for it. */
 function shortened(cursor) {
   if (!cursor) return "–";
-  return cursor.length <= 18 ? cursor : `${cursor.slice(0, 8)}…${cursor.slice(-8)}`;
+  return cursor.length <= 30 ? cursor : `${cursor.slice(0, 20)}…${cursor.slice(-8)}`;
 }
 
 function drawSpark(svg, values) {

@@ -77,8 +77,12 @@ async fn guard(site: &Site, request: http::Request<()>, door: Door) -> Response 
 async fn answer(site: &Site, request: &http::Request<()>, door: Door) -> Result<Response, Problem> {
     let path = request.uri().path();
     let page = Some(path).filter(|_| door == Door::Public && site.has_page).and_then(asset);
-    let is_known = matches!(path, "/healthz" | "/readyz" | "/metrics") || page.is_some();
-    if !is_known && !(path == "/" && door == Door::Public) {
+    let is_known = match path {
+        "/healthz" | "/readyz" | "/metrics" => true,
+        "/" => door == Door::Public,
+        _ => page.is_some(),
+    };
+    if !is_known {
         return Err(Problem::new(Code::NotFound, "there is no such route"));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use push_transports::Push;
 use push_transports::server::{ServeSummary, bind, serve};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
 
 use crate::config::{Loaded, Settings};
 use crate::metrics::Metrics;
@@ -27,15 +29,17 @@ enum StartError {
     Listen { key: &'static str, address: SocketAddr, source: std::io::Error },
     #[error("cannot take over SIGTERM and SIGINT")]
     Signals(#[source] std::io::Error),
+    #[error("cannot make the directory {} ('data')", .path.display())]
+    Data { path: PathBuf, source: std::io::Error },
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
 }
 
 /// Runs a server to its end.
 pub(crate) fn start(loaded: Loaded) -> ExitCode {
-    let Loaded { settings, filter, notices } = loaded;
+    let Loaded { settings, notices } = loaded;
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::new(&settings.log))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
@@ -50,6 +54,9 @@ pub(crate) fn start(loaded: Loaded) -> ExitCode {
 }
 
 fn run(settings: Settings) -> Result<ExitCode, StartError> {
+    if let Some(path) = &settings.data {
+        std::fs::create_dir_all(path).map_err(|source| StartError::Data { path: path.clone(), source })?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime)?;
     let code = runtime.block_on(serve_until_asked(settings));
     // A second signal ends at once: nothing is waited for.
@@ -68,7 +75,10 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     let (stop, stopped) = watch::channel(false);
     let drain = Drain { notice: settings.drain_notice, window: settings.drain_window };
     let again = tokio::spawn(drain_when_asked(signals, site.push.clone(), drain, stop));
-    announce(&settings, &listener);
+    if let Err(error) = announce(&listener, metrics_listener.as_ref()) {
+        // Whoever closed stdout does not wait for it.
+        tracing::debug!(%error, "nobody reads where it listens");
+    }
     let serving = serve_all(&settings, site, listener, metrics_listener, stopped);
     tokio::select! {
         summary = serving => {
@@ -110,14 +120,15 @@ fn demo_namespaces() -> [Namespace; 3] {
     [load, chart, chat]
 }
 
-/// The first line on stdout, which whoever started it may wait for.
-fn announce(settings: &Settings, listener: &TcpListener) {
-    let address = listener.local_addr().unwrap_or(settings.listen);
-    settings.say_how_it_runs();
-    let mut stdout = std::io::stdout();
-    if let Err(error) = writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()) {
-        tracing::debug!(%error, %address, "nobody reads stdout");
+/// The first line on stdout, which whoever started it may wait for. The same goes to the log, with what else listens.
+fn announce(listener: &TcpListener, metrics_listener: Option<&TcpListener>) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
+    if let Some(listener) = metrics_listener {
+        tracing::info!("metrics are on http://{}/metrics", listener.local_addr()?);
     }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush())
 }
 
 async fn serve_all(

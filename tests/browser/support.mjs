@@ -160,7 +160,8 @@ export async function startProxy(target) {
     };
     for (const socket of [client, upstream]) socket.on("error", end).on("close", end);
     client.on("data", (bytes) => {
-      pair.asked += bytes.toString("latin1");
+      // A kept connection carries one request after the other; what holds it is the last.
+      pair.asked = /^[A-Z]+ \S+ HTTP\/1\.1\r?$/m.exec(bytes.toString("latin1"))?.[0] ?? pair.asked;
       upstream.write(bytes);
     });
     upstream.on("data", (bytes) => {
@@ -191,7 +192,7 @@ export async function startProxy(target) {
     accept: () => (refusing = false),
     cutAll: () => pairs.forEach(({ client, upstream }) => (client.destroy(), upstream.destroy())),
     /** Connections open now whose last request matches. */
-    open: (request) => [...pairs].filter(({ asked }) => request.test(asked.slice(asked.lastIndexOf(" HTTP/1.1") - 2048))).length,
+    open: (request) => [...pairs].filter(({ asked }) => request.test(asked)).length,
     async close() {
       server.close();
       this.cutAll();

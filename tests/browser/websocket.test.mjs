@@ -68,6 +68,24 @@ test("operations of the browser are inflated and answered", async () => {
   assert.equal(lines.find(({ op }) => op === "error").seq, 3);
 });
 
+test("operations sent right behind a subscribe do not wait for something else to happen", async () => {
+  await connect("behind", "channel=test/behind");
+  await heard("behind", 1);
+  await page.evaluate(() => {
+    const send = (operation) => window.sockets.behind.socket.send(JSON.stringify(operation));
+    // Many at once, so that some of them arrive together.
+    for (let n = 0; n < 50; n += 1) {
+      send({ op: "subscribe", seq: 2 * n, channel: `test/behind/${n}` });
+      send({ op: "ping", seq: 2 * n + 1 });
+    }
+  });
+  // Well below the heartbeat of 25 s, which would wake a connection that sleeps on what it has read.
+  await page.waitForFunction(() => window.sockets.behind.heard.length >= 101, null, { timeout: 15_000 });
+  const replies = (await heard("behind", 101)).map((line) => JSON.parse(line)).slice(1);
+  assert.deepEqual(replies.map(({ op, seq }) => [op, seq]),
+    Array.from({ length: 100 }, (_, seq) => [seq % 2 ? "pong" : "subscribed", seq]));
+});
+
 test("raw frames are text or binary as the payload is", async () => {
   await connect("raw", "channel=test/raw&format=raw");
   await publish(server, "test/raw", { n: 1 });

@@ -75,11 +75,7 @@ static TAGS: LazyLock<[String; FILES_LEN]> = LazyLock::new(|| {
 pub(crate) fn asset(path: &str) -> Option<Asset> {
     let index = FILES.iter().position(|(name, ..)| *name == path)?;
     let (_, content_type, body) = FILES[index];
-    Some(Asset {
-        content_type,
-        body,
-        etag: &TAGS[index],
-    })
+    Some(Asset { content_type, body, etag: &TAGS[index] })
 }
 
 #[cfg(test)]
@@ -94,10 +90,7 @@ mod tests {
     #[test]
     fn every_file_the_page_names_is_there_with_its_type() {
         let page = text("/");
-        let named: Vec<&str> = page
-            .split(['"', '\''])
-            .filter(|word| word.starts_with("/assets/"))
-            .collect();
+        let named: Vec<&str> = page.split(['"', '\'']).filter(|word| word.starts_with("/assets/")).collect();
         assert!(named.contains(&"/assets/app.js") && named.contains(&"/assets/style.css"));
         for path in named {
             assert!(asset(path).is_some(), "{path}");
@@ -112,10 +105,7 @@ mod tests {
         let mut next = 0;
         while let Some(path) = reached.get(next).cloned() {
             next += 1;
-            for line in text(&path)
-                .lines()
-                .filter(|line| line.contains(" from \"./"))
-            {
+            for line in text(&path).lines().filter(|line| line.contains(" from \"./")) {
                 let (_, rest) = line.split_once("\"./").expect("filtered for it");
                 let name = rest.split('"').next().unwrap_or("");
                 let import = format!("/assets/{name}");
@@ -131,50 +121,21 @@ mod tests {
     #[test]
     fn nothing_in_the_page_needs_more_than_the_policy_allows() {
         let page = text("/");
-        for forbidden in [
-            "<style",
-            " style=",
-            " onclick=",
-            " onload=",
-            "javascript:",
-            "http://",
-            "https://",
-            "//cdn",
-        ] {
+        for forbidden in ["<style", " style=", " onclick=", " onload=", "javascript:", "http://", "https://", "//cdn"] {
             assert!(!page.contains(forbidden), "{forbidden}");
         }
-        assert_eq!(
-            page.matches("<script").count(),
-            page.matches("<script type=\"module\" src=\"/assets/")
-                .count()
-        );
+        assert_eq!(page.matches("<script").count(), page.matches("<script type=\"module\" src=\"/assets/").count());
         for (path, kind, _) in FILES.iter().filter(|(_, kind, _)| *kind == JS) {
-            for forbidden in [
-                "innerHTML",
-                "insertAdjacentHTML",
-                "document.write",
-                "eval(",
-                "new Function",
-            ] {
-                assert!(
-                    !text(path).contains(forbidden),
-                    "{forbidden} in {path} ({kind})"
-                );
+            for forbidden in ["innerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+                assert!(!text(path).contains(forbidden), "{forbidden} in {path} ({kind})");
             }
         }
     }
 
     #[test]
     fn tags_are_quoted_stable_and_differ_from_file_to_file() {
-        let mut tags: Vec<_> = FILES
-            .iter()
-            .filter_map(|(path, ..)| asset(path))
-            .map(|a| a.etag)
-            .collect();
-        assert!(
-            tags.iter()
-                .all(|tag| tag.len() == 18 && tag.starts_with('"') && tag.ends_with('"'))
-        );
+        let mut tags: Vec<_> = FILES.iter().filter_map(|(path, ..)| asset(path)).map(|a| a.etag).collect();
+        assert!(tags.iter().all(|tag| tag.len() == 18 && tag.starts_with('"') && tag.ends_with('"')));
         assert_eq!(asset("/").map(|a| a.etag), Some(tags[0]));
         tags.sort_unstable();
         tags.dedup();
@@ -195,14 +156,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_no_file_is_nothing() {
-        for path in [
-            "",
-            "/assets/",
-            "/assets/../Cargo.toml",
-            "/assets/APP.JS",
-            "/index.html",
-            "//",
-        ] {
+        for path in ["", "/assets/", "/assets/../Cargo.toml", "/assets/APP.JS", "/index.html", "//"] {
             assert!(asset(path).is_none(), "{path}");
         }
     }

@@ -63,32 +63,20 @@ struct Canvas {
 
 impl Canvas {
     fn new() -> Self {
-        Self {
-            pixels: vec![Ink::Ground as u8; (WIDTH * HEIGHT) as usize],
-        }
+        Self { pixels: vec![Ink::Ground as u8; (WIDTH * HEIGHT) as usize] }
     }
 
     fn text(&mut self, text: &str, at: Point, ink: Ink, alignment: Alignment) {
-        let style = TextStyleBuilder::new()
-            .alignment(alignment)
-            .baseline(Baseline::Middle)
-            .build();
-        let Ok(_) =
-            Text::with_text_style(text, at, MonoTextStyle::new(&FONT_10X20, ink), style).draw(self);
+        let style = TextStyleBuilder::new().alignment(alignment).baseline(Baseline::Middle).build();
+        let Ok(_) = Text::with_text_style(text, at, MonoTextStyle::new(&FONT_10X20, ink), style).draw(self);
     }
 
     fn line(&mut self, from: Point, to: Point, ink: Ink) {
-        let Ok(()) = Line::new(from, to)
-            .into_styled(PrimitiveStyle::with_stroke(ink, 1))
-            .draw(self);
+        let Ok(()) = Line::new(from, to).into_styled(PrimitiveStyle::with_stroke(ink, 1)).draw(self);
     }
 
     fn into_png(self) -> Vec<u8> {
-        let packed: Vec<u8> = self
-            .pixels
-            .chunks_exact(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect();
+        let packed: Vec<u8> = self.pixels.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, WIDTH, HEIGHT);
         encoder.set_color(png::ColorType::Indexed);
@@ -112,10 +100,7 @@ impl DrawTarget for Canvas {
     type Color = Ink;
     type Error = Infallible;
 
-    fn draw_iter<I: IntoIterator<Item = Pixel<Ink>>>(
-        &mut self,
-        pixels: I,
-    ) -> Result<(), Infallible> {
+    fn draw_iter<I: IntoIterator<Item = Pixel<Ink>>>(&mut self, pixels: I) -> Result<(), Infallible> {
         let bounds = self.bounding_box();
         for Pixel(at, ink) in pixels {
             if bounds.contains(at) {
@@ -156,47 +141,26 @@ fn draw_grid(canvas: &mut Canvas, ink: Ink) {
         let y = height_of(f64::from(percent));
         canvas.line(Point::new(LEFT, y), Point::new(RIGHT, y), ink);
         if percent % 50 == 0 {
-            canvas.text(
-                &format!("{percent}%"),
-                Point::new(LEFT - 8, y),
-                Ink::Label,
-                Alignment::Right,
-            );
+            canvas.text(&format!("{percent}%"), Point::new(LEFT - 8, y), Ink::Label, Alignment::Right);
         }
     }
     let span_s = HISTORY_LEN as u64 - 1;
-    for (seconds, label, alignment) in [
-        (span_s, "2 min ago", Alignment::Left),
-        (span_s / 2, "1 min", Alignment::Center),
-        (0, "now", Alignment::Right),
-    ] {
+    for (seconds, label, alignment) in
+        [(span_s, "2 min ago", Alignment::Left), (span_s / 2, "1 min", Alignment::Center), (0, "now", Alignment::Right)]
+    {
         let x = column_of(seconds * 1000);
         canvas.line(Point::new(x, TOP), Point::new(x, BOTTOM), ink);
-        canvas.text(
-            label,
-            Point::new(x, HEIGHT as i32 - 16),
-            Ink::Label,
-            alignment,
-        );
+        canvas.text(label, Point::new(x, HEIGHT as i32 - 16), Ink::Label, alignment);
     }
 }
 
 fn draw_legend(canvas: &mut Canvas, newest: &Sample) {
     const Y: i32 = 22;
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-    let memory = format!(
-        "memory {:.1} of {:.1} GiB",
-        gib(newest.mem_used),
-        gib(newest.mem_total)
-    );
-    for (x, ink, text) in [
-        (LEFT, Ink::Cpu, format!("cpu {:.0}%", newest.cpu)),
-        (LEFT + 130, Ink::Memory, memory),
-    ] {
+    let memory = format!("memory {:.1} of {:.1} GiB", gib(newest.mem_used), gib(newest.mem_total));
+    for (x, ink, text) in [(LEFT, Ink::Cpu, format!("cpu {:.0}%", newest.cpu)), (LEFT + 130, Ink::Memory, memory)] {
         let swatch = Rectangle::new(Point::new(x, Y - 5), Size::new(10, 10));
-        let Ok(()) = swatch
-            .into_styled(PrimitiveStyle::with_fill(ink))
-            .draw(canvas);
+        let Ok(()) = swatch.into_styled(PrimitiveStyle::with_fill(ink)).draw(canvas);
         canvas.text(&text, Point::new(x + 18, Y), Ink::Bright, Alignment::Left);
     }
     let load = format!("load {:.2}", newest.load1);
@@ -215,9 +179,7 @@ fn curve(history: &History, newest: &Sample, percent: impl Fn(&Sample) -> f64) -
 }
 
 fn draw_curve(canvas: &mut Canvas, points: &[Point], ink: Ink) {
-    let Ok(()) = Polyline::new(points)
-        .into_styled(PrimitiveStyle::with_stroke(ink, 2))
-        .draw(canvas);
+    let Ok(()) = Polyline::new(points).into_styled(PrimitiveStyle::with_stroke(ink, 2)).draw(canvas);
     if let [.., last] = points {
         let dot = Rectangle::with_center(*last, Size::new(6, 6));
         let Ok(()) = dot.into_styled(PrimitiveStyle::with_fill(ink)).draw(canvas);
@@ -236,11 +198,7 @@ fn fill_below(canvas: &mut Canvas, points: &[Point]) {
         for percent in [25, 50, 75] {
             let grid_y = height_of(f64::from(percent));
             if grid_y > from.y.max(to.y) {
-                canvas.line(
-                    Point::new(from.x, grid_y),
-                    Point::new(to.x - 1, grid_y),
-                    Ink::CpuGrid,
-                );
+                canvas.line(Point::new(from.x, grid_y), Point::new(to.x - 1, grid_y), Ink::CpuGrid);
             }
         }
     }
@@ -296,10 +254,7 @@ mod tests {
     }
 
     fn count(pixels: &[[u8; 3]], ink: Ink) -> usize {
-        pixels
-            .iter()
-            .filter(|pixel| **pixel == PALETTE[ink as usize])
-            .count()
+        pixels.iter().filter(|pixel| **pixel == PALETTE[ink as usize]).count()
     }
 
     #[test]
@@ -307,14 +262,7 @@ mod tests {
         let png = draw(&full());
         assert!(png.len() < 12 * 1024, "{} bytes", png.len());
         let pixels = decode(&png);
-        for ink in [
-            Ink::Grid,
-            Ink::Label,
-            Ink::Bright,
-            Ink::Cpu,
-            Ink::CpuArea,
-            Ink::Memory,
-        ] {
+        for ink in [Ink::Grid, Ink::Label, Ink::Bright, Ink::Cpu, Ink::CpuArea, Ink::Memory] {
             assert!(count(&pixels, ink) > 100, "{ink:?}");
         }
     }
@@ -357,9 +305,6 @@ mod tests {
         history.push(sample(1, -5.0, 0));
         history.push(sample(100_000, f64::NAN, 1));
         let pixels = decode(&draw(&history));
-        assert!(
-            count(&pixels, Ink::Cpu) < 400,
-            "only the legend and the last dot"
-        );
+        assert!(count(&pixels, Ink::Cpu) < 400, "only the legend and the last dot");
     }
 }

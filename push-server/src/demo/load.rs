@@ -56,9 +56,7 @@ impl Default for Proc {
 impl Proc {
     /// Reads below `root` instead of `/proc`, for tests and containers.
     pub(crate) fn at(root: impl AsRef<Path>) -> Self {
-        Self {
-            root: root.as_ref().to_owned(),
-        }
+        Self { root: root.as_ref().to_owned() }
     }
 
     /// Reads the counters as they are now. These files are made by the kernel in memory: this does not wait for a disk.
@@ -90,17 +88,11 @@ impl Ticks {
             .map(|field| number(field, "stat", "cpu"))
             .collect::<Result<Vec<u64>, _>>()?;
         let (Some(idle), Some(_user)) = (numbers.get(3), numbers.first()) else {
-            return Err(LoadError::Missing {
-                file: "stat",
-                field: "cpu",
-            });
+            return Err(LoadError::Missing { file: "stat", field: "cpu" });
         };
         let total = numbers.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
         let waiting = idle.saturating_add(numbers.get(4).copied().unwrap_or(0));
-        Ok(Self {
-            busy: total.saturating_sub(waiting),
-            total,
-        })
+        Ok(Self { busy: total.saturating_sub(waiting), total })
     }
 
     /// The busy share from `before` to `self` in percent, 0 when no time passed. iowait may go backwards, hence the clamp.
@@ -141,18 +133,9 @@ impl Reading {
                 cores.push((core, Ticks::parse(fields)?));
             }
         }
-        let all = all.ok_or(LoadError::Missing {
-            file: "stat",
-            field: "cpu",
-        })?;
+        let all = all.ok_or(LoadError::Missing { file: "stat", field: "cpu" })?;
         let (mem_total, mem_available) = memory(meminfo)?;
-        Ok(Self {
-            all,
-            cores,
-            load: load_averages(loadavg)?,
-            mem_total,
-            mem_available,
-        })
+        Ok(Self { all, cores, load: load_averages(loadavg)?, mem_total, mem_available })
     }
 }
 
@@ -160,9 +143,7 @@ fn load_averages(loadavg: &str) -> Result<[f64; 3], LoadError> {
     const FILE: &str = "loadavg";
     let mut fields = loadavg.split_ascii_whitespace();
     let mut next = |field| {
-        let text = fields
-            .next()
-            .ok_or(LoadError::Missing { file: FILE, field })?;
+        let text = fields.next().ok_or(LoadError::Missing { file: FILE, field })?;
         match text.parse::<f64>() {
             Ok(value) if value.is_finite() => Ok(value),
             _ => Err(LoadError::NotANumber { file: FILE, field }),
@@ -184,17 +165,16 @@ fn memory(meminfo: &str) -> Result<(u64, u64), LoadError> {
     };
     let available = match kibibytes("MemAvailable") {
         // Kernels before 3.14 do not estimate it; what is free or cached is what tools showed then.
-        Err(LoadError::Missing { .. }) => kibibytes("MemFree")?
-            .saturating_add(kibibytes("Buffers")?)
-            .saturating_add(kibibytes("Cached")?),
+        Err(LoadError::Missing { .. }) => {
+            kibibytes("MemFree")?.saturating_add(kibibytes("Buffers")?).saturating_add(kibibytes("Cached")?)
+        }
         answer => answer?,
     };
     Ok((kibibytes("MemTotal")?, available))
 }
 
 fn number(text: &str, file: &'static str, field: &'static str) -> Result<u64, LoadError> {
-    text.parse()
-        .map_err(|_| LoadError::NotANumber { file, field })
+    text.parse().map_err(|_| LoadError::NotANumber { file, field })
 }
 
 fn tenths(value: f64) -> f64 {
@@ -266,10 +246,7 @@ pub(crate) struct History {
 impl History {
     /// Appends a sample and lets go of what is too old. A clock that was set back begins anew, for a time axis cannot go both ways.
     pub(crate) fn push(&mut self, sample: Sample) {
-        if self
-            .newest()
-            .is_some_and(|newest| sample.time <= newest.time)
-        {
+        if self.newest().is_some_and(|newest| sample.time <= newest.time) {
             self.samples.clear();
         }
         if self.samples.len() == HISTORY_LEN {
@@ -314,10 +291,7 @@ mod tests {
         // 80 busy of 200 ticks; 70 of 100; 10 of 100.
         assert_eq!(sample.cpu, 40.0);
         assert_eq!(sample.cpus, [70.0, 10.0]);
-        assert_eq!(
-            [sample.load1, sample.load5, sample.load15],
-            [0.52, 0.58, 0.59]
-        );
+        assert_eq!([sample.load1, sample.load5, sample.load15], [0.52, 0.58, 0.59]);
         assert_eq!(sample.mem_total, 4000 * 1024);
         assert_eq!(sample.mem_used, 3000 * 1024);
         assert_eq!(sample.memory_percent(), 75.0);
@@ -375,39 +349,14 @@ mod tests {
             ("\0\u{fffd}garbage", MEMINFO, LOADAVG, "no cpu in stat"),
             ("cpu 1 2 3\n", MEMINFO, LOADAVG, "no cpu in stat"),
             ("cpu\n", MEMINFO, LOADAVG, "no cpu in stat"),
-            (
-                "cpu 1 2 x 4\n",
-                MEMINFO,
-                LOADAVG,
-                "cpu in stat is not a number",
-            ),
-            (
-                "cpu 1 2 -3 4\n",
-                MEMINFO,
-                LOADAVG,
-                "cpu in stat is not a number",
-            ),
+            ("cpu 1 2 x 4\n", MEMINFO, LOADAVG, "cpu in stat is not a number"),
+            ("cpu 1 2 -3 4\n", MEMINFO, LOADAVG, "cpu in stat is not a number"),
             (STAT, "", LOADAVG, "no MemFree in meminfo"),
-            (
-                STAT,
-                "MemAvailable: 1 kB",
-                LOADAVG,
-                "no MemTotal in meminfo",
-            ),
-            (
-                STAT,
-                "MemAvailable:\nMemTotal: 2 kB",
-                LOADAVG,
-                "MemAvailable in meminfo is not a number",
-            ),
+            (STAT, "MemAvailable: 1 kB", LOADAVG, "no MemTotal in meminfo"),
+            (STAT, "MemAvailable:\nMemTotal: 2 kB", LOADAVG, "MemAvailable in meminfo is not a number"),
             (STAT, MEMINFO, "", "no load1 in loadavg"),
             (STAT, MEMINFO, "0.1 0.2", "no load15 in loadavg"),
-            (
-                STAT,
-                MEMINFO,
-                "0.1 NaN 0.3",
-                "load5 in loadavg is not a number",
-            ),
+            (STAT, MEMINFO, "0.1 NaN 0.3", "load5 in loadavg is not a number"),
         ];
         for (stat, meminfo, loadavg, expected) in cases {
             let error = Reading::parse(stat, meminfo, loadavg).expect_err(expected);
@@ -430,10 +379,7 @@ mod tests {
         for (name, text) in [("stat", STAT), ("meminfo", MEMINFO), ("loadavg", LOADAVG)] {
             std::fs::write(folder.path().join(name), text).expect("written");
         }
-        assert_eq!(
-            Proc::at(folder.path()).read().expect("all there"),
-            reading(STAT)
-        );
+        assert_eq!(Proc::at(folder.path()).read().expect("all there"), reading(STAT));
     }
 
     #[test]

@@ -108,7 +108,12 @@ impl Shell {
         loop {
             let now = self.now();
             self.listen(now);
+            let was_recovering = !self.recoveries.is_empty();
             self.refill(now);
+            if was_recovering && self.recoveries.is_empty() {
+                // What the client sent behind its subscribe waited for the recovery: nothing else would wake it.
+                continue;
+            }
             if self.session.is_closed() && self.socket.waiting() == 0 {
                 break;
             }
