@@ -209,6 +209,25 @@ fn a_channel_forgotten_while_somebody_publishes_or_subscribes_is_lost_to_nobody_
 }
 
 #[test]
+fn a_channel_forgotten_while_its_pattern_is_read_is_told() {
+    search(1000, || {
+        let mut config = keeping(Retention { age: Duration::from_millis(5), ..Retention::default() });
+        config.idle = Duration::ZERO;
+        let scene = Scene::new(config);
+        let (mut subscriber, start) = open(&scene.hub, &["a/*"], Since::Now);
+        let mut diary = Diary::new(&[selector("a/*")], &start);
+        scene.publisher(&["a/1"]).join().expect("a publisher");
+        scene.clock.advance(Duration::from_millis(10));
+        let reader = thread::spawn(move || {
+            diary.note(&subscriber.read(Budget::default(), false));
+            diary
+        });
+        (0..16).for_each(|_| scene.hub.maintain());
+        scene.check(vec![], vec![reader], 1);
+    });
+}
+
+#[test]
 fn sweeps_at_once_leave_a_pattern_that_is_subscribed_anew() {
     search(300, || {
         let mut config = HubConfig::default();
