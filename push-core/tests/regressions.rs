@@ -201,3 +201,17 @@ fn a_gap_begins_where_the_connection_has_read_whichever_subscription_read_it() {
     publish(&hub, "a", "3");
     assert_eq!(subscriber.read(Budget::default(), false).gaps, [partial("a", None, 3)]);
 }
+
+/// (1) A pattern's reader lags, and hundreds of its channels lose something. (2) It was told of each by itself: an
+/// answer without bound.
+#[test]
+fn losses_on_hundreds_of_channels_are_told_as_one_of_the_pattern() {
+    let (hub, _) = hub(keeping_count(1));
+    let (mut subscriber, _) = open(&hub, &["c/*", "c/1"], Since::Now);
+    for n in (0..300).chain(0..300) {
+        publish(&hub, &format!("c/{n}"), "x");
+    }
+    let gaps = subscriber.read(Budget::default(), false).gaps;
+    assert_eq!(gaps, [partial("c/1", 1, 1), partial("c/*", None, None)]);
+    while subscriber.read(Budget::default(), false).more {}
+}
