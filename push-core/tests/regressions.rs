@@ -215,3 +215,21 @@ fn losses_on_hundreds_of_channels_are_told_as_one_of_the_pattern() {
     assert_eq!(gaps, [partial("c/1", 1, 1), partial("c/*", None, None)]);
     while subscriber.read(Budget::default(), false).more {}
 }
+
+/// (1) A program reads a channel that is busier than it is. (2) An operator disconnects it. (3) It would have been
+/// told once it had read everything, which was never.
+#[test]
+fn a_stream_that_is_behind_ends_with_its_batch_when_it_is_disconnected() {
+    use futures_util::StreamExt as _;
+    let (hub, _) = hub(keeping_count(1000));
+    (0..600).for_each(|n| drop(publish(&hub, "a", &n.to_string())));
+    let mut stream = hub.subscribe(SubscribeRequest::to("a").expect("a channel").since(Since::Start)).expect("room");
+    assert!(matches!(now(stream.next()), Some(Delivery::Publication(_))));
+    assert_eq!(hub.disconnect_all(Ending::draining), 1);
+    let mut deliveries = 1;
+    while let Some(Delivery::Publication(_)) = now(stream.next()) {
+        deliveries += 1;
+    }
+    assert_eq!(deliveries, 2 * 256);
+    assert!(now(stream.next()).is_none(), "nothing follows the end");
+}
