@@ -34,8 +34,6 @@ pub struct Namespace {
     pub presence: bool,
     /// What happens to slow subscribers that did not ask for a policy; default [`Overflow::Gap`].
     pub overflow: Overflow,
-    /// Whether pictures over mixed may be of active types (HTML, SVG, XML, script); default no: they go out as `text/plain`.
-    pub active_types: bool,
 }
 
 impl Namespace {
@@ -46,13 +44,7 @@ impl Namespace {
 
     /// The defaults, for channels that no namespace matches.
     pub(crate) fn defaults() -> Self {
-        Self {
-            pattern: None,
-            retention: Retention::default(),
-            presence: false,
-            overflow: Overflow::default(),
-            active_types: false,
-        }
+        Self { pattern: None, retention: Retention::default(), presence: false, overflow: Overflow::default() }
     }
 
     pub(crate) fn matches(&self, channel: &ChannelName) -> bool {

@@ -1,1 +1,31 @@
-//! testkit
+//! The outside view of push: clients for every transport, written from the published surface alone, and a
+//! starter for server processes. For tests only.
+//!
+//! In reading order: [`http`] is a raw HTTP/1.1 client that shows the bytes; [`publication`] reads the JSON
+//! envelope; [`sse`], [`poll`], [`stream`], [`mixed`] and [`ws`] speak one transport each; [`Subscriber`] puts
+//! them behind one face; [`publish`] and [`api`] are the other calls; [`process`] runs a server binary.
+//!
+//! A client that reads something the surface does not allow panics and shows what it read: a test has no use
+//! for going on. What a test wants to look at (refusals, gaps, endings) is returned.
+
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod http;
+pub mod mixed;
+pub mod poll;
+pub mod process;
+pub mod publication;
+pub mod publish;
+pub mod random;
+pub mod sse;
+pub mod stream;
+pub mod subscriber;
+pub mod ws;
+
+pub use http::{Connection, GUARD, Request, Response};
+pub use process::PushServer;
+pub use publication::{Close, Gap, Item, Publication};
+pub use publish::Publish;
+pub use random::Random;
+pub use subscriber::{Opened, Options, Refusal, Subscriber, Transport};

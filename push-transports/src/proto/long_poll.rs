@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use push_core::{Cursor, Ending, Gap, Outcome, Publication};
+use push_core::{Cursor, Ending, Gap, HistoryPage, Outcome, Publication};
 
 use super::{encoding, envelope, json, notice};
 
@@ -42,6 +42,21 @@ pub struct Page<'a> {
     pub limit: usize,
     /// How the server ended the subscription, if it did.
     pub ending: Option<&'a Ending>,
+}
+
+impl<'a> From<&'a HistoryPage> for Page<'a> {
+    /// The page as the hub cut it.
+    fn from(page: &'a HistoryPage) -> Self {
+        Self {
+            outcome: page.outcome,
+            gaps: &page.gaps,
+            publications: &page.publications,
+            looked: page.cursor,
+            has_more: page.more,
+            limit: usize::MAX,
+            ending: None,
+        }
+    }
 }
 
 /// The body of a poll's or a history's answer: `{"cursor","outcome","gaps","events","more"}`, `gaps` only beside a loss,

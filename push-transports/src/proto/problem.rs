@@ -4,7 +4,11 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
-use push_core::{CursorError, Ending, InvalidJson, LabelError, NameError};
+use std::error::Error as _;
+
+use push_core::{
+    CursorError, Ending, InvalidJson, LabelError, NameError, PublishError, PublishErrorKind, SubscribeError,
+};
 
 /// The stable name of what went wrong, the same on every transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +94,9 @@ impl Code {
     }
 }
 
+/// When to come back after a temporary refusal that names no time.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
+
 /// A refusal: a code, what exactly is wrong, and when to try again.
 ///
 /// Each transport tells it in its own way: [`Problem::to_json`] as an HTTP answer, [`Problem::to_ending`] where the
@@ -109,9 +116,11 @@ impl Problem {
     /// The media type of [`Problem::to_json`]. Source: RFC 9457 §3.
     pub const MEDIA_TYPE: &'static str = "application/problem+json";
 
-    /// A refusal; `detail` is one sentence for the client's developer, and names the parameter or setting.
+    /// A refusal; one that passes asks to come back after 5 s. `detail` is one sentence for the client's developer, and names the parameter or setting.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, status: code.status(), detail: detail.into(), retry_after: None, extra: Vec::new() }
+        let passes = code.is_temporary() || code == Code::Storage;
+        let retry_after = passes.then_some(DEFAULT_RETRY_AFTER);
+        Self { code, status: code.status(), detail: detail.into(), retry_after, extra: Vec::new() }
     }
 
     /// `bad_parameter`.
@@ -232,6 +241,41 @@ impl From<InvalidJson> for Problem {
     }
 }
 
+impl From<PublishError> for Problem {
+    fn from(error: PublishError) -> Self {
+        let code = match error.kind() {
+            PublishErrorKind::BadChannel => Code::BadChannel,
+            PublishErrorKind::Reserved => Code::Forbidden,
+            PublishErrorKind::InvalidPayload => Code::BadParameter,
+            PublishErrorKind::TooLarge => Code::TooLarge,
+            PublishErrorKind::Conflict => Code::Conflict,
+            PublishErrorKind::TooManyChannels => Code::RateLimited,
+            PublishErrorKind::Storage => Code::Storage,
+            PublishErrorKind::Closed => Code::Draining,
+            _ => Code::Internal,
+        };
+        // What lies behind a refusal is the publisher's to know; what lies behind a fault is the operator's.
+        match error.source() {
+            Some(source) if code.status().is_client_error() => Self::new(code, format!("{error}: {source}")),
+            _ => Self::new(code, error.to_string()),
+        }
+    }
+}
+
+impl From<SubscribeError> for Problem {
+    fn from(error: SubscribeError) -> Self {
+        let code = match error {
+            SubscribeError::AlreadySubscribed => Code::AlreadySubscribed,
+            SubscribeError::TooManyOnConnection(_) => Code::BadParameter,
+            SubscribeError::TooManyConnections => Code::TooManyConnections,
+            SubscribeError::TooManyChannels => Code::RateLimited,
+            SubscribeError::Storage(_) => Code::Storage,
+            _ => Code::Internal,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,9 +341,28 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn what_the_hub_refuses_has_a_code() {
+        let hub = push_core::Hub::new(push_core::HubConfig::default());
+        let table = [
+            ("a b", push_core::Draft::text("x"), Code::BadChannel),
+            ("$sys/x", push_core::Draft::text("x"), Code::Forbidden),
+            ("a", push_core::Draft::json("{"), Code::BadParameter),
+            ("a", push_core::Draft::new(vec![0; 9_000_000]), Code::TooLarge),
+        ];
+        for (channel, draft, code) in table {
+            let error = hub.publish(channel, draft).await.expect_err(channel);
+            assert_eq!(Problem::from(error).code(), code, "{channel}");
+        }
+        assert_eq!(Problem::from(SubscribeError::TooManyConnections).code(), Code::TooManyConnections);
+        assert_eq!(Problem::from(SubscribeError::TooManyOnConnection(128)).code(), Code::BadParameter);
+    }
+
     #[test]
     fn retry_after_is_whole_seconds_rounded_up() {
         let secs = |ms| Problem::new(Code::Draining, "").retry_after(Duration::from_millis(ms)).retry_after_secs();
+        assert_eq!(Problem::new(Code::TooManyConnections, "").retry_after_secs(), Some(5));
+        assert_eq!(Problem::new(Code::Forbidden, "").retry_after_secs(), None);
         assert_eq!((secs(0), secs(1), secs(1000), secs(1001)), (Some(1), Some(1), Some(1), Some(2)));
     }
 }

@@ -1,43 +1,28 @@
 //! What a publisher is answered: results, error lines, and several of them together (wire.md §6).
 
-use push_core::Cursor;
+use push_core::Receipt;
 
 use super::json;
 use super::problem::Problem;
 
-/// Where a publication went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Receipt<'a> {
-    /// The channel.
-    pub channel: &'a str,
-    /// Its cursor.
-    pub id: Cursor,
-    /// Its offset in the channel.
-    pub offset: u64,
-    /// Connections on this node that it is to reach.
-    pub subscribers: u64,
-    /// Whether this is the first answer again, given for the same `Push-Id`.
-    pub is_duplicate: bool,
-}
-
 /// Appends `{"channel","id","offset","subscribers"}`, and `"duplicate":true` where it is one.
-pub fn write_receipt(out: &mut Vec<u8>, receipt: &Receipt<'_>) {
+pub fn write_receipt(out: &mut Vec<u8>, receipt: &Receipt) {
     out.push(b'{');
-    json::push_member(out, "channel", receipt.channel);
+    json::push_member(out, "channel", receipt.channel.as_str());
     out.push(b',');
     write_receipt_members(out, receipt);
     out.extend_from_slice(b",\"subscribers\":");
-    json::push_number(out, receipt.subscribers);
+    json::push_number(out, receipt.subscribers as u64);
     out.push(b'}');
 }
 
 /// Appends `"id","offset"` and `duplicate`: what an operation is answered too.
-pub(crate) fn write_receipt_members(out: &mut Vec<u8>, receipt: &Receipt<'_>) {
+pub(crate) fn write_receipt_members(out: &mut Vec<u8>, receipt: &Receipt) {
     out.extend_from_slice(b"\"id\":\"");
     json::push_display(out, receipt.id);
     out.extend_from_slice(b"\",\"offset\":");
     json::push_number(out, receipt.offset);
-    if receipt.is_duplicate {
+    if receipt.duplicate {
         out.extend_from_slice(b",\"duplicate\":true");
     }
 }
@@ -76,6 +61,7 @@ mod tests {
     use super::*;
     use crate::proto::notice::tests::cursor;
     use crate::proto::problem::Code;
+    use push_core::ChannelName;
     use serde_json::{Value, json};
 
     fn written(write: impl FnOnce(&mut Vec<u8>)) -> Value {
@@ -85,15 +71,17 @@ mod tests {
         serde_json::from_slice(&out).expect("JSON")
     }
 
-    const RECEIPT: fn() -> Receipt<'static> =
-        || Receipt { channel: "a\"b", id: cursor(4), offset: 2, subscribers: 3, is_duplicate: false };
+    fn receipt() -> Receipt {
+        let channel = ChannelName::parse("a\"b").expect("a name");
+        Receipt { channel, id: cursor(4), offset: 2, subscribers: 3, duplicate: false }
+    }
 
     #[test]
     fn a_receipt_says_channel_id_offset_and_subscribers() {
         let id = cursor(4).to_string();
-        let first = written(|out| write_receipt(out, &RECEIPT()));
+        let first = written(|out| write_receipt(out, &receipt()));
         assert_eq!(first, json!({ "channel": "a\"b", "id": id, "offset": 2, "subscribers": 3 }));
-        let again = written(|out| write_receipt(out, &Receipt { is_duplicate: true, ..RECEIPT() }));
+        let again = written(|out| write_receipt(out, &Receipt { duplicate: true, ..receipt() }));
         assert_eq!(again["duplicate"], true);
     }
 
@@ -107,7 +95,7 @@ mod tests {
 
     #[test]
     fn several_results_stand_in_the_order_asked() {
-        let results = [Ok(RECEIPT()), Err(Problem::new(Code::Storage, "full"))];
+        let results = [Ok(receipt()), Err(Problem::new(Code::Storage, "full"))];
         let told = written(|out| {
             write_results(out, &results, |out, result| match result {
                 Ok(receipt) => write_receipt(out, receipt),

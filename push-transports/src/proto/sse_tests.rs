@@ -30,7 +30,9 @@ pub(crate) struct Reader {
 impl Reader {
     // WHATWG HTML §9.2.6: interpreting an event stream
     pub(crate) fn read(bytes: &[u8]) -> Self {
-        let text = std::str::from_utf8(bytes).expect("an event stream is UTF-8");
+        // A line that was cut never ends, and is never interpreted.
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let text = std::str::from_utf8(&bytes[..end]).expect("an event stream is UTF-8");
         let mut reader = Self::default();
         for line in text.replace("\r\n", "\n").replace('\r', "\n").split_terminator('\n') {
             match line.split_once(':') {

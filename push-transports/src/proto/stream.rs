@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use push_core::{Cursor, Ending, Gap, Publication, Start};
+use push_core::{Batch, Cursor, Ending, Gap, Publication, Start};
 
 /// Most bytes of publications put together into one write.
 ///
@@ -76,17 +76,6 @@ impl<E: Encoder + ?Sized> Encoder for Box<E> {
     fn close(&self, out: &mut Vec<u8>, ending: &Ending) {
         (**self).close(out, ending);
     }
-}
-
-/// What a reader found: what is missing, what there is, and how far it has looked.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    /// What was lost before the first of the publications.
-    pub gaps: Vec<Gap>,
-    /// In the order of the sequence.
-    pub publications: Vec<Arc<Publication>>,
-    /// The point up to which the subscription has been served.
-    pub cursor: Cursor,
 }
 
 /// The times of one session.
@@ -157,15 +146,15 @@ impl<E: Encoder> StreamSession<E> {
         &self.encoder
     }
 
-    /// Takes what the reader found. After the end it changes nothing.
+    /// Takes what the reader found, and its ending if it has one. After the end it changes nothing.
     pub fn handle_batch(&mut self, now: Instant, batch: Batch) {
         if self.is_ended {
             return;
         }
-        let Batch { gaps, publications, cursor } = batch;
+        let Batch { gaps, publications, before, cursor, ending, more: _ } = batch;
         if !gaps.is_empty() {
             // The point just before what follows: a client cut behind the gap must still get all of this batch.
-            let resume = publications.first().map_or(cursor, |next| before(next));
+            let resume = if publications.is_empty() { cursor } else { before };
             self.push_own(|encoder, out| encoder.gaps(out, &gaps, resume));
             self.told = resume;
         }
@@ -181,6 +170,9 @@ impl<E: Encoder> StreamSession<E> {
         }
         self.queue.extend(publications.into_iter().map(Item::Publication));
         self.looked = cursor;
+        if let Some(ending) = ending {
+            self.handle_end(&ending);
+        }
     }
 
     /// Breaks a silence that has lasted too long, or sends the newest again. Early calls are harmless.
@@ -266,11 +258,6 @@ impl<E: Encoder> StreamSession<E> {
             self.queue.push_back(Item::Own(out));
         }
     }
-}
-
-/// The point just before a publication.
-fn before(publication: &Publication) -> Cursor {
-    Cursor::new(publication.id().epoch, publication.number().saturating_sub(1))
 }
 
 fn is_further(looked: Cursor, told: Cursor) -> bool {

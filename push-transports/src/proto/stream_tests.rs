@@ -25,7 +25,15 @@ fn publication(number: u64, len: usize) -> Arc<Publication> {
 }
 
 fn batch(gaps: Vec<Gap>, publications: &[Arc<Publication>], looked: u64) -> Batch {
-    Batch { gaps, publications: publications.to_vec(), cursor: cursor(looked) }
+    let before = publications.first().map_or(looked, |first| first.number() - 1);
+    Batch {
+        gaps,
+        publications: publications.to_vec(),
+        before: cursor(before),
+        cursor: cursor(looked),
+        more: false,
+        ending: None,
+    }
 }
 
 fn drain<E: Encoder>(session: &mut StreamSession<E>) -> Vec<Bytes> {
@@ -163,6 +171,18 @@ fn an_ending_comes_after_what_was_queued_and_nothing_comes_after_it() {
     let events: Vec<_> = reader.fired.iter().map(|fired| fired.event.as_str()).collect();
     assert_eq!(events, ["message", "push.close"]);
     assert!(reader.fired[1].data.contains("3000"));
+    assert!(session.is_finished());
+}
+
+#[test]
+fn the_ending_of_a_batch_comes_after_its_publications() {
+    let now = Instant::now();
+    let mut session = session(now, Pace::default());
+    let last = Batch { ending: Some(Ending::too_slow()), ..batch(vec![partial("a")], &[publication(11, 1)], 11) };
+    session.handle_batch(now, last);
+    let reader = Reader::read(&drain(&mut session).concat());
+    let events: Vec<_> = reader.fired.iter().map(|fired| fired.event.as_str()).collect();
+    assert_eq!(events, ["push.gap", "message", "push.close"]);
     assert!(session.is_finished());
 }
 

@@ -25,6 +25,8 @@ struct State {
     peer: SocketAddr,
     /// The last write found no room.
     blocked: AtomicBool,
+    /// How often `blocked` began.
+    times_blocked: AtomicU64,
     written: AtomicU64,
     read: AtomicU64,
     /// `read` at the moment hyper began to wait for the latest head: more than this means that the client has begun it.
@@ -59,6 +61,7 @@ impl ConnectionInfo {
         Self(Arc::new(State {
             peer,
             blocked: AtomicBool::new(false),
+            times_blocked: AtomicU64::new(0),
             written: AtomicU64::new(0),
             read: AtomicU64::new(0),
             read_at_head: AtomicU64::new(0),
@@ -94,8 +97,19 @@ impl ConnectionInfo {
         self.0.read.load(Relaxed)
     }
 
+    /// How often the client did not take at once what it was sent; never falls. A body that sees another number than
+    /// before knows that the connection was blocked meanwhile, also if it no longer is.
+    #[must_use]
+    pub fn times_blocked(&self) -> u64 {
+        self.0.times_blocked.load(Relaxed)
+    }
+
     pub(super) fn set_blocked(&self, blocked: bool) {
-        self.0.blocked.store(blocked, Relaxed);
+        if blocked && !self.0.blocked.swap(true, Relaxed) {
+            self.0.times_blocked.fetch_add(1, Relaxed);
+        } else if !blocked {
+            self.0.blocked.store(false, Relaxed);
+        }
     }
 
     pub(super) fn wrote(&self, bytes: usize) {

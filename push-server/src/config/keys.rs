@@ -1,0 +1,266 @@
+//! The top-level keys: each is a key of the file and a variable of the environment, some are flags too.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use push_core::MediaType;
+use push_transports::proto::access::AccessPolicy;
+use tracing_subscriber::EnvFilter;
+
+use super::limits::LIMITS;
+use super::value::{Bounds, Value};
+use super::{Settings, address};
+
+/// A top-level key.
+#[derive(Clone, Copy)]
+pub(crate) struct Key {
+    /// As it stands in the file.
+    pub(crate) name: &'static str,
+    /// What it is, in a line.
+    pub(crate) about: &'static str,
+    /// The part of the settings that it sets.
+    pub(crate) field: fn(&mut Settings) -> Field<'_>,
+}
+
+/// A part of the settings with what it takes.
+pub(crate) enum Field<'a> {
+    Address(&'a mut SocketAddr),
+    MaybeAddress(&'a mut Option<SocketAddr>),
+    MaybePath(&'a mut Option<PathBuf>),
+    Filter(&'a mut String),
+    Flag(&'a mut bool),
+    MaybeFlag(&'a mut Option<bool>),
+    Count(&'a mut usize, Bounds),
+    MaybeCount(&'a mut Option<usize>, Bounds),
+    Bytes(&'a mut u64, Bounds),
+    Seconds(&'a mut Duration, Bounds),
+    /// One limit that two parts keep.
+    SecondsOfBoth(&'a mut Duration, &'a mut Duration, Bounds),
+    /// With a check of the whole list.
+    List(&'a mut Vec<String>, fn(&[String]) -> Result<(), String>),
+}
+
+/// The keys that are no limits.
+const GENERAL: [Key; 12] = [
+    Key { name: "listen", about: "where to listen; port 0 takes a free one", field: |s| Field::Address(&mut s.listen) },
+    Key {
+        name: "metrics_listen",
+        about: "another address for /metrics alone, without a token",
+        field: |s| Field::MaybeAddress(&mut s.metrics_listen),
+    },
+    Key {
+        name: "origins",
+        about: "origins of pages elsewhere that may reach it: https://app.example",
+        field: |s| Field::List(&mut s.transports.origins, check_origins),
+    },
+    Key {
+        name: "hosts",
+        about: "names under which it answers: push.example; any if empty and a token is configured",
+        field: |s| Field::List(&mut s.transports.hosts, check_hosts),
+    },
+    Key {
+        name: "data",
+        about: "directory for history; in this version history stays in memory",
+        field: |s| Field::MaybePath(&mut s.data),
+    },
+    Key {
+        name: "echo",
+        about: "answer /push/echo, a plain WebSocket echo",
+        field: |s| Field::Flag(&mut s.transports.echo),
+    },
+    Key {
+        name: "log",
+        about: "what to log on stderr: error, warn, info, debug, trace, or by module",
+        field: |s| Field::Filter(&mut s.log),
+    },
+    Key {
+        name: "demo",
+        about: "the page at / and the host's load that it shows; on while no token is configured",
+        field: |s| Field::MaybeFlag(&mut s.demo),
+    },
+    Key {
+        name: "active_types",
+        about: "media types that mixed sends as they are though browsers run them: image/svg+xml",
+        field: |s| Field::List(&mut s.transports.active_types, check_media_types),
+    },
+    Key {
+        name: "drain_notice_s",
+        about: "after SIGTERM: how long it still accepts, so that probes of /readyz see 503",
+        field: |s| Field::Seconds(&mut s.drain_notice, 0..=600),
+    },
+    Key {
+        name: "drain_window_s",
+        about: "after SIGTERM: over how long clients are asked to come back, one after another",
+        field: |s| Field::Seconds(&mut s.drain_window, 0..=3600),
+    },
+    Key {
+        name: "grace_s",
+        about: "after the notice: how long connections may take to end before they are cut",
+        field: |s| Field::Seconds(&mut s.serve.grace, 0..=3600),
+    },
+];
+
+/// All top-level keys.
+pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
+    GENERAL.iter().chain(&LIMITS)
+}
+
+/// The key of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Key> {
+    all().find(|key| key.name == name)
+}
+
+impl Key {
+    /// Reads `value` into `settings`; changes nothing if it is not what the key takes.
+    pub(crate) fn set(&self, settings: &mut Settings, value: Value<'_>) -> Result<(), String> {
+        let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        match (self.field)(settings) {
+            Field::Address(field) => *field = address::parse(&value.text()?)?,
+            Field::MaybeAddress(field) => *field = Some(address::parse(&value.text()?)?),
+            Field::MaybePath(field) => *field = Some(path(value.text()?)?),
+            Field::Filter(field) => *field = filter(value.text()?)?,
+            Field::Flag(field) => *field = value.flag()?,
+            Field::MaybeFlag(field) => *field = Some(value.flag()?),
+            Field::Count(field, bounds) => *field = whole(value.number(bounds)?),
+            Field::MaybeCount(field, bounds) => *field = Some(whole(value.number(bounds)?)),
+            Field::Bytes(field, bounds) => *field = value.number(bounds)?,
+            Field::Seconds(field, bounds) => *field = value.seconds(bounds)?,
+            Field::SecondsOfBoth(one, other, bounds) => {
+                *one = value.seconds(bounds)?;
+                *other = *one;
+            }
+            Field::List(field, check) => {
+                let list = value.list()?;
+                check(&list)?;
+                *field = list;
+            }
+        }
+        Ok(())
+    }
+
+    /// The variable of the environment.
+    pub(crate) fn variable(&self) -> String {
+        format!("PUSH_{}", self.name.to_ascii_uppercase())
+    }
+}
+
+impl fmt::Display for Field<'_> {
+    /// As it would stand in the file; nothing where it is not set.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Field::Address(address) => write!(f, "\"{address}\""),
+            Field::Filter(filter) => write!(f, "{filter:?}"),
+            Field::Flag(flag) => write!(f, "{flag}"),
+            Field::Count(count, _) => write!(f, "{count}"),
+            Field::Bytes(bytes, _) => write!(f, "{bytes}"),
+            Field::Seconds(duration, _) | Field::SecondsOfBoth(duration, ..) => write!(f, "{}", duration.as_secs_f64()),
+            Field::List(list, _) => write!(f, "{list:?}"),
+            Field::MaybeAddress(address) => address.iter().try_for_each(|address| write!(f, "\"{address}\"")),
+            Field::MaybePath(path) => path.iter().try_for_each(|path| write!(f, "{path:?}")),
+            Field::MaybeFlag(flag) => flag.iter().try_for_each(|flag| write!(f, "{flag}")),
+            Field::MaybeCount(count, _) => count.iter().try_for_each(|count| write!(f, "{count}")),
+        }
+    }
+}
+
+fn path(text: String) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+fn filter(text: String) -> Result<String, String> {
+    EnvFilter::try_new(&text).map_err(|error| format!("{text:?} is no filter: {error}"))?;
+    Ok(text)
+}
+
+fn check_origins(list: &[String]) -> Result<(), String> {
+    AccessPolicy::new(list, &[], false).map(drop).map_err(|error| error.to_string())
+}
+
+fn check_hosts(list: &[String]) -> Result<(), String> {
+    AccessPolicy::new(&[], list, false).map(drop).map_err(|error| error.to_string())
+}
+
+fn check_media_types(list: &[String]) -> Result<(), String> {
+    let is_essence = |entry: &&String| MediaType::parse(entry).is_ok_and(|parsed| parsed.essence() == entry.as_str());
+    match list.iter().find(|entry| !is_essence(entry)) {
+        Some(entry) => Err(format!("{entry:?} is no media type such as image/svg+xml")),
+        None => Ok(()),
+    }
+}
+
+/// The keys with their defaults, for `--help`.
+pub(crate) fn help() -> String {
+    let mut defaults = Settings::default();
+    let mut out = String::from("Keys of the file, and of the environment as PUSH_<KEY> (lists comma-separated):\n");
+    for key in all() {
+        let default = (key.field)(&mut defaults).to_string();
+        let default = if default.is_empty() { "not set".to_owned() } else { default };
+        out.push_str(&format!("  {:<28} {} [default: {default}]\n", key.name, key.about));
+    }
+    out.push_str(TABLES);
+    out
+}
+
+/// What the file has beside keys.
+const TABLES: &str = r#"
+Tables of the file:
+  [[namespace]]  settings of channels, the first whose pattern matches wins
+                 pattern = "chat/**", presence = false, overflow = "gap" | "latest" | "disconnect",
+                 retain = { count = 1024, age_s = 3600, bytes = 8388608 }
+  [[token]]      who may do what; with at least one it may listen anywhere
+                 secret = "...", user = "alice", subscribe = ["chat/**"], publish = [], history = [],
+                 presence = [], admin = false
+  [mail]         heartbeat_min_s = 60, heartbeat_max_s = 3540; read, but nothing uses them in this version
+  [tls], [[mail.account]]  not in this version: it does not start with them
+
+A flag goes over the environment, the environment over the file.
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_name_of_its_own_and_takes_its_own_default() {
+        let mut names: Vec<_> = all().map(|key| key.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all().count());
+        for key in all() {
+            let mut settings = Settings::default();
+            let default = (key.field)(&mut settings).to_string();
+            if default.is_empty() {
+                continue;
+            }
+            let value = toml::de::DeValue::parse(&default).expect(key.name);
+            assert_eq!(key.set(&mut settings, Value::Toml(value.get_ref())), Ok(()), "{}", key.name);
+            assert_eq!((key.field)(&mut settings).to_string(), default, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn help_names_every_key_once() {
+        let help = help();
+        for key in all() {
+            assert_eq!(help.matches(&format!("\n  {} ", key.name)).count(), 1, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn lists_are_checked_entry_by_entry() {
+        for (name, good, bad) in [
+            ("origins", "https://a.example,null", "https://a.example/path"),
+            ("hosts", "push.example,push.example:8080", "push.example/"),
+            ("active_types", "image/svg+xml", "image/svg+xml; charset=utf-8"),
+        ] {
+            let key = find(name).expect(name);
+            let mut settings = Settings::default();
+            assert_eq!(key.set(&mut settings, Value::Text(good)), Ok(()), "{name}");
+            let before = (key.field)(&mut settings).to_string();
+            assert!(key.set(&mut settings, Value::Text(bad)).is_err_and(|error| error.contains(bad)), "{name}");
+            assert_eq!((key.field)(&mut settings).to_string(), before, "a refused value changes nothing");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `/metrics`: what the hub, the accept loop and the process tell, in the OpenMetrics text format that Prometheus reads.
+
+use std::fmt;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+use push_core::HubStats;
+use push_transports::Push;
+use push_transports::server::ServeCounters;
+
+/// Everything that can be read at one time.
+#[derive(Debug)]
+pub(crate) struct Metrics(Registry);
+
+impl Metrics {
+    /// Source: OpenMetrics 1.0, "Overall Structure".
+    pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    pub(crate) fn new(push: Push, serving: ServeCounters) -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Sources { push, serving }));
+        Self(registry)
+    }
+
+    /// The text, as things are now.
+    pub(crate) fn encode(&self) -> String {
+        let mut out = String::new();
+        prometheus_client::encoding::text::encode(&mut out, &self.0).expect("a String takes all that is written");
+        out
+    }
+}
+
+/// Where the numbers come from.
+#[derive(Debug)]
+struct Sources {
+    push: Push,
+    serving: ServeCounters,
+}
+
+impl Collector for Sources {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        let stats = self.push.hub().stats();
+        page.hub(&stats)?;
+        page.connections(&stats, self.push.is_draining())?;
+        page.serving(&self.serving)?;
+        page.process(&Process::read(), stats.uptime)
+    }
+}
+
+/// Writes metrics by kind.
+struct Page<'a>(DescriptorEncoder<'a>);
+
+impl Page<'_> {
+    /// Its name gets `_total` at its end.
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        ConstCounter::new(value).encode(self.0.encode_descriptor(name, help, None, MetricType::Counter)?)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        gauge(value).encode(self.0.encode_descriptor(name, help, None, MetricType::Gauge)?)
+    }
+
+    /// Its name gets `_bytes` at its end.
+    fn bytes(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        gauge(value).encode(self.0.encode_descriptor(name, help, Some(&Unit::Bytes), MetricType::Gauge)?)
+    }
+
+    fn hub(&mut self, stats: &HubStats) -> fmt::Result {
+        self.counter("push_publications_accepted", "Publications accepted since the start", stats.published)?;
+        self.gauge("push_head", "The last number given in the hub's one sequence", stats.head)?;
+        self.gauge("push_channels", "Channels held", stats.channels)?;
+        self.gauge("push_patterns", "Patterns subscribed", stats.patterns as u64)?;
+        self.gauge("push_publications_retained", "Publications held in histories", stats.publications)?;
+        self.bytes("push_history", "What histories hold, payloads and 256 a publication", stats.history_bytes)?;
+        self.bytes("push_forms", "What the wire forms made of publications hold", stats.form_bytes)
+    }
+
+    fn connections(&mut self, stats: &HubStats, is_draining: bool) -> fmt::Result {
+        let help = "Connections that subscribe, parked polls included, by transport";
+        let mut family = self.0.encode_descriptor("push_subscribers", help, None, MetricType::Gauge)?;
+        for (transport, count) in &stats.connections {
+            gauge(*count as u64).encode(family.encode_family(&[("transport", *transport)])?)?;
+        }
+        self.gauge("push_draining", "1 once the server was asked to end, else 0", u64::from(is_draining))
+    }
+
+    fn serving(&mut self, serving: &ServeCounters) -> fmt::Result {
+        self.gauge("push_connections", "TCP connections open, upgraded ones included", serving.connections() as u64)?;
+        self.counter("push_connections_accepted", "TCP connections accepted and served", serving.accepted())?;
+        self.counter(
+            "push_connections_refused",
+            "TCP connections refused with 429: there were too many",
+            serving.refused(),
+        )?;
+        self.counter("push_connections_stalled", "TCP connections closed: they took nothing", serving.stalled())
+    }
+
+    fn process(&mut self, process: &Process, uptime: Duration) -> fmt::Result {
+        if let Some(bytes) = process.resident_bytes {
+            self.bytes("process_resident_memory", "Resident memory of the process", bytes)?;
+        }
+        if let Some(count) = process.open_descriptors {
+            self.gauge("process_open_fds", "File descriptors open", count)?;
+        }
+        if let Some(count) = process.max_descriptors {
+            self.gauge("process_max_fds", "File descriptors that the process may have", count)?;
+        }
+        let seconds = ConstGauge::new(uptime.as_secs_f64());
+        let help = "Time since the start";
+        seconds.encode(self.0.encode_descriptor("push_uptime", help, Some(&Unit::Seconds), MetricType::Gauge)?)
+    }
+}
+
+/// The format knows signed numbers only; none here comes near their end.
+fn gauge(value: u64) -> ConstGauge<i64> {
+    ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// What the system tells of the process; nothing where there is no `/proc`.
+#[derive(Debug, Default)]
+struct Process {
+    resident_bytes: Option<u64>,
+    open_descriptors: Option<u64>,
+    max_descriptors: Option<u64>,
+}
+
+impl Process {
+    fn read() -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        Self {
+            resident_bytes: resident_bytes(&status),
+            open_descriptors: std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as u64),
+            max_descriptors: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
+        }
+    }
+}
+
+/// `VmRSS` of a process's status. Source: proc_pid_status(5); it counts in units of 1,024 bytes.
+fn resident_bytes(status: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use push_core::{Draft, Hub, HubConfig};
+
+    #[test]
+    fn resident_memory_is_read_from_the_status_of_the_process() {
+        assert_eq!(resident_bytes("Name:\tpush\nVmRSS:\t    4096 kB\nVmData:\t 1 kB\n"), Some(4 << 20));
+        assert_eq!(resident_bytes("Name:\tpush\n"), None);
+    }
+
+    #[tokio::test]
+    async fn the_text_counts_what_happened_and_names_its_units() {
+        let hub = Hub::new(HubConfig::default());
+        hub.publish("a", Draft::text("xyz")).await.expect("it has room");
+        let push = Push::new(hub, push_transports::Config::default()).expect("the defaults are valid");
+        let text = Metrics::new(push, ServeCounters::default()).encode();
+        for line in [
+            "push_publications_accepted_total 1",
+            "push_history_bytes 259",
+            "push_channels 1",
+            "push_connections 0",
+            "push_draining 0",
+            "# UNIT push_history_bytes bytes",
+            "# TYPE push_connections_refused counter",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line}: {text}");
+        }
+        assert!(text.contains("\npush_uptime_seconds ") && text.contains("\nprocess_resident_memory_bytes "), "{text}");
+    }
+}

@@ -1,0 +1,135 @@
+//! What is answered: the transports under `/push`, and beside them the page, probes and metrics.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use push_transports::Push;
+use push_transports::proto::access::Decision;
+use push_transports::proto::headers::Answer;
+use push_transports::proto::problem::{Code, Problem};
+
+use crate::demo::assets::{self, Asset, asset};
+use crate::metrics::Metrics;
+
+/// What `/` says where there is no page.
+const ABOUT: &str = "push-server: publish and subscribe over WebSocket, server-sent events, polls and HTTP streams.\n\
+    The transports are under /push.\n";
+
+/// What the routes beside `/push` need.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) push: Push,
+    pub(crate) metrics: Metrics,
+    /// Whether `/` is the demo page.
+    pub(crate) has_page: bool,
+}
+
+/// All routes of the server.
+pub(crate) fn app(site: Arc<Site>) -> Router {
+    let transports = site.push.service();
+    Router::new().nest_service("/push", transports).fallback(beside).with_state(site)
+}
+
+/// The routes of a listener of its own for metrics, which asks for no token.
+pub(crate) fn metrics_app(site: Arc<Site>) -> Router {
+    Router::new().fallback(metrics_alone).with_state(site)
+}
+
+/// Which listener a request came through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    /// Everybody's.
+    Public,
+    /// The one of `metrics_listen`, which asks for no token.
+    Operators,
+}
+
+async fn beside(State(site): State<Arc<Site>>, request: Request) -> Response {
+    guard(&site, request.map(drop), Door::Public).await
+}
+
+async fn metrics_alone(State(site): State<Arc<Site>>, request: Request) -> Response {
+    guard(&site, request.map(drop), Door::Operators).await
+}
+
+/// Lets in whom `hosts` and `origins` let in, and gives every answer its headers. The body of a request is not read.
+async fn guard(site: &Site, request: http::Request<()>, door: Door) -> Response {
+    match site.push.decide(&request) {
+        Decision::Refuse(problem) => refuse(site, &problem),
+        Decision::Preflight(headers) => plain((StatusCode::NO_CONTENT, headers).into_response()),
+        Decision::Allow { cors } => {
+            let answered = answer(site, &request, door).await;
+            let mut response = answered.unwrap_or_else(|problem| refuse(site, &problem));
+            response = plain(response);
+            if let Some(cors) = cors {
+                cors.apply(response.headers_mut());
+            }
+            response
+        }
+    }
+}
+
+async fn answer(site: &Site, request: &http::Request<()>, door: Door) -> Result<Response, Problem> {
+    let path = request.uri().path();
+    let page = Some(path).filter(|_| door == Door::Public && site.has_page).and_then(asset);
+    let is_known = matches!(path, "/healthz" | "/readyz" | "/metrics") || page.is_some();
+    if !is_known && !(path == "/" && door == Door::Public) {
+        return Err(Problem::new(Code::NotFound, "there is no such route"));
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut response = refuse(site, &Problem::new(Code::Method, "this route knows GET, HEAD"));
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return Ok(response);
+    }
+    match (path, page) {
+        (_, Some(page)) => Ok(send(page, request.headers())),
+        ("/healthz", _) => Ok(text("text/plain; charset=utf-8", "ok\n")),
+        ("/readyz", _) if site.push.is_draining() => Err(Problem::new(Code::Draining, "the server is going down")),
+        ("/readyz", _) => Ok(text("text/plain; charset=utf-8", "ready\n")),
+        ("/metrics", _) => {
+            if door == Door::Public {
+                site.push.check_admin(request.headers(), request.uri().query().unwrap_or_default()).await?;
+            }
+            Ok(text(Metrics::MEDIA_TYPE, site.metrics.encode()))
+        }
+        _ => Ok(text("text/plain; charset=utf-8", ABOUT)),
+    }
+}
+
+fn refuse(site: &Site, problem: &Problem) -> Response {
+    site.push.refusal(problem).map(Body::new)
+}
+
+fn text(media_type: &'static str, body: impl Into<Body>) -> Response {
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-store")], body.into()).into_response()
+}
+
+/// A file of the page; 304 to who has it.
+fn send(page: Asset, asked: &HeaderMap) -> Response {
+    let headers = [
+        (CONTENT_TYPE, page.content_type),
+        (CONTENT_SECURITY_POLICY, assets::CONTENT_SECURITY_POLICY),
+        (CACHE_CONTROL, assets::CACHE_CONTROL),
+        (ETAG, page.etag),
+    ];
+    // RFC 9110 §13.1.2: several fields of a list are one
+    let mut tags = asked.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+    if tags.any(|tags| page.is_named_by(tags)) {
+        // RFC 9110 §15.4.5: what a 200 would have carried of these
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (headers, page.body).into_response()
+}
+
+/// wire.md §7: on every answer; what a route has set stays.
+fn plain(mut response: Response) -> Response {
+    let own = std::mem::take(response.headers_mut());
+    Answer::Plain.apply(response.headers_mut());
+    response.headers_mut().extend(own);
+    response
+}

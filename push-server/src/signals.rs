@@ -1,0 +1,87 @@
+//! SIGTERM and SIGINT: how a server goes down without anybody losing anything.
+//!
+//! ```text
+//! first signal ─▶ drain: 503 at /readyz, subscribers told ─▶ notice ─▶ stop accepting ─▶ grace ─▶ exit 0
+//!      second signal, at any point ─────────────────────────────────────────────────────────▶ exit 128 + its number
+//! ```
+
+use std::io;
+use std::time::Duration;
+
+use push_transports::Push;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// The signals that ask a server to end.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// One that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Terminate,
+    Interrupt,
+}
+
+impl Asked {
+    fn name(self) -> &'static str {
+        match self {
+            Asked::Terminate => "SIGTERM",
+            Asked::Interrupt => "SIGINT",
+        }
+    }
+
+    /// What shells make of a process that the signal killed.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Asked::Terminate => 128 + 15,
+            Asked::Interrupt => 128 + 2,
+        }
+    }
+}
+
+impl Signals {
+    /// Takes the signals over: from now on they no longer kill the process.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> Asked {
+        // `None` means that none can come any more, which holds until the runtime ends.
+        tokio::select! {
+            Some(()) = self.terminate.recv() => Asked::Terminate,
+            Some(()) = self.interrupt.recv() => Asked::Interrupt,
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// How a server goes down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drain {
+    /// How long it goes on accepting connections after the signal, so that load balancers see `/readyz` say no.
+    pub(crate) notice: Duration,
+    /// The time over which clients are asked to come back.
+    pub(crate) window: Duration,
+}
+
+/// Waits for a signal, drains `push`, and sets `stop` once nothing more is to be accepted. Resolves at a second signal only.
+pub(crate) async fn drain_when_asked(
+    mut signals: Signals,
+    push: Push,
+    drain: Drain,
+    stop: watch::Sender<bool>,
+) -> Asked {
+    let asked = signals.next().await;
+    let ended = push.drain(drain.window);
+    tracing::info!(signal = asked.name(), subscriptions = ended, "going down; a second signal ends at once");
+    tokio::select! {
+        () = tokio::time::sleep(drain.notice) => {}
+        again = signals.next() => return again,
+    }
+    stop.send_replace(true);
+    signals.next().await
+}

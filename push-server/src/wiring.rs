@@ -1,0 +1,159 @@
+//! From settings to a running server.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use push_core::{Hub, Namespace, Pattern};
+use push_transports::Push;
+use push_transports::server::{ServeSummary, bind, serve};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Loaded, Settings};
+use crate::metrics::Metrics;
+use crate::routes::{self, Site};
+use crate::signals::{Drain, Signals, drain_when_asked};
+use crate::{demo, descriptors, feed};
+
+/// Connections at a time of the listener that is for metrics alone.
+const METRICS_CONNECTIONS: usize = 64;
+
+/// Why a server did not start though its settings are right.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("cannot listen on {address} ('{key}')")]
+    Listen { key: &'static str, address: SocketAddr, source: std::io::Error },
+    #[error("cannot take over SIGTERM and SIGINT")]
+    Signals(#[source] std::io::Error),
+    #[error("cannot make the directory {} ('data')", .path.display())]
+    Data { path: PathBuf, source: std::io::Error },
+    #[error("cannot start the runtime")]
+    Runtime(#[source] std::io::Error),
+}
+
+/// Runs a server to its end.
+pub(crate) fn start(loaded: Loaded) -> ExitCode {
+    let Loaded { settings, notices } = loaded;
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&settings.log))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+    for notice in notices {
+        tracing::warn!("{notice}");
+    }
+    run(settings).unwrap_or_else(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        eprintln!("push-server: {error}{cause}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(settings: Settings) -> Result<ExitCode, StartError> {
+    if let Some(path) = &settings.data {
+        std::fs::create_dir_all(path).map_err(|source| StartError::Data { path: path.clone(), source })?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime)?;
+    let code = runtime.block_on(serve_until_asked(settings));
+    // A second signal ends at once: nothing is waited for.
+    runtime.shutdown_background();
+    code
+}
+
+async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
+    let signals = Signals::new().map_err(StartError::Signals)?;
+    let listener = listen("listen", settings.listen)?;
+    let metrics_listener = settings.metrics_listen.map(|address| listen("metrics_listen", address)).transpose()?;
+    let site = Arc::new(build(&settings));
+    if settings.has_demo() {
+        tokio::spawn(feed::publish_load(site.push.hub().clone()));
+    }
+    let (stop, stopped) = watch::channel(false);
+    let drain = Drain { notice: settings.drain_notice, window: settings.drain_window };
+    let again = tokio::spawn(drain_when_asked(signals, site.push.clone(), drain, stop));
+    announce(&settings, &listener);
+    let serving = serve_all(&settings, site, listener, metrics_listener, stopped);
+    tokio::select! {
+        summary = serving => {
+            if summary.cut > 0 {
+                tracing::warn!(connections = summary.cut, "the grace was over before all connections had ended");
+            }
+            tracing::info!("ended");
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(again) = again => Ok(ExitCode::from(again.exit_code())),
+    }
+}
+
+fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    bind(address).map_err(|source| StartError::Listen { key, address, source })
+}
+
+fn build(settings: &Settings) -> Site {
+    let mut hub = settings.hub.clone();
+    if settings.has_demo() {
+        hub.namespaces.extend(demo_namespaces());
+    }
+    let hub = Hub::new(hub);
+    let transports = settings.transports.clone();
+    let push = Push::new(hub, transports).expect("'origins' and 'hosts' were checked when they were read");
+    let metrics = Metrics::new(push.clone(), settings.serve.counters.clone());
+    Site { push, metrics, has_page: settings.has_demo() }
+}
+
+/// What the page needs of its channels. They come last, so that a namespace of the operator's wins.
+fn demo_namespaces() -> [Namespace; 3] {
+    let namespace = |pattern: &str| Namespace::new(Pattern::parse(pattern).expect("the demo's names are valid"));
+    let mut load = namespace(demo::LOAD_CHANNEL);
+    load.retention.count = demo::load::HISTORY_LEN;
+    let mut chart = namespace(demo::CHART_CHANNEL);
+    chart.retention.count = 2;
+    let mut chat = namespace("chat/**");
+    chat.presence = true;
+    [load, chart, chat]
+}
+
+/// The first line on stdout, which whoever started it may wait for.
+fn announce(settings: &Settings, listener: &TcpListener) {
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    let mut stdout = std::io::stdout();
+    if let Err(error) = writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()) {
+        tracing::debug!(%error, %address, "nobody reads stdout");
+    }
+}
+
+async fn serve_all(
+    settings: &Settings,
+    site: Arc<Site>,
+    listener: TcpListener,
+    metrics_listener: Option<TcpListener>,
+    stopped: watch::Receiver<bool>,
+) -> ServeSummary {
+    let mut config = settings.serve.clone();
+    config.max_connections =
+        descriptors::connections(settings.max_connections, descriptors::room(descriptors::raise()));
+    tracing::debug!(max_connections = config.max_connections, "accepting");
+    let mut metrics_config = settings.serve.clone();
+    metrics_config.max_connections = METRICS_CONNECTIONS;
+    metrics_config.counters = Default::default();
+    let metrics = async {
+        if let Some(listener) = metrics_listener {
+            serve(listener, routes::metrics_app(Arc::clone(&site)), metrics_config, wait(stopped.clone())).await;
+        }
+    };
+    let app = routes::app(Arc::clone(&site));
+    let (summary, ()) = tokio::join!(serve(listener, app, config, wait(stopped.clone())), metrics);
+    summary
+}
+
+/// Resolves once the server is to accept no more.
+async fn wait(mut stopped: watch::Receiver<bool>) {
+    if stopped.wait_for(|stopped| *stopped).await.is_err() {
+        // The task that would say so is gone, and with it the wish to end.
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,174 @@
+//! The transports of one hub: what all handlers share, and how they are mounted.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use axum::Router;
+use push_core::{Action, Credentials, Ending, Hub, Identity, Selector};
+
+use super::config::Config;
+use super::service::PushService;
+use super::ws::Endpoints;
+use crate::proto::access::{AccessPolicy, PolicyError};
+use crate::proto::multipart::ActiveTypes;
+use crate::proto::problem::{Code, Problem};
+
+/// The transports of a hub. Cheap to clone: all clones are the same.
+#[derive(Clone, Debug)]
+pub struct Push {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) hub: Hub,
+    pub(crate) config: Config,
+    pub(crate) access: AccessPolicy,
+    pub(crate) active_types: ActiveTypes,
+    pub(crate) endpoints: Endpoints,
+    draining: AtomicBool,
+}
+
+/// How often the hub is maintained.
+const MAINTENANCE: Duration = Duration::from_secs(1);
+
+/// All routes of wire.md §4 and §6 as an axum router, to be nested where they are to be found:
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use push_core::{Hub, HubConfig};
+/// let hub = Hub::new(HubConfig::default());
+/// let push = push_transports::router(hub.clone(), push_transports::Config::default());
+/// let app = axum::Router::new().nest("/push", push);
+/// axum::serve(tokio::net::TcpListener::bind("127.0.0.1:8080").await?, app).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Panics
+///
+/// When `origins` or `hosts` hold what is neither (use [`Push::new`] to be told), or outside a tokio runtime.
+pub fn router(hub: Hub, config: Config) -> Router {
+    Push::new(hub, config).expect("'origins' and 'hosts' are origins and hosts").router()
+}
+
+impl Push {
+    /// The transports of `hub`; maintains the hub from now on, until the last clone is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] for an entry of `origins` or `hosts` that means nothing.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn new(hub: Hub, config: Config) -> Result<Self, PolicyError> {
+        let access = AccessPolicy::new(&config.origins, &config.hosts, config.authorizer.is_open())?;
+        let active_types = ActiveTypes::allowing(&config.active_types);
+        let endpoints = Endpoints::new(&hub, &config);
+        let draining = AtomicBool::new(false);
+        let shared = Arc::new(Shared { hub, config, access, active_types, endpoints, draining });
+        tokio::spawn(maintain(Arc::downgrade(&shared)));
+        Ok(Self { shared })
+    }
+
+    /// The routes as an axum router; see [`router`].
+    pub fn router(&self) -> Router {
+        Router::new().fallback_service(self.service())
+    }
+
+    /// The routes as a tower service, which finds `/ws`, `/sse` and the others at the root of its paths.
+    pub fn service(&self) -> PushService {
+        PushService::new(self.clone())
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> &Hub {
+        &self.shared.hub
+    }
+
+    /// Whether [`Push::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Acquire)
+    }
+
+    /// Begins to go down: new subscriptions are refused (`draining`), parked polls are answered, and every other
+    /// subscription is ended with 3000. Clients are asked to come back one after another within `window`. Publishing
+    /// and asking go on. Returns how many subscriptions were ended.
+    pub fn drain(&self, window: Duration) -> usize {
+        self.shared.draining.store(true, Ordering::Release);
+        let base = self.shared.config.retry;
+        self.shared.hub.disconnect_all(|| Ending::draining().retry_after(base + random_part(window)))
+    }
+}
+
+impl Shared {
+    /// Refuses what a server that goes down no longer takes.
+    pub(crate) fn check_draining(&self) -> Result<(), Problem> {
+        if self.draining.load(Ordering::Acquire) {
+            let retry = self.retry();
+            return Err(Problem::new(Code::Draining, "the server is going down").retry_after(retry));
+        }
+        Ok(())
+    }
+
+    /// When a client that was cut is to come back: so that not all come at once.
+    pub(crate) fn retry(&self) -> Duration {
+        self.config.retry + random_part(self.config.retry)
+    }
+
+    pub(crate) async fn authenticate(&self, credentials: &Credentials) -> Result<Identity, Problem> {
+        let identity = self.config.authorizer.authenticate(credentials).await;
+        let identity = identity.map_err(|refused| Problem::new(Code::Unauthorized, refused.to_string()))?;
+        if identity.expires_ms.is_some_and(|at| at <= self.hub.clock().unix_ms()) {
+            return Err(Problem::new(Code::Unauthorized, "the token has expired"));
+        }
+        Ok(identity)
+    }
+
+    /// Whether `identity` may do `action` on each of `selectors`; the first that it may not is named.
+    pub(crate) async fn authorize(
+        &self,
+        identity: &Identity,
+        action: Action,
+        selectors: &[Selector],
+    ) -> Result<(), Problem> {
+        for selector in selectors {
+            if !self.config.authorizer.authorize(identity, action, Some(selector)).await {
+                let detail = format!("no grant to {} {selector}", action.as_str());
+                return Err(Problem::new(Code::Forbidden, detail).with("channel", selector.as_str()));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn authorize_admin(&self, identity: &Identity) -> Result<(), Problem> {
+        if self.config.authorizer.authorize(identity, Action::Admin, None).await {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Forbidden, "only an admin may do this"))
+    }
+
+    /// When a subscription of `identity` ends unless it is refreshed.
+    pub(crate) fn expiry(&self, identity: &Identity) -> Option<std::time::Instant> {
+        let clock = self.hub.clock();
+        let left = identity.expires_ms?.saturating_sub(clock.unix_ms());
+        clock.now().checked_add(Duration::from_millis(left))
+    }
+}
+
+async fn maintain(shared: Weak<Shared>) {
+    let mut ticks = tokio::time::interval(MAINTENANCE);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.hub.maintain();
+    }
+}
+
+/// A random part of `whole`.
+pub(crate) fn random_part(whole: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    whole.mul_f64(f64::from(random) / f64::from(u32::MAX))
+}

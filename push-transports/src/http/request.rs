@@ -1,0 +1,97 @@
+//! What the handlers need of a request: taken out at once, so that the request's own buffers can go while a subscription waits.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+
+use super::push::Shared;
+use crate::proto::problem::{Code, Problem};
+use crate::proto::query::Query;
+use crate::server::ConnectionInfo;
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// A request that was let in.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) query: Query,
+    pub(crate) connection: Option<ConnectionInfo>,
+    body: RequestBody,
+}
+
+impl Call {
+    /// # Errors
+    ///
+    /// `bad_parameter` for a query that cannot be decoded.
+    pub(crate) fn new(request: Request<RequestBody>) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+        Ok(Self { method: parts.method, headers: parts.headers, query, connection: parts.extensions.remove(), body })
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// The media type of the body without its parameters, in lower case; empty if none is given.
+    pub(crate) fn essence(&self) -> String {
+        let text = self.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = text.unwrap_or_default().split(';').next().unwrap_or_default();
+        essence.trim_matches([' ', '\t']).to_ascii_lowercase()
+    }
+
+    /// The whole body, at most `limit` bytes, in memory of its own.
+    ///
+    /// # Errors
+    ///
+    /// `too_large`, or `bad_parameter` for one that broke off or did not come in time: nothing was done then.
+    pub(crate) async fn read_body(&mut self, shared: &Shared, limit: usize) -> Result<Bytes, Problem> {
+        let too_large = || Problem::new(Code::TooLarge, format!("the body has more than {limit} bytes"));
+        if self.body.size_hint().lower() > limit as u64 {
+            return Err(too_large());
+        }
+        let whole = collect(std::mem::take(&mut self.body), limit);
+        match tokio::time::timeout(shared.config.body_timeout, whole).await {
+            Ok(Ok(Some(body))) => Ok(body.into()),
+            Ok(Ok(None)) => Err(too_large()),
+            Ok(Err(_)) => Err(Problem::bad_parameter("the body broke off")),
+            Err(_) => Err(Problem::bad_parameter("the body did not come in time")),
+        }
+    }
+
+    /// The parameters of a `POST` that subscribes: JSON in the body; of a `GET`: the query.
+    ///
+    /// # Errors
+    ///
+    /// `unsupported`, `too_large` or `bad_parameter`.
+    pub(crate) async fn parameters(&mut self, shared: &Shared) -> Result<Query, Problem> {
+        if self.method != Method::POST {
+            return Ok(std::mem::take(&mut self.query));
+        }
+        if self.essence() != "application/json" {
+            return Err(Problem::new(Code::Unsupported, "parameters come as application/json"));
+        }
+        let body = self.read_body(shared, shared.config.max_json_bytes).await?;
+        Query::from_json(&body)
+    }
+}
+
+/// The body's bytes; `None` if they are more than `limit`. Copied: what a server gives is a slice of its read buffer,
+/// which would live as long as the publication.
+async fn collect(mut body: RequestBody, limit: usize) -> Result<Option<Vec<u8>>, BoxError> {
+    let mut whole = Vec::with_capacity(body.size_hint().lower() as usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if whole.len() + data.len() > limit {
+            return Ok(None);
+        }
+        whole.extend_from_slice(&data);
+    }
+    whole.shrink_to_fit();
+    Ok(Some(whole))
+}

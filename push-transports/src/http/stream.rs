@@ -1,0 +1,240 @@
+//! `sse`, `stream` and `mixed`: one answer whose body reads on from its position.
+
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Response};
+use push_core::{Action, Budget, Client, Cursor, Ending, Identity, Since, Start, Subscriber};
+
+use super::alarm::Alarm;
+use super::body::PushBody;
+use super::credentials;
+use super::push::{Push, Shared};
+use super::request::Call;
+use crate::proto::headers::Answer;
+use crate::proto::multipart::Mixed;
+use crate::proto::ndjson::Ndjson;
+use crate::proto::params::{Format, SubscribeParams, Transport};
+use crate::proto::problem::Problem;
+use crate::proto::script::Script;
+use crate::proto::sse::Sse;
+use crate::proto::stream::{Encoder, Pace, StreamSession};
+use crate::server::ConnectionInfo;
+
+type AnyEncoder = Box<dyn Encoder + Send>;
+
+/// A client that took this long to come back for more was not ready when it came, where nothing else tells.
+const SLOW: Duration = Duration::from_millis(20);
+
+pub(crate) async fn handle(push: &Push, mut call: Call, transport: Transport) -> Result<Response<PushBody>, Problem> {
+    let subscribed = subscribe(push, &mut call, transport).await;
+    let (params, subscriber, start, expires_at) = match subscribed {
+        Ok(subscribed) => subscribed,
+        // wire.md §4: an EventSource gives up for good on any status but 200.
+        Err(problem) if transport == Transport::Sse && problem.code().is_temporary() => {
+            return Ok(sse_refusal(&push.shared, &problem));
+        }
+        Err(problem) => return Err(problem),
+    };
+    let encoder = encoder(&push.shared, transport, params.format)?;
+    let headers = head(&encoder.content_type(), transport);
+    let sent = match params.since {
+        Since::Cursor(cursor) => Some(cursor),
+        _ => None,
+    };
+    let body = if call.is_head() {
+        PushBody::empty()
+    } else {
+        PushBody::stream(StreamBody::new(push, &call, encoder, subscriber, (&start, sent), params.refresh, expires_at))
+    };
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+type Subscribed = (SubscribeParams, Subscriber, Start, Option<Instant>);
+
+async fn subscribe(push: &Push, call: &mut Call, transport: Transport) -> Result<Subscribed, Problem> {
+    let shared = &push.shared;
+    let query = call.parameters(shared).await?;
+    let bounds = shared.config.bounds(shared.hub.config().max_channels_per_connection);
+    let params = SubscribeParams::parse(transport, &query, &call.headers, &bounds)?;
+    let identity = shared.authenticate(&credentials::read(&call.headers, params.token.as_ref())?).await?;
+    shared.authorize(&identity, Action::Subscribe, &params.selectors).await?;
+    shared.check_draining()?;
+    let client = client(shared, transport_name(transport, params.format), &identity, &params);
+    let mut subscriber = shared.hub.connect(client)?;
+    let start = subscriber.open(&params.selectors, params.since, params.overflow)?;
+    let expires_at = shared.expiry(&identity);
+    Ok((params, subscriber, start, expires_at))
+}
+
+/// Who subscribes, as the hub sees it.
+pub(crate) fn client(
+    shared: &Shared,
+    transport: &'static str,
+    identity: &Identity,
+    params: &SubscribeParams,
+) -> Client {
+    Client {
+        transport,
+        user: identity.user.clone(),
+        info: params.info.as_deref().map(Into::into),
+        member_by_info: shared.config.authorizer.is_open(),
+    }
+}
+
+fn transport_name(transport: Transport, format: Format) -> &'static str {
+    match (transport, format) {
+        (Transport::Sse, _) => "sse",
+        (Transport::Stream, Format::Script) => "script",
+        (Transport::Stream, _) => "stream",
+        (Transport::Mixed, _) => "mixed",
+        (Transport::Poll, _) => "poll",
+        (Transport::Ws, _) => "ws",
+    }
+}
+
+fn encoder(shared: &Shared, transport: Transport, format: Format) -> Result<AnyEncoder, Problem> {
+    let json = format == Format::Json;
+    Ok(match (transport, format) {
+        (Transport::Stream, Format::Script) => Box::new(Script),
+        (Transport::Stream, _) => Box::new(Ndjson),
+        (Transport::Mixed, _) => {
+            let mut random = [0; 16];
+            getrandom::fill(&mut random)
+                .map_err(|_| Problem::new(crate::proto::problem::Code::Internal, "no randomness for a boundary"))?;
+            Box::new(Mixed::new(u128::from_ne_bytes(random), json, shared.active_types.clone()))
+        }
+        _ => Box::new(Sse { json, retry: shared.retry() }),
+    })
+}
+
+/// wire.md §7: the headers of subscriptions; a picture's bytes are a stranger's, the forever frame's scripts are ours.
+fn head(content_type: &str, transport: Transport) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let kind = if transport == Transport::Mixed { Answer::Foreign } else { Answer::Subscription };
+    kind.apply(&mut headers);
+    let content_type = HeaderValue::from_str(content_type).expect("encoders name printable types");
+    headers.insert(CONTENT_TYPE, content_type);
+    headers
+}
+
+/// 200 with `retry:` and `push.close`: the client comes back.
+fn sse_refusal(shared: &Shared, problem: &Problem) -> Response<PushBody> {
+    let retry = problem.retry().unwrap_or_else(|| shared.retry());
+    let ending = problem.to_ending().retry_after(retry);
+    let encoder = Sse { json: false, retry };
+    let mut out = Vec::new();
+    encoder.close(&mut out, &ending);
+    let mut response = Response::new(PushBody::full(out));
+    *response.headers_mut() = head(&encoder.content_type(), Transport::Sse);
+    response
+}
+
+/// A subscription as a body: polled by the server whenever the connection can take more.
+#[derive(Debug)]
+pub(crate) struct StreamBody {
+    push: Push,
+    session: StreamSession<AnyEncoder>,
+    subscriber: Subscriber,
+    connection: Option<ConnectionInfo>,
+    /// What the connection said when it was last given something, and when that was.
+    given: Option<(u64, Instant)>,
+    expires_at: Option<Instant>,
+    alarm: Alarm,
+}
+
+impl StreamBody {
+    fn new(
+        push: &Push,
+        call: &Call,
+        encoder: AnyEncoder,
+        subscriber: Subscriber,
+        (start, sent): (&Start, Option<Cursor>),
+        refresh: Option<Duration>,
+        expires_at: Option<Instant>,
+    ) -> Self {
+        let now = push.shared.hub.clock().now();
+        let pace = Pace { heartbeat: push.shared.config.heartbeat, refresh };
+        Self {
+            push: push.clone(),
+            session: StreamSession::new(now, encoder, start, sent, pace),
+            subscriber,
+            connection: call.connection.clone(),
+            given: None,
+            expires_at,
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// The next bytes; `None` after the end.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            let now = self.push.shared.hub.clock().now();
+            if let Some(bytes) = self.session.poll_output() {
+                self.given = Some((self.times_blocked(), now));
+                return Poll::Ready(Some(bytes));
+            }
+            if self.session.is_finished() {
+                return Poll::Ready(None);
+            }
+            if let Some(ending) = self.ending(now) {
+                self.session.handle_end(&ending);
+                continue;
+            }
+            let is_more = self.read(now);
+            if is_more || self.session.has_output() || self.poll_timeout(now, cx) {
+                continue;
+            }
+            self.given = None;
+            if self.subscriber.poll_moved(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Reads on from the log; whether there is more than was read.
+    fn read(&mut self, now: Instant) -> bool {
+        let blocked = self.was_blocked(now);
+        let batch = self.subscriber.read(Budget::default(), blocked);
+        let more = batch.more;
+        self.session.handle_batch(now, batch);
+        more
+    }
+
+    fn ending(&self, now: Instant) -> Option<Ending> {
+        if self.expires_at.is_some_and(|at| at <= now) {
+            return Some(Ending::token_expired());
+        }
+        let ending = self.subscriber.ending()?;
+        let retry = ending.retry().unwrap_or_else(|| self.push.shared.retry());
+        Some(if ending.reconnect() { ending.retry_after(retry) } else { ending })
+    }
+
+    /// Whether the client could not take at once what it was last given. A server asks a body for more as long as its
+    /// socket takes it, so a body that has nothing to give was waiting and is not blocked.
+    fn was_blocked(&self, now: Instant) -> bool {
+        let Some((times, at)) = self.given else { return false };
+        match &self.connection {
+            Some(connection) => connection.times_blocked() != times,
+            None => now.saturating_duration_since(at) > SLOW,
+        }
+    }
+
+    fn times_blocked(&self) -> u64 {
+        self.connection.as_ref().map_or(0, ConnectionInfo::times_blocked)
+    }
+
+    /// Whether a deadline passed, which may have given the session something to say.
+    fn poll_timeout(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let deadline = self.session.next_deadline().into_iter().chain(self.expires_at).min();
+        let passed = self.alarm.poll(deadline, now, cx).is_ready();
+        if passed {
+            self.session.handle_timeout(now);
+        }
+        passed
+    }
+}

@@ -1,0 +1,152 @@
+//! `ws` and `echo`: the handshake, then a task that owns the socket.
+
+mod echo;
+mod frames;
+mod operations;
+mod shell;
+mod socket;
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Request, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use push_core::{Action, Client, Credentials, Ending, Hub, Identity};
+
+use super::body::PushBody;
+use super::config::Config;
+use super::push::{Push, Shared};
+use super::request::RequestBody;
+use super::{credentials, reject, stream};
+use crate::proto::params::{Format, SubscribeParams, Token, Transport};
+use crate::proto::problem::{Code, Problem};
+use crate::proto::query::Query;
+use crate::proto::websocket::{Endpoint, Handshake, Options, Refusal, Settings, Terms};
+
+/// What all WebSockets of a server share.
+#[derive(Debug)]
+pub(crate) struct Endpoints {
+    push: Arc<Endpoint>,
+    echo: Arc<Endpoint>,
+    deflaters: frames::Deflaters,
+}
+
+impl Endpoints {
+    pub(crate) fn new(hub: &Hub, config: &Config) -> Self {
+        // A payload of text grows to three times its bytes where a client escapes all but ASCII; members come on top.
+        let max_message = hub.config().max_payload_bytes.saturating_mul(4).saturating_add(64 * 1024);
+        let silence_limit = config.heartbeat * 2 + std::time::Duration::from_secs(10);
+        let settings = Settings { heartbeat: config.heartbeat, silence_limit, max_message, ..Settings::default() };
+        let echo = Settings { max_message: config.max_echo_bytes, ..settings.clone() };
+        Self {
+            push: Arc::new(Endpoint::new(settings)),
+            echo: Arc::new(Endpoint::new(echo)),
+            deflaters: frames::Deflaters::default(),
+        }
+    }
+}
+
+/// How a WebSocket begins, once it is upgraded.
+enum Beginning {
+    /// Subscribes the channels of the query.
+    Known(Box<SubscribeParams>, Identity),
+    /// Must show a token first.
+    Unknown(Box<SubscribeParams>),
+    /// Is told why not: browsers hide a failed upgrade, so it comes after the handshake.
+    Refused(Ending),
+}
+
+pub(crate) async fn handle(
+    push: &Push,
+    request: Request<RequestBody>,
+    is_echo: bool,
+) -> Result<Response<PushBody>, Problem> {
+    let (mut parts, _) = request.into_parts();
+    let handshake = match Handshake::accept(&parts.method, parts.version, &parts.headers, Terms::default()) {
+        Ok(handshake) => handshake,
+        Err(refusal) => return Ok(refuse(refusal)),
+    };
+    let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
+        return Err(Problem::new(Code::Internal, "the HTTP server under this route cannot upgrade connections"));
+    };
+    let answer = switch(handshake.headers());
+    let options = Options { deflate: handshake.deflate, discard: false };
+    if is_echo {
+        tokio::spawn(echo::run(push.clone(), upgrade, options));
+        return Ok(answer);
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    let token = handshake.token.map(Token::new);
+    let beginning = begin(&push.shared, query, &parts.headers, token).await;
+    drop(parts);
+    tokio::spawn(run(push.clone(), upgrade, options, beginning));
+    Ok(answer)
+}
+
+fn switch(headers: HeaderMap) -> Response<PushBody> {
+    let mut response = Response::new(PushBody::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Not a handshake: told by its HTTP status, with what it lacks.
+fn refuse(refusal: Refusal) -> Response<PushBody> {
+    let mut response = reject::respond(&Problem::bad_parameter(refusal.text()));
+    *response.status_mut() = refusal.http_status();
+    response.headers_mut().extend(refusal.headers());
+    response
+}
+
+async fn begin(shared: &Shared, query: &str, headers: &HeaderMap, token: Option<Token>) -> Beginning {
+    match prepare(shared, query, headers, token).await {
+        Ok(beginning) => beginning,
+        Err(problem) => Beginning::Refused(problem.to_ending()),
+    }
+}
+
+async fn prepare(
+    shared: &Shared,
+    query: &str,
+    headers: &HeaderMap,
+    token: Option<Token>,
+) -> Result<Beginning, Problem> {
+    let query = Query::parse(query)?;
+    let bounds = shared.config.bounds(shared.hub.config().max_channels_per_connection);
+    let params = SubscribeParams::parse(Transport::Ws, &query, headers, &bounds)?;
+    shared.check_draining()?;
+    let token = token.or_else(|| params.token.clone());
+    let credentials = credentials::read(headers, token.as_ref())?;
+    match shared.authenticate(&credentials).await {
+        Ok(identity) => {
+            shared.authorize(&identity, Action::Subscribe, &params.selectors).await?;
+            Ok(Beginning::Known(Box::new(params), identity))
+        }
+        // `raw` clients are not listened to: they cannot send `auth`.
+        Err(_) if credentials == Credentials::None && params.format == Format::Json => {
+            Ok(Beginning::Unknown(Box::new(params)))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn run(push: Push, upgrade: OnUpgrade, mut options: Options, beginning: Beginning) {
+    let io = match socket::upgraded(upgrade).await {
+        Ok(io) => io,
+        Err(error) => {
+            tracing::debug!(%error, "upgrade failed");
+            return;
+        }
+    };
+    let shared = &push.shared;
+    options.discard = matches!(&beginning, Beginning::Known(params, _) if params.format == Format::Raw);
+    let client = match &beginning {
+        Beginning::Known(params, identity) => stream::client(shared, "ws", identity, params),
+        Beginning::Unknown(params) => stream::client(shared, "ws", &Identity::default(), params),
+        Beginning::Refused(_) => Client { transport: "ws", ..Client::default() },
+    };
+    let (subscriber, beginning) = match (shared.hub.connect(client), beginning) {
+        (Ok(subscriber), beginning) => (Some(subscriber), beginning),
+        (Err(error), _) => (None, Beginning::Refused(Problem::from(error).to_ending())),
+    };
+    shell::Shell::new(push.clone(), io, options, subscriber, beginning).run().await;
+}

@@ -1,0 +1,159 @@
+//! The socket under a WebSocket: taken out of hyper where it is a TCP connection, so that hyper's buffers go.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf as _, Bytes};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::server::ConnectionIo;
+
+/// Whatever carries bytes.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// A socket, what the client had sent beyond its handshake, and what is to be written.
+pub(super) struct Socket {
+    io: Box<dyn Io>,
+    /// Read by hyper together with the handshake; comes first.
+    early: Bytes,
+    out: VecDeque<Bytes>,
+    out_bytes: usize,
+    is_given_up: bool,
+}
+
+/// Waits for the upgrade and takes the socket.
+pub(super) async fn upgraded(upgrade: OnUpgrade) -> Result<Socket, hyper::Error> {
+    let upgraded = upgrade.await?;
+    let (io, early) = take(upgraded);
+    Ok(Socket { io, early, out: VecDeque::new(), out_bytes: 0, is_given_up: false })
+}
+
+fn take(upgraded: Upgraded) -> (Box<dyn Io>, Bytes) {
+    match upgraded.downcast::<TokioIo<ConnectionIo>>() {
+        Ok(parts) => (Box::new(parts.io.into_inner()), parts.read_buf),
+        Err(upgraded) => match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => (Box::new(parts.io.into_inner()), parts.read_buf),
+            Err(upgraded) => (Box::new(TokioIo::new(upgraded)), Bytes::new()),
+        },
+    }
+}
+
+/// Read at a time.
+const READ_BYTES: usize = 16 * 1024;
+/// Buffers given to one vectored write.
+const SLICES: usize = 16;
+/// After a close, how much and how long is read and dropped so that the client sees the close frame, not a reset.
+const LINGER_BYTES: usize = 256 * 1024;
+const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
+
+impl Socket {
+    /// Queues bytes that are written as a whole, behind what waits already.
+    pub(super) fn push(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.out_bytes += bytes.len();
+            self.out.push_back(bytes);
+        }
+    }
+
+    /// Forgets what waits: the client takes nothing.
+    pub(super) fn give_up(&mut self) {
+        self.out.clear();
+        self.out_bytes = 0;
+        self.is_given_up = true;
+    }
+
+    /// Bytes that wait to be written.
+    pub(super) fn waiting(&self) -> usize {
+        self.out_bytes
+    }
+
+    /// Writes some of what waits; ready once something was written.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_given_up {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut used = 0;
+        for (slice, bytes) in slices.iter_mut().zip(&self.out) {
+            *slice = IoSlice::new(bytes);
+            used += 1;
+        }
+        let written = match Pin::new(&mut *self.io).poll_write_vectored(cx, &slices[..used]) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(written)) => written,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => return Poll::Pending,
+        };
+        self.written(written);
+        Poll::Ready(Ok(()))
+    }
+
+    fn written(&mut self, mut written: usize) {
+        self.out_bytes -= written;
+        while let Some(front) = self.out.front_mut() {
+            if written < front.len() {
+                front.advance(written);
+                return;
+            }
+            written -= front.len();
+            self.out.pop_front();
+        }
+        // A burst long gone must not keep its places.
+        self.out.shrink_to(SLICES);
+    }
+
+    /// Pushes out what a layer below (TLS) may hold.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.io).poll_flush(cx)
+    }
+
+    /// Appends what the client has sent; ready with how much, 0 at the end.
+    ///
+    /// Read on the stack: while nothing comes, a connection holds no buffer.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        if self.is_given_up {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        if !self.early.is_empty() {
+            let early = std::mem::take(&mut self.early);
+            into.extend_from_slice(&early);
+            return Poll::Ready(Ok(early.len()));
+        }
+        let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut scratch);
+        match Pin::new(&mut *self.io).poll_read(cx, &mut buffer) {
+            Poll::Ready(Ok(())) => {
+                into.extend_from_slice(buffer.filled());
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Closes our direction and waits a little for the client's, so that what was written last is seen.
+    pub(super) async fn close(mut self) {
+        let closing = async {
+            self.io.shutdown().await?;
+            let mut scratch = [0; 4096];
+            let mut left = LINGER_BYTES;
+            while left > 0 {
+                match self.io.read(&mut scratch).await? {
+                    0 => break,
+                    read => left = left.saturating_sub(read),
+                }
+            }
+            io::Result::Ok(())
+        };
+        // An error says that the client is gone: nothing is left to be told.
+        let _ = tokio::time::timeout(LINGER, closing).await;
+    }
+}
