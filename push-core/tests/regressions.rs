@@ -165,6 +165,23 @@ fn a_waker_may_drop_its_subscriber() {
     }
 }
 
+/// The same where the waker is called for a join, with the rooms locked.
+#[test]
+fn a_waker_called_for_a_join_may_drop_a_member() {
+    let mut config = keeping_count(4);
+    config.namespaces[0].presence = true;
+    let (hub, _) = hub(config);
+    let (subscriber, _) = open(&hub, &["room", "$sys/presence/room"], Since::Now);
+    let holder = Arc::new(DropsWhenWoken(Mutex::new(None)));
+    let waker = Waker::from(Arc::clone(&holder));
+    assert!(subscriber.poll_moved(&mut Context::from_waker(&waker)).is_pending());
+    *holder.0.lock().expect("not poisoned") = Some(subscriber);
+    let ann = Client { user: Some("ann".into()), ..Client::default() };
+    let mut member = hub.connect(ann).expect("room");
+    member.open(&[selector("room")], Since::Now, None).expect("opened");
+    assert_eq!((hub.connections(), hub.presence(&channel("room")).count), (1, 1));
+}
+
 /// Waking goes through an audience in portions.
 #[test]
 fn everybody_of_a_large_audience_is_woken_and_counted() {
