@@ -212,7 +212,7 @@ fn a_channel_forgotten_while_somebody_publishes_or_subscribes_is_lost_to_nobody_
 fn what_is_trimmed_while_a_cursor_is_looked_up_is_told() {
     search(1000, || {
         let scene = Scene::new(keeping_count(1));
-        scene.publisher(&["a/1", "a/1", "a/2"]).join().expect("a publisher");
+        scene.publisher(&["a/1", "a/2", "a/1"]).join().expect("a publisher");
         let publishers = vec![scene.publisher(&["a/2"]), scene.publisher(&["b"])];
         let reader = {
             let hub = scene.hub.clone();
