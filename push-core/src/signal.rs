@@ -161,7 +161,8 @@ mod tests {
         assert!(waiter.poll_moved(&mut cx).is_pending());
         let audience = Audience::default();
         audience.join(&waiter);
-        assert_eq!((audience.notify(), audience.notify()), (1, 1));
+        audience.notify();
+        audience.notify();
         assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 1);
         assert!(waiter.poll_moved(&mut cx).is_ready());
         assert!(waiter.poll_moved(&mut cx).is_pending());
