@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use push_core::{Action, Authorizer, BoxFuture, Credentials, Hub, HubConfig, Identity, Selector, Unauthorized};
+use push_core::{
+    Action, Authorizer, BoxFuture, Client, Credentials, Hub, HubConfig, Identity, Selector, Since, Unauthorized,
+};
 use push_transports::server::{ServeConfig, bind, serve};
 use push_transports::{Config, Push};
 use testkit::{Options, Request, ws};
@@ -56,4 +58,16 @@ async fn a_request_on_its_way_in_is_refused() {
     }
     let closed = Request::get("/push/sse?channel=a").send(start()).await;
     assert!(closed.status() == 200 && closed.text().contains("event: push.close"), "{}", closed.text());
+}
+
+#[tokio::test]
+async fn a_few_clients_are_not_kept_waiting_for_a_window_made_for_many() {
+    let hub = Hub::new(HubConfig::default());
+    let push = Push::new(hub.clone(), Config::default()).expect("valid settings");
+    let mut subscriber = hub.connect(Client::default()).expect("there is room");
+    subscriber.open(&[Selector::parse("a").expect("a channel")], Since::Now, None).expect("there is room");
+    assert_eq!(push.drain(Duration::from_secs(3600)), 1);
+    let retry = subscriber.ending().and_then(|ending| ending.retry()).expect("it is told when to come back");
+    let base = Config::default().retry;
+    assert!((base..=base + Duration::from_millis(1)).contains(&retry), "{retry:?}");
 }

@@ -92,7 +92,7 @@ const GENERAL: [Key; 12] = [
     },
     Key {
         name: "drain_window_s",
-        about: "after SIGTERM: over how long clients are asked to come back, one after another",
+        about: "after SIGTERM: over how long at most clients are asked to come back, a thousand in a second",
         field: |s| Field::Seconds(&mut s.drain_window, 0..=3600),
     },
     Key {

@@ -33,6 +33,9 @@ pub(crate) struct Shared {
 /// How often the hub is maintained.
 const MAINTENANCE: Duration = Duration::from_secs(1);
 
+/// The part of a drain's window that one client takes to come back: what a new node can take without trouble.
+const TURN: Duration = Duration::from_millis(1);
+
 /// All routes of wire.md §4 and §6 as an axum router, to be nested where they are to be found:
 ///
 /// ```no_run
@@ -93,11 +96,15 @@ impl Push {
     }
 
     /// Begins to go down: new subscriptions are refused (`draining`), parked polls are answered, and every other
-    /// subscription is ended with 3000. Clients are asked to come back one after another within `window`. Publishing
-    /// and asking go on. Returns how many subscriptions were ended.
+    /// subscription is ended with 3000. Clients are asked to come back one after another, a thousand in a second where
+    /// `window` is long enough for that and within `window` else. Publishing and asking go on. Returns how many
+    /// subscriptions were ended.
     pub fn drain(&self, window: Duration) -> usize {
         self.shared.draining.store(true, Ordering::Release);
         let base = self.shared.config.retry;
+        // Who is alone has nobody to make way for.
+        let turns = u32::try_from(self.shared.hub.connections()).unwrap_or(u32::MAX);
+        let window = window.min(TURN.saturating_mul(turns));
         self.shared.hub.disconnect_all(|| Ending::draining().retry_after(base + random_part(window)))
     }
 }
