@@ -238,6 +238,7 @@ async fn a_handshake_that_is_none_is_refused() {
     let version = with("Sec-WebSocket-Version", "8").send(server.addr()).await;
     // RFC 6455 §4.4: a version that is not supported is answered with those that are.
     assert_eq!((version.status(), version.header("sec-websocket-version")), (426, Some("13")));
+    assert_eq!(version.json()["status"], 426, "RFC 9457 §3.1.2: the same in the problem document");
     for key in ["", "short", "dGhlIHNhbXBsZSBub25jZQ", "!!!!!!!!!!!!!!!!!!!!!!=="] {
         assert_eq!(with("Sec-WebSocket-Key", key).send(server.addr()).await.status(), 400, "{key}");
     }

@@ -59,26 +59,18 @@ async fn wait(
     let mut is_over = timeout.is_zero();
     loop {
         let batch = subscriber.read(budget, false);
-        let ending = subscriber.ending().map(|ending| with_retry(shared, ending));
-        let ending = ending.or_else(|| batch.ending.clone());
+        let ending = subscriber.ending().or_else(|| batch.ending.clone());
         let has_news = !batch.is_empty() || ending.is_some() || start.outcome != Outcome::Complete;
         if has_news || is_over {
             let is_expired = is_over && left.is_some_and(|left| left <= timeout);
             let ending = ending.or_else(|| is_expired.then(Ending::token_expired));
-            return Told { batch, ending };
+            return Told { batch, ending: ending.map(|ending| shared.with_retry(ending)) };
         }
         tokio::select! {
             biased;
             () = poll_fn(|cx| subscriber.poll_moved(cx)) => {}
             () = &mut timeout_at => is_over = true,
         }
-    }
-}
-
-fn with_retry(shared: &Shared, ending: Ending) -> Ending {
-    match ending.retry() {
-        None if ending.reconnect() => ending.retry_after(shared.retry()),
-        _ => ending,
     }
 }
 

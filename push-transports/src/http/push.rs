@@ -133,6 +133,14 @@ impl Shared {
         self.config.retry + random_part(self.config.retry)
     }
 
+    /// The ending with the time to come back after, where it asks to come back and names none.
+    pub(crate) fn with_retry(&self, ending: Ending) -> Ending {
+        match ending.retry() {
+            None if ending.reconnect() => ending.retry_after(self.retry()),
+            _ => ending,
+        }
+    }
+
     pub(crate) async fn authenticate(&self, credentials: &Credentials) -> Result<Identity, Problem> {
         let identity = self.config.authorizer.authenticate(credentials).await;
         let identity = identity.map_err(|refused| Problem::new(Code::Unauthorized, refused.to_string()))?;

@@ -181,7 +181,7 @@ impl StreamBody {
                 return Poll::Ready(None);
             }
             if let Some(ending) = self.ending(now) {
-                self.session.handle_end(&ending);
+                self.session.handle_end(&self.push.shared.with_retry(ending));
                 continue;
             }
             let is_more = self.read(now);
@@ -198,7 +198,8 @@ impl StreamBody {
     /// Reads on from the log; whether there is more than was read.
     fn read(&mut self, now: Instant) -> bool {
         let blocked = self.was_blocked(now);
-        let batch = self.subscriber.read(Budget::default(), blocked);
+        let mut batch = self.subscriber.read(Budget::default(), blocked);
+        batch.ending = batch.ending.map(|ending| self.push.shared.with_retry(ending));
         let more = batch.more;
         self.session.handle_batch(now, batch);
         more
@@ -208,9 +209,7 @@ impl StreamBody {
         if self.expires_at.is_some_and(|at| at <= now) {
             return Some(Ending::token_expired());
         }
-        let ending = self.subscriber.ending()?;
-        let retry = ending.retry().unwrap_or_else(|| self.push.shared.retry());
-        Some(if ending.reconnect() { ending.retry_after(retry) } else { ending })
+        self.subscriber.ending()
     }
 
     /// Whether the client could not take at once what it was last given. A server asks a body for more as long as its

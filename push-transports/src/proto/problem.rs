@@ -105,7 +105,7 @@ const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 #[error("{}: {detail}", .code.as_str())]
 pub struct Problem {
     code: Code,
-    /// Differs from the code's own only for 414, which shares `too_large`.
+    /// Differs from the code's own for 414, which shares `too_large`, and 426, which shares `bad_parameter`.
     status: StatusCode,
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
@@ -132,6 +132,12 @@ impl Problem {
     pub fn target_too_long(limit_bytes: usize) -> Self {
         let detail = format!("the request target has more than {limit_bytes} bytes");
         Self { status: StatusCode::URI_TOO_LONG, ..Self::new(Code::TooLarge, detail) }
+    }
+
+    /// A WebSocket of another version: code `bad_parameter`, status 426. The answer names the version to come back with.
+    // RFC 6455 §4.4
+    pub fn upgrade_required(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: StatusCode::UPGRADE_REQUIRED, ..Self::bad_parameter(detail) }
     }
 
     /// Says when to try again: header `Retry-After`, in an ending `retry_ms`.

@@ -100,8 +100,12 @@ fn switch(headers: HeaderMap) -> Response<PushBody> {
 
 /// Not a handshake: told by its HTTP status, with what it lacks.
 fn refuse(refusal: Refusal) -> Response<PushBody> {
-    let mut response = reject::respond(&Problem::bad_parameter(refusal.text()));
-    *response.status_mut() = refusal.http_status();
+    let problem = match refusal {
+        Refusal::Method => Problem::new(Code::Method, refusal.text()),
+        Refusal::VersionUnsupported => Problem::upgrade_required(refusal.text()),
+        _ => Problem::bad_parameter(refusal.text()),
+    };
+    let mut response = reject::respond(&problem);
     response.headers_mut().extend(refusal.headers());
     response
 }

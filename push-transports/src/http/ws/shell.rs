@@ -282,8 +282,7 @@ impl Shell {
 
     fn end(&mut self, now: Instant, ending: &Ending) {
         let code = CloseCode::new(ending.code()).expect("endings are 3000..=3999, which may be sent");
-        let retry = ending.retry().unwrap_or_else(|| self.push.shared.retry());
-        let ending = if ending.reconnect() { ending.clone().retry_after(retry) } else { ending.clone() };
+        let ending = self.push.shared.with_retry(ending.clone());
         self.session.close(now, code, &close_reason(&ending));
     }
 

@@ -1,11 +1,12 @@
-//! A server that begins to go down while a client is on its way in: the client is told, as all others are.
+//! How subscriptions are ended by the server: nobody is forgotten, and all are told when to come back.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use push_core::{
-    Action, Authorizer, BoxFuture, Client, Credentials, Hub, HubConfig, Identity, Selector, Since, Unauthorized,
+    Action, Authorizer, BoxFuture, Client, Clock, Credentials, Hub, HubConfig, Identity, Selector, Since, SystemClock,
+    Unauthorized,
 };
 use push_transports::server::{ServeConfig, bind, serve};
 use push_transports::{Config, Push};
@@ -34,6 +35,10 @@ fn start() -> SocketAddr {
     config.authorizer = Arc::clone(&authorizer) as Arc<dyn Authorizer>;
     let push = Push::new(Hub::new(HubConfig::default()), config).expect("valid settings");
     authorizer.0.set(push.clone()).expect("set once");
+    serve_on_free_port(&push)
+}
+
+fn serve_on_free_port(push: &Push) -> SocketAddr {
     let listener = bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let addr = listener.local_addr().expect("it is bound");
     let app = axum::Router::new().nest("/push", push.router());
@@ -70,4 +75,36 @@ async fn a_few_clients_are_not_kept_waiting_for_a_window_made_for_many() {
     let retry = subscriber.ending().and_then(|ending| ending.retry()).expect("it is told when to come back");
     let base = Config::default().retry;
     assert!((base..=base + Duration::from_millis(1)).contains(&retry), "{retry:?}");
+}
+
+/// Lets everybody in for a moment.
+#[derive(Debug)]
+struct Shortly;
+
+impl Authorizer for Shortly {
+    fn authenticate<'a>(&'a self, _: &'a Credentials) -> BoxFuture<'a, Result<Identity, Unauthorized>> {
+        let expires_ms = Some(SystemClock.unix_ms() + 200);
+        Box::pin(std::future::ready(Ok(Identity { expires_ms, ..Identity::default() })))
+    }
+
+    fn authorize<'a>(&'a self, _: &'a Identity, _: Action, _: Option<&'a Selector>) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(true))
+    }
+}
+
+#[tokio::test]
+async fn whatever_ends_it_a_client_is_told_to_come_back_at_a_time_of_its_own() {
+    let mut config = Config::default();
+    config.authorizer = Arc::new(Shortly);
+    config.retry = Duration::from_secs(7);
+    let push = Push::new(Hub::new(HubConfig::default()), config).expect("valid settings");
+    let addr = serve_on_free_port(&push);
+    for route in ["poll", "stream", "sse"] {
+        let ended = Request::get(&format!("/push/{route}?channel=a")).send(addr).await.text();
+        let (_, close) = ended.split_once(r#""code":3005"#).expect("the token expires");
+        let (_, retry) = close.split_once(r#""retry_ms":"#).expect("it says when");
+        let digits: String = retry.chars().take_while(char::is_ascii_digit).collect();
+        let retry_ms: u64 = digits.parse().expect("a number");
+        assert!((7000..=14_000).contains(&retry_ms), "{route}: {ended}");
+    }
 }
