@@ -40,7 +40,7 @@ secret = "root-secret"
 user = "root"
 subscribe = ["**"]
 publish = ["**"]
-presence = ["chat/**"]
+presence = ["**"]
 admin = true
 "#;
 
