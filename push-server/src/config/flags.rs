@@ -10,7 +10,7 @@ use super::{Settings, keys};
 /// Publish and subscribe over WebSocket, server-sent events, polls and HTTP streams.
 ///
 /// Started without anything it listens on http://127.0.0.1:8080, where / is a page that shows it at work and /push has the
-/// transports. Without a [[token]] in its configuration anyone may do anything, so it then listens on the loopback only.
+/// transports. Without a token in its configuration anyone may do anything, so it then listens on the loopback only.
 /// The first line on stdout says where it listens; logs go to stderr. SIGTERM and SIGINT end it in order, a second one at once.
 #[derive(Clone, Debug, Default, clap::Parser)]
 #[command(name = "push-server", version, after_long_help = keys::help())]
