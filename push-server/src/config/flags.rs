@@ -15,8 +15,12 @@ use super::{Settings, keys};
 #[derive(Clone, Debug, Default, clap::Parser)]
 #[command(name = "push-server", version, after_long_help = keys::help())]
 pub(crate) struct Flags {
-    /// Where to listen: 127.0.0.1:8080, [::1]:8080 or localhost:8080; port 0 takes a free one
-    #[arg(long, value_name = "ADDR")]
+    /// Where to listen; port 0 takes a free one.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        help = "Where to listen: 127.0.0.1:8080, [::1]:8080 or localhost:8080; port 0 takes a free one"
+    )]
     pub(crate) listen: Option<String>,
     /// A TOML file; --help shows its keys [env: PUSH_CONFIG]
     #[arg(long, value_name = "FILE")]
