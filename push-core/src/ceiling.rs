@@ -119,3 +119,36 @@ impl Ceiling {
         }
     }
 }
+
+#[cfg(all(test, not(push_shuttle)))]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::PRUNE_AT;
+    use crate::clock::ManualClock;
+    use crate::config::HubConfig;
+    use crate::hub::Hub;
+    use crate::name::ChannelName;
+    use crate::publication::Draft;
+
+    /// Below the limit nothing was ever popped: each channel that had ever held something kept its place, and the
+    /// memory of its allocation, for ever.
+    #[test]
+    fn forgotten_channels_leave_the_ceiling_also_when_it_is_never_reached() {
+        let config = HubConfig { idle: Duration::ZERO, ..HubConfig::default() };
+        let clock = Arc::new(ManualClock::new(1_780_000_000_000));
+        let hub = Hub::builder(config).clock(clock.clone()).build().expect("memory");
+        for n in 0..8 * PRUNE_AT {
+            let name = ChannelName::parse(&format!("c/{n}")).expect("a channel");
+            let submission = hub.inner.check("", &name, Draft::text("x")).expect("fine");
+            hub.inner.accept(submission, None).expect("published");
+            if n % 512 == 511 {
+                clock.advance(Duration::from_secs(3601));
+                (0..16).for_each(|_| hub.maintain());
+            }
+        }
+        assert_eq!(hub.stats().channels, 0);
+        assert!(hub.inner.ceiling.oldest.lock().heap.len() <= 2 * PRUNE_AT);
+    }
+}

@@ -365,3 +365,24 @@ impl Log {
         newest.max(self.trimmed.number).max(next_offset - 1)
     }
 }
+
+#[cfg(all(test, not(push_shuttle)))]
+mod tests {
+    use super::*;
+    use crate::history::Ring;
+    use crate::signal::Waiter;
+
+    /// What the allocator is asked for: the channel with its counts, its history's handle, the places of one
+    /// subscriber, the entry in the hub's map at its emptiest (7 of 16), the name.
+    #[test]
+    fn a_channel_with_one_subscriber_and_an_empty_log_takes_at_most_512_bytes() {
+        let counts = 2 * size_of::<usize>();
+        let channel = counts + size_of::<Channel>();
+        let handle = size_of::<Ring>();
+        let places = 4 * (size_of::<Arc<Waiter>>() + size_of::<usize>());
+        let entry = (size_of::<(ChannelName, Arc<Channel>)>() + 1) * 16 / 7;
+        let name = counts + "a/channel/of/thirty/characters".len();
+        let all = [channel, handle, places, entry, name];
+        assert!(all.iter().sum::<usize>() <= 512, "{all:?}");
+    }
+}

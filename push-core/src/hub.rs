@@ -466,18 +466,16 @@ impl Inner {
 
     fn deliver(&self, channel: &Arc<Channel>, patterns: &[Arc<PatternFeed>], appended: Appended) -> Receipt {
         let Appended { number, offset, duplicate, charge, freed } = appended;
-        let subscribers = if duplicate {
-            reached(channel, patterns)
-        } else {
+        // Before anybody is woken: a poll that is answered leaves at once.
+        let subscribers = reached(channel, patterns);
+        if !duplicate {
             self.published.fetch_add(1, Ordering::Relaxed);
             self.ceiling.add(channel, charge, 1);
             self.ceiling.freed(freed);
-            let alone = channel.audience.notify();
-            let by_pattern: usize = patterns.iter().map(|pattern| pattern.audience.notify()).sum();
+            channel.audience.notify();
+            patterns.iter().for_each(|pattern| pattern.audience.notify());
             self.ceiling.enforce();
-            // One list: its length is the number. Several: a connection may stand in more than one.
-            if by_pattern == 0 { alone } else { reached(channel, patterns) }
-        };
+        }
         let mark = Mark { offset, channel: channel_hash(channel.name.as_str()) };
         let id = Cursor { epoch: self.epoch, number, mark: Some(mark) };
         Receipt { channel: channel.name.clone(), id, offset, subscribers, duplicate }

@@ -8,12 +8,9 @@ use crate::channel::{Channel, Log};
 use crate::cursor::{Cursor, Mark, Since, channel_hash};
 use crate::hub::Inner;
 use crate::reader::Reader;
-use crate::recovery::{Gap, Outcome, Start};
+use crate::recovery::{Gap, MAX_GAPS, Outcome, Start};
 use crate::source::{Feed, Source};
 use crate::sync::Ordering;
-
-/// More gaps than this are told as one of the whole pattern: an answer stays bounded.
-const MAX_GAPS: usize = 128;
 
 /// Sets the position of `reader`, whose sources are attached; `head` was read after that.
 pub(crate) fn open(hub: &Inner, reader: &mut Reader, since: Since, head: u64) -> Start {

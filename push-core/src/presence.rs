@@ -4,7 +4,7 @@
 //! stays for a while after the last one is gone, so that polls and reconnects do not flicker. Pure: the
 //! hub passes `now` and publishes the [`Change`]s.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,11 +88,22 @@ pub(crate) struct Presence {
     linger: Duration,
     max_members: usize,
     rooms: Mutex<HashMap<ChannelName, Room>>,
+    /// Locked under `rooms`, never the other way round.
+    changes: Mutex<Changes>,
+}
+
+/// Changes on their way: noted in the order they happened, published without any lock. Publishing wakes subscribers,
+/// which may run or drop anything, a member's connection too.
+#[derive(Debug, Default)]
+struct Changes {
+    waiting: VecDeque<Change>,
+    /// Whether somebody publishes: whoever else notes a change leaves it to them, so that the order stays.
+    is_announcing: bool,
 }
 
 impl Presence {
     pub(crate) fn new(linger: Duration, max_members: usize) -> Self {
-        Self { linger, max_members, rooms: Mutex::default() }
+        Self { linger, max_members, rooms: Mutex::default(), changes: Mutex::default() }
     }
 
     fn who(client: &Client) -> Option<Who> {
@@ -103,15 +114,39 @@ impl Presence {
         }
     }
 
-    /// A connection subscribes `channel`; `publish` is called under the lock, so that changes keep their order.
+    /// Publishes what waits, one after the other.
+    fn announce(&self, mut publish: impl FnMut(Change)) {
+        let mut next = {
+            let mut changes = self.changes.lock();
+            if changes.is_announcing {
+                return;
+            }
+            let first = changes.waiting.pop_front();
+            changes.is_announcing = first.is_some();
+            first
+        };
+        while let Some(change) = next {
+            publish(change);
+            let mut changes = self.changes.lock();
+            next = changes.waiting.pop_front();
+            changes.is_announcing = next.is_some();
+        }
+    }
+
+    /// A connection subscribes `channel`. Changes are published in the order they happen, by whoever comes first.
     pub(crate) fn join(
         &self,
         channel: &ChannelName,
         client: &Client,
         connection: ConnectionId,
         unix_ms: u64,
-        publish: impl FnOnce(Change),
+        publish: impl FnMut(Change),
     ) {
+        self.enter(channel, client, connection, unix_ms);
+        self.announce(publish);
+    }
+
+    fn enter(&self, channel: &ChannelName, client: &Client, connection: ConnectionId, unix_ms: u64) {
         let mut rooms = self.rooms.lock();
         let room = rooms.entry(channel.clone()).or_default();
         let Some(who) = Self::who(client) else {
@@ -131,7 +166,8 @@ impl Presence {
                 let presented = Presented { connections: vec![member.clone()], lingering: None, announced: has_room };
                 room.members.insert(who, presented);
                 if has_room {
-                    publish(Change { channel: channel.clone(), joined: true, member });
+                    let change = Change { channel: channel.clone(), joined: true, member };
+                    self.changes.lock().waiting.push_back(change);
                 }
             }
         }
@@ -158,21 +194,22 @@ impl Presence {
     }
 
     /// Lets go of members whose time is over.
-    pub(crate) fn expire(&self, now: Instant, mut publish: impl FnMut(Change)) {
-        let mut rooms = self.rooms.lock();
-        rooms.retain(|channel, room| {
+    pub(crate) fn expire(&self, now: Instant, publish: impl FnMut(Change)) {
+        self.rooms.lock().retain(|channel, room| {
             room.members.retain(|_, presented| {
                 let Some((member, until)) = &presented.lingering else { return true };
                 if *until > now {
                     return true;
                 }
                 if presented.announced {
-                    publish(Change { channel: channel.clone(), joined: false, member: member.clone() });
+                    let change = Change { channel: channel.clone(), joined: false, member: member.clone() };
+                    self.changes.lock().waiting.push_back(change);
                 }
                 false
             });
             !room.members.is_empty() || room.others > 0
         });
+        self.announce(publish);
     }
 
     pub(crate) fn members(&self, channel: &ChannelName) -> Members {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::ending::{Ending, Overflow};
 use crate::publication::Publication;
-use crate::recovery::{Gap, Outcome};
+use crate::recovery::{Gap, MAX_GAPS, Outcome};
 use crate::source::{Feed, Lane, Source};
 
 /// How much one read may give.
@@ -76,6 +76,7 @@ impl Reader {
             // Nothing from behind the hole: a client that came back with such an id would never hear of the loss.
             return Read { ending: read.ending, ..Read::default() };
         }
+        self.bound_gaps(&mut read.gaps);
         self.merge(merge, budget, &mut read);
         if self.seen >= head && !self.told.is_empty() {
             let seen = self.seen;
@@ -161,6 +162,20 @@ impl Reader {
                 Overflow::Gap => read.gaps.push(source.gap(Outcome::Partial)),
                 Overflow::Disconnect => read.ending = Some(Ending::too_slow()),
                 Overflow::Latest => {}
+            }
+        }
+    }
+
+    /// Instead of too many gaps of single channels, those of whole patterns.
+    fn bound_gaps(&self, gaps: &mut Vec<Gap>) {
+        if gaps.len() <= MAX_GAPS {
+            return;
+        }
+        gaps.retain(|gap| self.sources.iter().any(|source| source.selector.as_str() == &*gap.channel));
+        for source in &self.sources {
+            let whole = source.gap(Outcome::Partial);
+            if matches!(source.feed, Feed::Pattern(_)) && source.overflow == Overflow::Gap && !gaps.contains(&whole) {
+                gaps.push(whole);
             }
         }
     }

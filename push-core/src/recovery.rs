@@ -42,6 +42,9 @@ pub struct Gap {
     pub missed: Option<u64>,
 }
 
+/// More gaps than this are told as one of the whole pattern: an answer stays bounded, however many channels match.
+pub(crate) const MAX_GAPS: usize = 128;
+
 /// How a subscription begins, told before its first publication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {

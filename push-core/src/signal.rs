@@ -109,24 +109,24 @@ impl Audience {
         self.0.lock().is_empty()
     }
 
-    /// Wakes everybody and returns how many they are.
-    pub(crate) fn notify(&self) -> usize {
+    /// Wakes everybody.
+    pub(crate) fn notify(&self) {
         let mut wakers = Vec::new();
         let mut next = 0;
         loop {
-            let (end, waiters) = {
+            let end = {
                 let waiters = self.0.lock();
                 let end = waiters.capacity();
                 while next < end && wakers.len() < WAKE_AT_ONCE {
                     wakers.extend(waiters.get(next).and_then(|waiter| waiter.set_moved()));
                     next += 1;
                 }
-                (end, waiters.len())
+                end
             };
             // Who joins meanwhile, at whatever place, joined after the publication was numbered.
             wakers.drain(..).for_each(Waker::wake);
             if next >= end {
-                return waiters;
+                return;
             }
         }
     }
@@ -161,7 +161,8 @@ mod tests {
         assert!(waiter.poll_moved(&mut cx).is_pending());
         let audience = Audience::default();
         audience.join(&waiter);
-        assert_eq!((audience.notify(), audience.notify()), (1, 1));
+        audience.notify();
+        audience.notify();
         assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 1);
         assert!(waiter.poll_moved(&mut cx).is_ready());
         assert!(waiter.poll_moved(&mut cx).is_pending());

@@ -165,6 +165,23 @@ fn a_waker_may_drop_its_subscriber() {
     }
 }
 
+/// The same where the waker is called for a join, with the rooms locked.
+#[test]
+fn a_waker_called_for_a_join_may_drop_a_member() {
+    let mut config = keeping_count(4);
+    config.namespaces[0].presence = true;
+    let (hub, _) = hub(config);
+    let (subscriber, _) = open(&hub, &["room", "$sys/presence/room"], Since::Now);
+    let holder = Arc::new(DropsWhenWoken(Mutex::new(None)));
+    let waker = Waker::from(Arc::clone(&holder));
+    assert!(subscriber.poll_moved(&mut Context::from_waker(&waker)).is_pending());
+    *holder.0.lock().expect("not poisoned") = Some(subscriber);
+    let ann = Client { user: Some("ann".into()), ..Client::default() };
+    let mut member = hub.connect(ann).expect("room");
+    member.open(&[selector("room")], Since::Now, None).expect("opened");
+    assert_eq!((hub.connections(), hub.presence(&channel("room")).count), (1, 1));
+}
+
 /// Waking goes through an audience in portions.
 #[test]
 fn everybody_of_a_large_audience_is_woken_and_counted() {
@@ -200,4 +217,36 @@ fn a_gap_begins_where_the_connection_has_read_whichever_subscription_read_it() {
     assert!(subscriber.recover(&mut recovery, Budget::default()).is_empty());
     publish(&hub, "a", "3");
     assert_eq!(subscriber.read(Budget::default(), false).gaps, [partial("a", None, 3)]);
+}
+
+/// (1) A pattern's reader lags, and hundreds of its channels lose something. (2) It was told of each by itself: an
+/// answer without bound.
+#[test]
+fn losses_on_hundreds_of_channels_are_told_as_one_of_the_pattern() {
+    let (hub, _) = hub(keeping_count(1));
+    let (mut subscriber, _) = open(&hub, &["c/*", "c/1"], Since::Now);
+    for n in (0..300).chain(0..300) {
+        publish(&hub, &format!("c/{n}"), "x");
+    }
+    let gaps = subscriber.read(Budget::default(), false).gaps;
+    assert_eq!(gaps, [partial("c/1", 1, 1), partial("c/*", None, None)]);
+    while subscriber.read(Budget::default(), false).more {}
+}
+
+/// (1) A program reads a channel that is busier than it is. (2) An operator disconnects it. (3) It would have been
+/// told once it had read everything, which was never.
+#[test]
+fn a_stream_that_is_behind_ends_with_its_batch_when_it_is_disconnected() {
+    use futures_util::StreamExt as _;
+    let (hub, _) = hub(keeping_count(1000));
+    (0..600).for_each(|n| drop(publish(&hub, "a", &n.to_string())));
+    let mut stream = hub.subscribe(SubscribeRequest::to("a").expect("a channel").since(Since::Start)).expect("room");
+    assert!(matches!(now(stream.next()), Some(Delivery::Publication(_))));
+    assert_eq!(hub.disconnect_all(Ending::draining), 1);
+    let mut deliveries = 1;
+    while let Some(Delivery::Publication(_)) = now(stream.next()) {
+        deliveries += 1;
+    }
+    assert_eq!(deliveries, 2 * 256);
+    assert!(now(stream.next()).is_none(), "nothing follows the end");
 }

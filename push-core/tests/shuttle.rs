@@ -209,6 +209,61 @@ fn a_channel_forgotten_while_somebody_publishes_or_subscribes_is_lost_to_nobody_
 }
 
 #[test]
+fn what_is_trimmed_while_a_cursor_is_looked_up_is_told() {
+    search(1000, || {
+        let scene = Scene::new(keeping_count(1));
+        scene.publisher(&["a/1", "a/2", "a/1"]).join().expect("a publisher");
+        let publishers = vec![scene.publisher(&["a/2"]), scene.publisher(&["b"])];
+        let reader = {
+            let hub = scene.hub.clone();
+            thread::spawn(move || {
+                let selectors = [selector("a/1"), selector("a/*"), selector("b")];
+                let mut diary = Diary::since(&selectors, 0);
+                let mut subscriber = connect(&hub);
+                let since = Since::Cursor(Cursor::new(hub.head().epoch, 0));
+                diary.start(&subscriber.open(&selectors, since, None).expect("opened"));
+                read_through(&mut subscriber, &mut diary, 9, 5);
+                diary
+            })
+        };
+        scene.check(publishers, vec![reader], 5);
+    });
+}
+
+#[test]
+fn who_subscribes_a_channel_that_is_being_forgotten_gets_the_one_made_anew() {
+    search(1000, || {
+        let mut config = HubConfig::default();
+        config.idle = Duration::ZERO;
+        let scene = Scene::new(config);
+        drop(open(&scene.hub, &["a"], Since::Now));
+        let readers = vec![scene.reader(&["a"], 9, 1)];
+        (0..16).for_each(|_| scene.hub.maintain());
+        let publishers = vec![scene.publisher(&["a"])];
+        scene.check(publishers, readers, 1);
+    });
+}
+
+#[test]
+fn a_channel_forgotten_while_its_pattern_is_read_is_told() {
+    search(1000, || {
+        let mut config = keeping(Retention { age: Duration::from_millis(5), ..Retention::default() });
+        config.idle = Duration::ZERO;
+        let scene = Scene::new(config);
+        let (mut subscriber, start) = open(&scene.hub, &["a/*"], Since::Now);
+        let mut diary = Diary::new(&[selector("a/*")], &start);
+        scene.publisher(&["a/1"]).join().expect("a publisher");
+        scene.clock.advance(Duration::from_millis(10));
+        let reader = thread::spawn(move || {
+            diary.note(&subscriber.read(Budget::default(), false));
+            diary
+        });
+        (0..16).for_each(|_| scene.hub.maintain());
+        scene.check(vec![], vec![reader], 1);
+    });
+}
+
+#[test]
 fn sweeps_at_once_leave_a_pattern_that_is_subscribed_anew() {
     search(300, || {
         let mut config = HubConfig::default();

@@ -144,7 +144,8 @@ impl Request {
     /// When connecting, writing or reading fails.
     pub async fn try_send(&self, addr: SocketAddr) -> io::Result<Response> {
         let mut connection = Connection::open(addr).await?;
-        connection.request(self).await
+        // A stream that keeps itself alive never ends.
+        guarded("a whole answer", connection.request(self)).await
     }
 }
 

@@ -171,7 +171,7 @@ impl World {
 }
 
 fn cases() -> u32 {
-    if std::env::var_os("PUSH_TEST_LONG").is_some() { 10_000 } else { 200 }
+    if std::env::var_os("PUSH_TEST_LONG").is_some() { 10_000 } else { 500 }
 }
 
 proptest! {

@@ -35,10 +35,14 @@ pub(crate) struct Diary {
 
 impl Diary {
     pub(crate) fn new(selectors: &[Selector], start: &Start) -> Self {
-        let since = start.cursor.number;
-        let mut diary = Self { selectors: selectors.to_vec(), since, last: since, got: BTreeSet::new(), gaps: vec![] };
+        let mut diary = Self::since(selectors, start.cursor.number);
         diary.start(start);
         diary
+    }
+
+    /// Of a client that has a cursor from earlier on.
+    pub(crate) fn since(selectors: &[Selector], since: u64) -> Self {
+        Self { selectors: selectors.to_vec(), since, last: since, got: BTreeSet::new(), gaps: vec![] }
     }
 
     /// A connection began anew.

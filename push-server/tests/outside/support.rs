@@ -40,6 +40,7 @@ secret = "root-secret"
 user = "root"
 subscribe = ["**"]
 publish = ["**"]
+presence = ["**"]
 admin = true
 "#;
 

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::json::Members;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 
 /// Every parameter some route knows. Others are dropped unread.
 const KNOWN: [&str; 12] = [
@@ -30,7 +30,8 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// `bad_parameter` where a name, or the value of a known name, is not percent-encoded UTF-8.
+    /// `bad_parameter` where a name, or the value of a known name, is not percent-encoded UTF-8; for a channel and a
+    /// cursor their own codes.
     pub fn parse(query: &str) -> Result<Self, Problem> {
         let mut pairs = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -38,8 +39,7 @@ impl Query {
             let name = decode(name)
                 .ok_or_else(|| Problem::bad_parameter("the name of a parameter is not percent-encoded UTF-8"))?;
             let Some(known) = known(&name) else { continue };
-            let value = decode(value)
-                .ok_or_else(|| Problem::bad_parameter(format!("'{known}' is not percent-encoded UTF-8")))?;
+            let value = decode(value).ok_or_else(|| undecodable(known))?;
             pairs.push((known, value));
         }
         Ok(Self { pairs })
@@ -146,6 +146,16 @@ fn decode(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(out).ok()
+}
+
+/// Nothing that is not UTF-8 is a channel or a cursor.
+fn undecodable(name: &'static str) -> Problem {
+    let code = match name {
+        "channel" => Code::BadChannel,
+        "since" => Code::BadCursor,
+        _ => Code::BadParameter,
+    };
+    Problem::new(code, format!("'{name}' is not percent-encoded UTF-8"))
 }
 
 #[cfg(test)]

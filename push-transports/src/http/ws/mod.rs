@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
-use push_core::{Action, Client, Credentials, Ending, Hub, Identity};
+use push_core::{Action, Credentials, Ending, Hub, Identity, Start, Subscriber};
 
 use super::body::PushBody;
 use super::config::Config;
@@ -45,14 +45,23 @@ impl Endpoints {
     }
 }
 
-/// How a WebSocket begins, once it is upgraded.
+/// How a WebSocket begins. Its place in the hub is taken before the handshake is answered, so that a client that has
+/// the answer misses nothing.
 enum Beginning {
-    /// Subscribes the channels of the query.
-    Known(Box<SubscribeParams>, Identity),
+    /// Has subscribed the channels of the query, if there are any.
+    Known(Box<Known>),
     /// Must show a token first.
-    Unknown(Box<SubscribeParams>),
+    Unknown { params: Box<SubscribeParams>, subscriber: Subscriber },
     /// Is told why not: browsers hide a failed upgrade, so it comes after the handshake.
     Refused(Ending),
+}
+
+/// A WebSocket whose client may subscribe what it asked for.
+struct Known {
+    params: SubscribeParams,
+    identity: Identity,
+    subscriber: Subscriber,
+    start: Option<Start>,
 }
 
 pub(crate) async fn handle(
@@ -116,37 +125,30 @@ async fn prepare(
     shared.check_draining()?;
     let token = token.or_else(|| params.token.clone());
     let credentials = credentials::read(headers, token.as_ref())?;
-    match shared.authenticate(&credentials).await {
+    let authenticated = shared.authenticate(&credentials).await;
+    match authenticated {
         Ok(identity) => {
             shared.authorize(&identity, Action::Subscribe, &params.selectors).await?;
-            Ok(Beginning::Known(Box::new(params), identity))
+            let mut subscriber = shared.hub.connect(stream::client(shared, "ws", &identity, &params))?;
+            let start = match params.selectors.as_slice() {
+                [] => None,
+                selectors => Some(subscriber.open(selectors, params.since, params.overflow)?),
+            };
+            Ok(Beginning::Known(Box::new(Known { params, identity, subscriber, start })))
         }
         // `raw` clients are not listened to: they cannot send `auth`.
         Err(_) if credentials == Credentials::None && params.format == Format::Json => {
-            Ok(Beginning::Unknown(Box::new(params)))
+            let subscriber = shared.hub.connect(stream::client(shared, "ws", &Identity::default(), &params))?;
+            Ok(Beginning::Unknown { params: Box::new(params), subscriber })
         }
         Err(problem) => Err(problem),
     }
 }
 
 async fn run(push: Push, upgrade: OnUpgrade, mut options: Options, beginning: Beginning) {
-    let io = match socket::upgraded(upgrade).await {
-        Ok(io) => io,
-        Err(error) => {
-            tracing::debug!(%error, "upgrade failed");
-            return;
-        }
-    };
-    let shared = &push.shared;
-    options.discard = matches!(&beginning, Beginning::Known(params, _) if params.format == Format::Raw);
-    let client = match &beginning {
-        Beginning::Known(params, identity) => stream::client(shared, "ws", identity, params),
-        Beginning::Unknown(params) => stream::client(shared, "ws", &Identity::default(), params),
-        Beginning::Refused(_) => Client { transport: "ws", ..Client::default() },
-    };
-    let (subscriber, beginning) = match (shared.hub.connect(client), beginning) {
-        (Ok(subscriber), beginning) => (Some(subscriber), beginning),
-        (Err(error), _) => (None, Beginning::Refused(Problem::from(error).to_ending())),
-    };
-    shell::Shell::new(push.clone(), io, options, subscriber, beginning).run().await;
+    options.discard = matches!(&beginning, Beginning::Known(known) if known.params.format == Format::Raw);
+    match socket::upgraded(upgrade).await {
+        Ok(socket) => shell::Shell::new(push, socket, options, beginning).run().await,
+        Err(error) => tracing::debug!(%error, "upgrade failed"),
+    }
 }

@@ -13,17 +13,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use push_core::{Batch, BoxFuture, Budget, Ending, Identity, Recovery, Subscriber};
+use push_core::{Batch, BoxFuture, Budget, Ending, Identity, Recovery, Start, Subscriber};
 
-use super::Beginning;
 use super::frames::{self, Wish};
 use super::operations::{self, Done};
 use super::socket::Socket;
+use super::{Beginning, Known};
 use crate::http::alarm::Alarm;
 use crate::http::push::Push;
 use crate::proto::notice::close_reason;
 use crate::proto::operation::{self, Operation};
-use crate::proto::params::{Format, SubscribeParams};
+use crate::proto::params::SubscribeParams;
 use crate::proto::problem::{Code, Problem};
 use crate::proto::websocket::{CloseCode, Event, Opcode, Options, Session, encode_frame};
 
@@ -64,13 +64,7 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    pub(super) fn new(
-        push: Push,
-        socket: Socket,
-        options: Options,
-        subscriber: Option<Subscriber>,
-        beginning: Beginning,
-    ) -> Self {
+    pub(super) fn new(push: Push, socket: Socket, options: Options, beginning: Beginning) -> Self {
         let shared = Arc::clone(&push.shared);
         let now = shared.hub.clock().now();
         let mut shell = Self {
@@ -78,7 +72,7 @@ impl Shell {
             wish: Wish { raw: options.discard, deflate: options.deflate },
             push,
             socket,
-            subscriber,
+            subscriber: None,
             identity: None,
             params: None,
             inbox: Vec::new(),
@@ -92,13 +86,19 @@ impl Shell {
         };
         match beginning {
             Beginning::Refused(ending) => shell.end(now, &ending),
-            Beginning::Unknown(params) => {
+            Beginning::Unknown { params, subscriber } => {
+                shell.subscriber = Some(subscriber);
                 shell.params = Some(params);
                 shell.auth_until = Some(now + shared.config.auth_window);
             }
-            Beginning::Known(params, identity) => {
-                shell.params = Some(params);
-                shell.become_known(now, identity);
+            Beginning::Known(known) => {
+                let Known { params, identity, subscriber, start } = *known;
+                shell.subscriber = Some(subscriber);
+                shell.expires_at = shared.expiry(&identity);
+                shell.identity = Some(Arc::new(identity));
+                if let Some(start) = start {
+                    shell.tell_start(&params, &start);
+                }
             }
         }
         shell
@@ -248,7 +248,7 @@ impl Shell {
         }
     }
 
-    /// Subscribes what the query asked for.
+    /// Who had to show a token has: subscribes what the query asked for.
     fn become_known(&mut self, now: Instant, identity: Identity) {
         self.auth_until = None;
         self.expires_at = self.push.shared.expiry(&identity);
@@ -258,14 +258,19 @@ impl Shell {
             return;
         }
         match subscriber.open(&params.selectors, params.since, params.overflow) {
-            Ok(start) if params.format == Format::Json => {
-                for selector in &params.selectors {
-                    let start = operation::start_of(&start, selector);
-                    self.reply(&operation::subscribed(None, selector, &start));
-                }
-            }
-            Ok(_) => {}
+            Ok(start) => self.tell_start(&params, &start),
             Err(error) => self.end(now, &Problem::from(error).to_ending()),
+        }
+    }
+
+    /// The channels of the query are one subscription, told one by one.
+    fn tell_start(&mut self, params: &SubscribeParams, start: &Start) {
+        if self.wish.raw {
+            return;
+        }
+        for selector in &params.selectors {
+            let start = operation::start_of(start, selector);
+            self.reply(&operation::subscribed(None, selector, &start));
         }
     }
 
