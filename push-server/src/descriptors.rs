@@ -1,4 +1,4 @@
-//! How many connections the system lets the process have.
+//! How many connections the system lets the process have, and how many of them may subscribe.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -40,6 +40,30 @@ pub(crate) fn connections(wanted: Option<usize>, room: usize) -> usize {
     }
 }
 
+/// Connections that are kept for everything but subscriptions: one in sixteen, at most 512.
+///
+/// A server that is full says so in each transport's own words (wire.md §4), for which it has to read the request first. What
+/// comes beyond `connections` is refused before that, with a bare 429, on which an EventSource gives up for good.
+fn spare(connections: usize) -> usize {
+    const SHARE: usize = 16;
+    const MOST: usize = 512;
+    (connections / SHARE).clamp(1, MOST)
+}
+
+/// The limit of subscribers among `connections`: `wanted`, as far as some connections are left for refusals and for
+/// requests that pass. One connection alone may subscribe.
+pub(crate) fn subscribers(wanted: Option<usize>, connections: usize) -> usize {
+    let most = connections.saturating_sub(spare(connections)).max(1);
+    match wanted {
+        Some(wanted) if wanted > most => {
+            tracing::warn!(wanted, most, "'max_subscribers' is too close to the limit of connections; lowered");
+            most
+        }
+        Some(wanted) => wanted,
+        None => most,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +82,16 @@ mod tests {
         assert_eq!(connections(Some(5000), 1000), 1000);
         assert_eq!(connections(None, 1000), 1000);
         assert_eq!(connections(None, usize::MAX), 1_000_000);
+    }
+
+    #[test]
+    fn some_connections_are_kept_for_what_is_no_subscription() {
+        assert_eq!(subscribers(None, 1_000_000), 999_488);
+        assert_eq!(subscribers(None, 1600), 1500);
+        assert_eq!(subscribers(None, 10), 9);
+        assert_eq!(subscribers(None, 1), 1);
+        assert_eq!(subscribers(Some(3), 1600), 3);
+        assert_eq!(subscribers(Some(1600), 1600), 1500);
     }
 
     #[test]

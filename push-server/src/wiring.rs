@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use push_core::{Hub, Namespace, Pattern};
 use push_transports::Push;
-use push_transports::server::{ServeSummary, bind, serve};
+use push_transports::server::{ServeConfig, ServeSummary, bind, serve};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -68,7 +68,10 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     let signals = Signals::new().map_err(StartError::Signals)?;
     let listener = listen("listen", settings.listen)?;
     let metrics_listener = settings.metrics_listen.map(|address| listen("metrics_listen", address)).transpose()?;
-    let site = Arc::new(build(&settings));
+    let max_connections = descriptors::connections(settings.max_connections, descriptors::room(descriptors::raise()));
+    let max_subscribers = descriptors::subscribers(settings.max_subscribers, max_connections);
+    tracing::debug!(max_connections, max_subscribers, "accepting");
+    let site = Arc::new(build(&settings, max_subscribers));
     if settings.has_demo() {
         tokio::spawn(feed::publish_load(site.push.hub().clone()));
     }
@@ -79,7 +82,9 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
         // Whoever closed stdout does not wait for it.
         tracing::debug!(%error, "nobody reads where it listens");
     }
-    let serving = serve_all(&settings, site, listener, metrics_listener, stopped);
+    let mut config = settings.serve.clone();
+    config.max_connections = max_connections;
+    let serving = serve_all(config, site, listener, metrics_listener, stopped);
     tokio::select! {
         summary = serving => {
             if summary.cut > 0 {
@@ -96,8 +101,9 @@ fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartEr
     bind(address).map_err(|source| StartError::Listen { key, address, source })
 }
 
-fn build(settings: &Settings) -> Site {
+fn build(settings: &Settings, max_subscribers: usize) -> Site {
     let mut hub = settings.hub.clone();
+    hub.max_connections = max_subscribers;
     if settings.has_demo() {
         hub.namespaces.extend(demo_namespaces());
     }
@@ -132,17 +138,13 @@ fn announce(listener: &TcpListener, metrics_listener: Option<&TcpListener>) -> s
 }
 
 async fn serve_all(
-    settings: &Settings,
+    config: ServeConfig,
     site: Arc<Site>,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
     stopped: watch::Receiver<bool>,
 ) -> ServeSummary {
-    let mut config = settings.serve.clone();
-    config.max_connections =
-        descriptors::connections(settings.max_connections, descriptors::room(descriptors::raise()));
-    tracing::debug!(max_connections = config.max_connections, "accepting");
-    let mut metrics_config = settings.serve.clone();
+    let mut metrics_config = config.clone();
     metrics_config.max_connections = METRICS_CONNECTIONS;
     metrics_config.counters = Default::default();
     let metrics = async {

@@ -35,9 +35,11 @@ async fn metrics_may_have_a_listener_of_their_own_that_asks_for_no_token() {
     let config = format!("metrics_listen = \"127.0.0.1:0\"\n{ROOT}");
     let server = launch().config(&config).start().await;
     assert_eq!(status(&server, "/metrics").await, 401);
-    let said = server.stderr();
-    let address = said.split("metrics are on http://").nth(1).and_then(|rest| rest.split('/').next());
-    let address: SocketAddr = address.and_then(|text| text.parse().ok()).expect("it says where");
+    let told = |said: &str| -> Option<SocketAddr> {
+        said.split("metrics are on http://").nth(1)?.split_once('/')?.0.parse().ok()
+    };
+    api::eventually("it says where", || async { told(&server.stderr()).is_some() }).await;
+    let address = told(&server.stderr()).expect("it was said just now");
     let metrics = Request::get("/metrics").send(address).await;
     assert_eq!(metrics.status(), 200);
     assert!(metrics.text().contains("\npush_connections_accepted_total 1\n"), "{}", metrics.text());

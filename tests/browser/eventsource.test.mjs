@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launchBrowser, openPage, publish, startProxy, startServer, until } from "./support.mjs";
+import { eventually, launchBrowser, openPage, publish, startProxy, startServer, until } from "./support.mjs";
 
 let browser;
 before(async () => (browser = await launchBrowser()));
@@ -107,6 +107,30 @@ test("a server that drains says push.close, and the EventSource comes back to th
   await hears(page, "open", 2);
   await publish(server, "test/drain", { n: 1 });
   assert.deepEqual(numbers(await hears(page, "message")), [1]);
+});
+
+test("refused for a while by a server that is full, an EventSource is told so, comes back by itself and receives", async (t) => {
+  // Without its page, whose own connections would take the places.
+  const server = await startServer({ env: { PUSH_MAX_SUBSCRIBERS: "1", PUSH_DEMO: "false" } });
+  t.after(() => server.stop());
+  const page = await openPage(browser, server.url);
+  const other = new AbortController();
+  const held = await fetch(`${server.url}/push/stream?channel=test/other`, { signal: other.signal });
+  assert.equal(held.status, 200);
+  await listen(page, "channel=test/full&format=json");
+  const [close] = await hears(page, "push.close");
+  assert.equal(close.data.code, 3002);
+  assert.equal(close.data.reconnect, true);
+  // It asks again while nothing has changed, and is told the same.
+  await hears(page, "push.close", 2);
+  other.abort();
+  await eventually(async () => {
+    const { subscribers } = await publish(server, "test/full", { n: 0 });
+    return subscribers === 1;
+  }, "it is let in");
+  await publish(server, "test/full", { n: 1 });
+  assert.deepEqual(numbers(await hears(page, "message", 2)), [0, 1]);
+  assert.equal(await page.evaluate(() => window.source.readyState), 1);
 });
 
 test("what can never be granted is refused with a status, and the EventSource gives up", async (t) => {

@@ -21,9 +21,12 @@ export const PATIENCE_MS = 30_000;
 const running = new Set();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
-/** Starts the server and waits for its first line. `port` 0: any free one. */
-export async function startServer({ port = 0, args = [] } = {}) {
-  const child = spawn(BINARY, ["--listen", `127.0.0.1:${port}`, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+/** Starts the server and waits for its first line. `port` 0: any free one; `env`: settings, by their variables. */
+export async function startServer({ port = 0, env = {} } = {}) {
+  const child = spawn(BINARY, ["--listen", `127.0.0.1:${port}`], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
   child.unref();
   running.add(child);
   child.once("exit", () => running.delete(child));

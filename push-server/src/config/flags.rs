@@ -10,13 +10,17 @@ use super::{Settings, keys};
 /// Publish and subscribe over WebSocket, server-sent events, polls and HTTP streams.
 ///
 /// Started without anything it listens on http://127.0.0.1:8080, where / is a page that shows it at work and /push has the
-/// transports. Without a [[token]] in its configuration anyone may do anything, so it then listens on the loopback only.
+/// transports. Without a token in its configuration anyone may do anything, so it then listens on the loopback only.
 /// The first line on stdout says where it listens; logs go to stderr. SIGTERM and SIGINT end it in order, a second one at once.
 #[derive(Clone, Debug, Default, clap::Parser)]
 #[command(name = "push-server", version, after_long_help = keys::help())]
 pub(crate) struct Flags {
-    /// Where to listen: 127.0.0.1:8080, [::1]:8080 or localhost:8080; port 0 takes a free one
-    #[arg(long, value_name = "ADDR")]
+    /// Where to listen; port 0 takes a free one.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        help = "Where to listen: 127.0.0.1:8080, [::1]:8080 or localhost:8080; port 0 takes a free one"
+    )]
     pub(crate) listen: Option<String>,
     /// A TOML file; --help shows its keys [env: PUSH_CONFIG]
     #[arg(long, value_name = "FILE")]

@@ -206,7 +206,7 @@ pub(crate) fn help() -> String {
 /// What the file has beside keys.
 const TABLES: &str = r#"
 Tables of the file:
-  [[namespace]]  settings of channels, the first whose pattern matches wins
+  [[namespace]]  settings of channels, the first whose pattern matches wins; pattern "**" for all others
                  pattern = "chat/**", presence = false, overflow = "gap" | "latest" | "disconnect",
                  retain = { count = 1024, age_s = 3600, bytes = 8388608 }
   [[token]]      who may do what; with at least one it may listen anywhere

@@ -17,6 +17,8 @@ macro_rules! limits {
 pub(crate) const LIMITS: [Key; LIMITS_LEN] = limits![
     "max_connections", "TCP connections at a time; by default what the limit of open files allows, less 512",
         |s| Field::MaybeCount(&mut s.max_connections, 1..=MANY);
+    "max_subscribers", "subscribers, parked polls included; by default and at most max_connections less a sixteenth or 512",
+        |s| Field::MaybeCount(&mut s.max_subscribers, 1..=MANY);
     "header_timeout_s", "how long the head of a request may take",
         |s| Field::Seconds(&mut s.serve.header_timeout, 1..=3600);
     "keep_alive_s", "how long a connection may wait for its next request",
@@ -65,8 +67,6 @@ pub(crate) const LIMITS: [Key; LIMITS_LEN] = limits![
         |s| Field::Count(&mut s.hub.max_patterns, 1..=MANY);
     "max_channels_per_connection", "channels and patterns of one connection",
         |s| Field::Count(&mut s.hub.max_channels_per_connection, 1..=MANY);
-    "max_subscribers", "connections that subscribe, parked polls included",
-        |s| Field::Count(&mut s.hub.max_connections, 1..=MANY);
     "idle_channel_s", "how long a channel is held that nobody uses and that holds nothing",
         |s| Field::Seconds(&mut s.hub.idle, 1..=YEAR_S);
     "push_id_age_s", "how long a Push-Id is remembered",

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) demo: Option<bool>,
     /// By default as many as descriptors allow.
     pub(crate) max_connections: Option<usize>,
+    /// By default some fewer than connections.
+    pub(crate) max_subscribers: Option<usize>,
     pub(crate) drain_notice: Duration,
     pub(crate) drain_window: Duration,
     pub(crate) hub: HubConfig,
@@ -81,6 +83,7 @@ impl Default for Settings {
             log: "info".to_owned(),
             demo: None,
             max_connections: None,
+            max_subscribers: None,
             drain_notice: Duration::from_secs(1),
             drain_window: Duration::from_secs(10),
             hub: HubConfig::default(),
