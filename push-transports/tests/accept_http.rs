@@ -14,6 +14,7 @@ use tokio::time::timeout;
 fn app() -> Router {
     Router::new()
         .route("/", get(|| async { "hello" }))
+        .route("/never", get(std::future::pending::<()>))
         .route("/panic", get(|| async { panic!("a handler's fault") as &str }))
         .route("/refuse", post(|| async { (http::StatusCode::PAYLOAD_TOO_LARGE, "too much") }))
         .fallback(|request: Request| async move { request.uri().to_string().len().to_string() })
@@ -183,4 +184,29 @@ async fn a_client_that_expects_100_and_is_refused_sends_nothing() {
     let mut client = server.client().await;
     client.send("POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").await;
     assert!(client.head().await.starts_with("HTTP/1.1 413 "));
+}
+
+// RFC 9112 §9.6 speaks of half-closed connections as usual; scripts end their direction with the last byte they send.
+#[tokio::test]
+async fn a_client_that_has_ended_its_direction_still_gets_every_answer() {
+    let server = Server::start(app(), ServeConfig::default());
+    for _ in 0..50 {
+        let mut client = server.client().await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        client.0.shutdown().await.expect("the connection stands");
+        assert_eq!(client.rest().await.matches("hello").count(), 2);
+    }
+    until("the connections have left", || server.counters.connections() == 0).await;
+}
+
+#[tokio::test]
+async fn a_request_without_an_answer_is_let_go_a_moment_after_its_client_has_left() {
+    let mut config = ServeConfig::default();
+    config.half_close = Duration::from_millis(20);
+    let server = Server::start(app(), config);
+    let mut client = server.client().await;
+    client.get("/never").await;
+    client.0.shutdown().await.expect("the connection stands");
+    assert_eq!(client.rest().await, "");
+    until("the connection has left", || server.counters.connections() == 0).await;
 }

@@ -31,6 +31,8 @@ pub(crate) const LIMITS: [Key; LIMITS_LEN] = limits![
         |s| Field::SecondsOfBoth(&mut s.serve.stall, &mut s.transports.stall, 1..=YEAR_S);
     "linger_s", "how long a closed connection may take to close its side",
         |s| Field::Seconds(&mut s.serve.linger, 0..=3600);
+    "half_close_s", "how long a client that has ended its side still gets the answer under way",
+        |s| Field::Seconds(&mut s.serve.half_close, 0..=3600);
     "send_buffer_bytes", "the kernel's send buffer of a connection",
         |s| Field::Count(&mut s.serve.send_buffer, 4096..=GIB);
     "heartbeat_s", "longest silence on a subscription; WebSockets must answer within twice that and 10 s",
@@ -78,4 +80,4 @@ pub(crate) const LIMITS: [Key; LIMITS_LEN] = limits![
     "max_members", "members listed and announced for a channel, beyond that only counted",
         |s| Field::Count(&mut s.hub.max_members, 0..=MANY);
 ];
-const LIMITS_LEN: usize = 31;
+const LIMITS_LEN: usize = 32;

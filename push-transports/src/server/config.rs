@@ -59,6 +59,12 @@ pub struct ServeConfig {
     /// What the client still sends is read and forgotten, up to 16 MiB. Why: a socket closed with unread bytes resets the
     /// connection, and the reset can destroy the answer on its way (RFC 9112 §9.6), say a 413 to a body that is still being sent.
     pub linger: Duration,
+    /// How long a client that has ended its direction still gets the answer that is under way. Default 500 ms, most 1 year;
+    /// zero takes it as gone at once.
+    ///
+    /// Then the request is dropped and the connection closed, a parked poll or a stream as well. Why: a client that is done
+    /// sending looks just like one that is gone, and scripts that send and then end their direction want to be answered.
+    pub half_close: Duration,
     /// Bytes of kernel send buffer for each accepted socket (`SO_SNDBUF`; Linux reserves twice as many). Default 64 KiB.
     ///
     /// Set on the listener, from which accepted sockets inherit it. Why: a kernel that grows its buffers by itself takes
@@ -92,6 +98,7 @@ impl Default for ServeConfig {
             max_headers: 64,
             stall: Duration::from_secs(30),
             linger: Duration::from_secs(2),
+            half_close: Duration::from_millis(500),
             send_buffer: SEND_BUFFER,
             max_connections: 10_000,
             grace: Duration::from_secs(10),
@@ -103,7 +110,8 @@ impl Default for ServeConfig {
 impl ServeConfig {
     /// The same with every duration short enough for a timer.
     pub(super) fn bounded(mut self) -> Self {
-        let durations = [&mut self.header_timeout, &mut self.idle, &mut self.stall, &mut self.linger, &mut self.grace];
+        let Self { header_timeout, idle, stall, linger, half_close, grace, .. } = &mut self;
+        let durations = [header_timeout, idle, stall, linger, half_close, grace];
         for duration in durations {
             *duration = LONGEST.min(*duration);
         }

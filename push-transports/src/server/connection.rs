@@ -31,6 +31,8 @@ struct State {
     read: AtomicU64,
     /// `read` at the moment hyper began to wait for the latest head: more than this means that the client has begun it.
     read_at_head: AtomicU64,
+    /// A request has been handed on and its answer is not all out.
+    answering: AtomicBool,
     phase: AtomicU8,
     /// Tasks that must notice a new phase, by [`Side`].
     wakers: Mutex<[Option<Waker>; 3]>,
@@ -65,6 +67,7 @@ impl ConnectionInfo {
             written: AtomicU64::new(0),
             read: AtomicU64::new(0),
             read_at_head: AtomicU64::new(0),
+            answering: AtomicBool::new(false),
             phase: AtomicU8::new(Phase::Open as u8),
             wakers: Mutex::default(),
         }))
@@ -120,8 +123,24 @@ impl ConnectionInfo {
         self.0.read.fetch_add(bytes as u64, Relaxed);
     }
 
+    /// A request was handed on.
+    pub(super) fn begin_answer(&self) {
+        self.0.answering.store(true, Relaxed);
+    }
+
+    /// Whether a request was handed on since hyper last began to wait for a head, which it does once the answer is out.
+    pub(super) fn is_answering(&self) -> bool {
+        self.0.answering.load(Relaxed)
+    }
+
+    /// The connection speaks another protocol from now on, in which who ends its direction is gone.
+    pub(crate) fn upgraded(&self) {
+        self.0.answering.store(false, Relaxed);
+    }
+
     /// hyper waits for a head from here on.
     pub(super) fn expect_head(&self) {
+        self.0.answering.store(false, Relaxed);
         self.0.read_at_head.store(self.bytes_read(), Relaxed);
     }
 

@@ -27,7 +27,8 @@ const HYPER_LEAST_BUFFER: usize = 8192;
 pub(super) fn http1(config: &ServeConfig) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        // A client that ends its direction while we answer is taken as gone: so a parked poll is let go at once.
+        // A client that ends its direction while we answer is taken as gone, which lets a parked poll go; `ConnectionIo`
+        // tells of the end only after a moment, which is enough for any other answer.
         .half_close(false)
         .header_read_timeout(config.header_timeout)
         .max_headers(config.max_headers)
@@ -54,6 +55,7 @@ where
     let seen = info.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(seen.clone());
+        seen.begin_answer();
         service.call(request)
     });
     let timer = HeadTimer::new(info.clone(), config);

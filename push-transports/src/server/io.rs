@@ -32,6 +32,8 @@ const LINGER_READ: usize = 16 * 1024;
 /// - `shutdown` ends our direction, then waits for the client to end its own, for [`ServeConfig::linger`] at most, reading and
 ///   forgetting what still comes (RFC 9112 §9.6, RFC 6455 §7.1.1). It does not wait where the client has not sent anything
 ///   since its last request was answered. Whoever wants to read on must not shut down.
+/// - A client that ends its direction while its request is being answered is reported as gone after
+///   [`ServeConfig::half_close`]: many programs end theirs as soon as they have sent.
 /// - Once the server is past its grace, every read and write fails with [`ConnectionAborted`](io::ErrorKind::ConnectionAborted).
 ///
 /// The connection counts as open until this is dropped.
@@ -42,6 +44,7 @@ pub struct ConnectionIo {
     place: Place,
     stall: Duration,
     linger: Duration,
+    half_close: Duration,
     /// Runs while a write is pending. Boxed and absent else: an idle connection pays a pointer.
     stalling: Option<Pin<Box<Sleep>>>,
     end: End,
@@ -51,6 +54,8 @@ pub struct ConnectionIo {
 #[derive(Debug)]
 enum End {
     Open,
+    /// The client has ended its direction in the middle of an answer; nobody is told until this has passed.
+    HalfClosed(Pin<Box<Sleep>>),
     /// The client has ended its direction: nothing can come that would be lost.
     ReadEnded,
     /// We have ended ours and wait for the client.
@@ -65,8 +70,8 @@ enum End {
 
 impl ConnectionIo {
     pub(super) fn new(stream: TcpStream, info: ConnectionInfo, place: Place, config: &ServeConfig) -> Self {
-        let (stall, linger) = (config.stall, config.linger);
-        Self { stream, info, place, stall, linger, stalling: None, end: End::Open }
+        let ServeConfig { stall, linger, half_close, .. } = *config;
+        Self { stream, info, place, stall, linger, half_close, stalling: None, end: End::Open }
     }
 
     /// The connection's shared state, the same that its requests carry.
@@ -119,6 +124,21 @@ impl ConnectionIo {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
+    /// The client has ended its direction: ready once that is to be told.
+    fn poll_read_ended(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if matches!(self.end, End::Open) {
+            self.end = End::HalfClosed(Box::pin(tokio::time::sleep(self.half_close)));
+        }
+        if let End::HalfClosed(left) = &mut self.end {
+            if self.info.is_answering() && left.as_mut().poll(cx).is_pending() {
+                self.check_cut(Side::Read, cx)?;
+                return Poll::Pending;
+            }
+            self.end = End::ReadEnded;
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Reads and forgets until the client ends its direction, or enough time has passed.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let End::Lingering { left, bytes } = &mut self.end else {
@@ -154,8 +174,8 @@ impl AsyncRead for ConnectionIo {
         };
         let read = buf.filled().len() - before;
         this.info.has_read(read);
-        if read == 0 && room > 0 && matches!(this.end, End::Open) {
-            this.end = End::ReadEnded;
+        if read == 0 && room > 0 && result.is_ok() {
+            return this.poll_read_ended(cx);
         }
         Poll::Ready(result)
     }
@@ -188,7 +208,7 @@ impl AsyncWrite for ConnectionIo {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.check_writable()?;
-        if matches!(this.end, End::Open | End::ReadEnded) {
+        if matches!(this.end, End::Open | End::HalfClosed(_) | End::ReadEnded) {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
             // RFC 9112 §9.6: close in stages, or a reset may overtake the answer.
             let linger = matches!(this.end, End::Open) && !this.linger.is_zero() && this.info.head_begun();

@@ -38,7 +38,11 @@ pub(super) async fn upgraded(upgrade: OnUpgrade) -> Result<Socket, hyper::Error>
 
 fn take(upgraded: Upgraded) -> (Box<dyn Io>, Bytes) {
     match upgraded.downcast::<TokioIo<ConnectionIo>>() {
-        Ok(parts) => (Box::new(parts.io.into_inner()), parts.read_buf),
+        Ok(parts) => {
+            let io = parts.io.into_inner();
+            io.info().upgraded();
+            (Box::new(io), parts.read_buf)
+        }
         Err(upgraded) => match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => (Box::new(parts.io.into_inner()), parts.read_buf),
             Err(upgraded) => (Box::new(TokioIo::new(upgraded)), Bytes::new()),
