@@ -11,6 +11,7 @@
 //! | does not read | the connection closed | [`ServeConfig::stall`], [`ServeConfig::send_buffer`] |
 //! | is one too many | 429 | [`ServeConfig::max_connections`] |
 //! | goes on sending after its answer | an orderly close | [`ServeConfig::linger`] |
+//! | ends its side before its answer | its answer, if that comes soon | [`ServeConfig::half_close`] |
 //! | is there at shutdown | its answer, then a close | [`ServeConfig::grace`] |
 //! | sends what is not HTTP | 400 | |
 //!
