@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::accept::reached;
 use crate::cursor::{Cursor, Epoch, Since};
 use crate::ending::{Ending, Overflow};
-use crate::hub::{Hub, Inner, reached};
+use crate::hub::{Hub, Inner};
 use crate::name::{ChannelName, Pattern, Selector};
 use crate::opening;
 use crate::presence::Members;

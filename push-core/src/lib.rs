@@ -21,11 +21,13 @@
 //! Modules in reading order: `name` and `label` (grammars), `cursor`, `publication` and `form`, `history` (contract
 //! and memory ring), `channel` (the log under its lock), `pattern_feed`, `signal` (append against park), `reader`
 //! (several channels as one sequence), `opening` (cursors and loss), `subscriber` and `subscription`, `hub`,
+//! `directory` (what is held) and `accept` (publishing),
 //! `presence`, `registry`, `ceiling`, `maintain`, `ask`, `broker` and `auth` (contracts).
 //!
 //! Features: `testkit` adds what tests of other crates need.
 #![forbid(unsafe_code)]
 
+mod accept;
 mod ask;
 mod auth;
 mod broker;
@@ -34,6 +36,7 @@ mod channel;
 mod clock;
 mod config;
 mod cursor;
+mod directory;
 mod ending;
 mod error;
 mod form;

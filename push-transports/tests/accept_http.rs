@@ -148,6 +148,20 @@ async fn an_answer_reaches_a_client_that_is_still_sending_and_the_rest_is_not_re
     until("the connection has left", || server.counters.connections() == 0).await;
 }
 
+// RFC 9112 §9.6: what is a little over the largest batch comes in whole, so a client that sends first and reads then is told.
+#[tokio::test]
+async fn who_sends_nine_mebibytes_before_looking_gets_the_answer() {
+    let server = Server::start(app(), ServeConfig::default());
+    let mut client = server.client().await;
+    client.send(format!("POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 9 << 20)).await;
+    let chunk = vec![0; 64 * 1024];
+    for _ in 0..9 * 16 {
+        client.0.write_all(&chunk).await.expect("the server still reads");
+    }
+    let seen = client.rest().await;
+    assert!(seen.starts_with("HTTP/1.1 413 Payload Too Large\r\n") && seen.ends_with("too much"), "{seen}");
+}
+
 // RFC 9112 §9.6
 #[tokio::test]
 async fn what_is_still_sent_after_an_early_answer_meets_an_end_and_no_reset() {

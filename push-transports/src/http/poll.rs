@@ -24,13 +24,12 @@ pub(crate) async fn handle(push: &Push, mut call: Call) -> Result<Response<PushB
     let params = SubscribeParams::parse(Transport::Poll, &query, &call.headers, &bounds)?;
     let identity = shared.authenticate(&credentials::read(&call.headers, params.token.as_ref())?).await?;
     shared.authorize(&identity, Action::Subscribe, &params.selectors).await?;
-    shared.check_draining()?;
     let client = client(shared, "poll", &identity, &params);
     let is_head = call.method == Method::HEAD;
     let expires_at = shared.expiry(&identity);
     // The request's headers are slices of the server's read buffer: let them go before waiting.
     drop((call, query, identity));
-    let mut subscriber = shared.hub.connect(client)?;
+    let mut subscriber = shared.connect(client)?;
     let start = subscriber.open(&params.selectors, params.since, params.overflow)?;
     let told = wait(shared, &mut subscriber, &params, &start, expires_at, is_head).await;
     Ok(respond(&params, &start, &told))

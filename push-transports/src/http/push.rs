@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
-use push_core::{Action, Credentials, Ending, Hub, Identity, Selector};
+use push_core::{Action, Client, Credentials, Ending, Hub, Identity, Selector, Subscriber};
 
 use super::config::Config;
 use super::service::PushService;
@@ -110,6 +110,15 @@ impl Shared {
             return Err(Problem::new(Code::Draining, "the server is going down").retry_after(retry));
         }
         Ok(())
+    }
+
+    /// A place for a connection, unless the server goes down.
+    ///
+    /// Looked at once it is registered: a drain that began before did not see it, one that begins after will.
+    pub(crate) fn connect(&self, client: Client) -> Result<Subscriber, Problem> {
+        let subscriber = self.hub.connect(client)?;
+        self.check_draining()?;
+        Ok(subscriber)
     }
 
     /// When a client that was cut is to come back: so that not all come at once.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use axum::extract::OriginalUri;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -123,10 +124,15 @@ const ROUTES: [(&str, &str); 12] = [
     ("/disconnect", "POST"),
 ];
 
+/// Length of the target as it was sent: a router that strips what stands before the routes notes the whole of it.
+fn target_len<B>(request: &Request<B>) -> usize {
+    let whole = request.extensions().get::<OriginalUri>().map_or(request.uri(), |original| &original.0);
+    whole.path_and_query().map_or(0, |target| target.as_str().len())
+}
+
 async fn dispatch(push: &Push, request: Request<RequestBody>) -> Result<Response<PushBody>, Problem> {
     let shared = &push.shared;
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if target > shared.config.max_target_bytes {
+    if target_len(&request) > shared.config.max_target_bytes {
         return Err(Problem::target_too_long(shared.config.max_target_bytes));
     }
     let path = request.uri().path().to_owned();

@@ -63,9 +63,8 @@ async fn subscribe(push: &Push, call: &mut Call, transport: Transport) -> Result
     let params = SubscribeParams::parse(transport, &query, &call.headers, &bounds)?;
     let identity = shared.authenticate(&credentials::read(&call.headers, params.token.as_ref())?).await?;
     shared.authorize(&identity, Action::Subscribe, &params.selectors).await?;
-    shared.check_draining()?;
     let client = client(shared, transport_name(transport, params.format), &identity, &params);
-    let mut subscriber = shared.hub.connect(client)?;
+    let mut subscriber = shared.connect(client)?;
     let start = subscriber.open(&params.selectors, params.since, params.overflow)?;
     let expires_at = shared.expiry(&identity);
     Ok((params, subscriber, start, expires_at))

@@ -56,7 +56,7 @@ pub struct ServeConfig {
     /// Longest time a connection that the server has shut down is kept to see the client close as well. Default 2 s, most
     /// 1 year; zero closes at once.
     ///
-    /// What the client still sends is read and forgotten, up to 256 KiB. Why: a socket closed with unread bytes resets the
+    /// What the client still sends is read and forgotten, up to 16 MiB. Why: a socket closed with unread bytes resets the
     /// connection, and the reset can destroy the answer on its way (RFC 9112 §9.6), say a 413 to a body that is still being sent.
     pub linger: Duration,
     /// Bytes of kernel send buffer for each accepted socket (`SO_SNDBUF`; Linux reserves twice as many). Default 64 KiB.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -16,8 +17,11 @@ use super::registry::Place;
 
 /// Bytes read and forgotten after a shutdown.
 ///
-/// Enough for what is usually under way when an answer comes early. Past this the client's window closes and it can only wait.
-const LINGER_BYTES: usize = 256 * 1024;
+/// Twice the largest body that is taken by default: many clients look for an answer only when all of their body is out, and
+/// who is a little over the limit must see why. Past this the client's window closes and it can only wait.
+const LINGER_BYTES: usize = 16 << 20;
+/// Read and forgotten at a time.
+const LINGER_READ: usize = 16 * 1024;
 
 /// A TCP connection accepted by [`serve`](super::serve).
 ///
@@ -121,8 +125,8 @@ impl ConnectionIo {
             return Poll::Ready(Ok(()));
         };
         while left.as_mut().poll(cx).is_pending() {
-            let mut scratch = [0; 4096];
-            let mut forgotten = ReadBuf::new(&mut scratch);
+            let mut scratch = [MaybeUninit::uninit(); LINGER_READ];
+            let mut forgotten = ReadBuf::uninit(&mut scratch);
             if *bytes >= LINGER_BYTES || Pin::new(&mut self.stream).poll_read(cx, &mut forgotten)?.is_pending() {
                 self.check_cut(Side::Write, cx)?;
                 return Poll::Pending;

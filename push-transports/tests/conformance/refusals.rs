@@ -151,11 +151,12 @@ pub(crate) async fn routes_and_methods_that_do_not_exist_say_so(path: Path) {
         }
         let format = Request::get(&format!("/push/{route}?channel=a&format=xml")).send(target.addr).await;
         assert_eq!((format.status(), format.problem().as_str()), (400, "bad_parameter"), "{route}");
-        let long = Request::get(&format!("/push/{route}?channel=a&x={}", "y".repeat(16 << 10))).send(target.addr).await;
-        assert_eq!(long.status(), 414, "{route}: a target beyond 16 KiB");
-        let fits = "z".repeat(15 << 10);
-        let fits = Request::get(&format!("/push/{route}?channel=a%20&x={fits}")).send(target.addr).await;
-        assert_eq!(fits.status(), 400, "{route}: 15 KiB are read");
+        let start = format!("/push/{route}?channel=a%20&x=");
+        let of_length = |length: usize| format!("{start}{}", "y".repeat(length - start.len()));
+        let long = Request::get(&of_length((16 << 10) + 1)).send(target.addr).await;
+        assert_eq!(long.status(), 414, "{route}: a target beyond 16 KiB, the base included");
+        let fits = Request::get(&of_length(16 << 10)).send(target.addr).await;
+        assert_eq!(fits.status(), 400, "{route}: 16 KiB are read");
     }
     let bodies = [
         ("text/plain", r#"{"channel":"a","timeout":0}"#, 415, "unsupported"),

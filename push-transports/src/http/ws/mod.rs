@@ -122,14 +122,13 @@ async fn prepare(
     let query = Query::parse(query)?;
     let bounds = shared.config.bounds(shared.hub.config().max_channels_per_connection);
     let params = SubscribeParams::parse(Transport::Ws, &query, headers, &bounds)?;
-    shared.check_draining()?;
     let token = token.or_else(|| params.token.clone());
     let credentials = credentials::read(headers, token.as_ref())?;
     let authenticated = shared.authenticate(&credentials).await;
     match authenticated {
         Ok(identity) => {
             shared.authorize(&identity, Action::Subscribe, &params.selectors).await?;
-            let mut subscriber = shared.hub.connect(stream::client(shared, "ws", &identity, &params))?;
+            let mut subscriber = shared.connect(stream::client(shared, "ws", &identity, &params))?;
             let start = match params.selectors.as_slice() {
                 [] => None,
                 selectors => Some(subscriber.open(selectors, params.since, params.overflow)?),
@@ -138,7 +137,7 @@ async fn prepare(
         }
         // `raw` clients are not listened to: they cannot send `auth`.
         Err(_) if credentials == Credentials::None && params.format == Format::Json => {
-            let subscriber = shared.hub.connect(stream::client(shared, "ws", &Identity::default(), &params))?;
+            let subscriber = shared.connect(stream::client(shared, "ws", &Identity::default(), &params))?;
             Ok(Beginning::Unknown { params: Box::new(params), subscriber })
         }
         Err(problem) => Err(problem),

@@ -107,6 +107,8 @@ impl Shell {
     pub(super) async fn run(mut self) {
         loop {
             let now = self.now();
+            // What was published before the client closed goes out before its close is answered.
+            self.refill(now);
             self.listen(now);
             let was_recovering = !self.recoveries.is_empty();
             self.refill(now);
