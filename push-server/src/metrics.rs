@@ -179,4 +179,19 @@ mod tests {
         }
         assert!(text.contains("\npush_uptime_seconds ") && text.contains("\nprocess_resident_memory_bytes "), "{text}");
     }
+    #[tokio::test]
+    async fn each_metric_stands_on_the_operators_page_with_its_kind() {
+        const PAGE: &str = include_str!("../../docs/configuration.md");
+        let push = Push::new(Hub::new(HubConfig::default()), push_transports::Config::default()).expect("valid");
+        let text = Metrics::new(push, ServeCounters::default()).encode();
+        let types: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+        assert!(types.len() > 15, "{text}");
+        for (name, kind) in types {
+            let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+            let named = [format!("`{name}`"), format!("`{name}{{")];
+            let is_told =
+                |line: &str| named.iter().any(|name| line.contains(name)) && line.contains(&format!("| {kind} |"));
+            assert!(PAGE.lines().any(is_told), "{name}, a {kind}");
+        }
+    }
 }

@@ -10,6 +10,8 @@ mod file;
 mod flags;
 mod keys;
 mod limits;
+#[cfg(test)]
+mod page_tests;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -159,7 +161,7 @@ fn open_refusal(key: &str, address: SocketAddr) -> String {
         "refusing to listen on {address} ('{key}'): no [[token]] is configured, so anyone who reaches it could do anything.\n\
          Either listen on the loopback, such as 127.0.0.1:{port}, or say who may do what in a file given with --config:\n\n\
          [[token]]\n\
-         secret = \"a long random text\"\n\
+         secret = \"a-long-random-text\"\n\
          user = \"alice\"\n\
          subscribe = [\"**\"]\n\
          publish = [\"**\"]",

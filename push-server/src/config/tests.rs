@@ -157,6 +157,9 @@ fn listening_openly_without_authorisation_is_refused_with_a_way_on() {
             assert!(error.contains(address) && error.contains(key) && error.contains("[[token]]"), "{error}");
         }
     }
+    let told = read("listen = \"0.0.0.0:8080\"\n").expect_err("open").to_string();
+    let (_, way_on) = told.split_once("\n\n").expect("a table to copy");
+    assert!(read(&format!("listen = \"0.0.0.0:8080\"\n{way_on}\n")).is_ok(), "{way_on}");
     for address in ["127.0.0.1:0", "[::1]:0", "localhost:0"] {
         assert!(read(&format!("listen = \"{address}\"\n")).is_ok(), "{address}");
     }

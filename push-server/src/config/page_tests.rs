@@ -1,0 +1,99 @@
+//! The operator's page, `docs/configuration.md`, says what the binary reads: no key is missing, none has another default.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use push_core::Pattern;
+
+use super::file::File;
+use super::keys::{self, Field, Key};
+use super::value::Bounds;
+use super::*;
+
+const PAGE: &str = include_str!("../../../docs/configuration.md");
+
+/// The rows of the page's tables, cell by cell, by what their first cell has in backticks.
+fn rows() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let cells = |line: &'static str| line.trim_matches('|').split(" | ").map(str::trim).collect::<Vec<_>>();
+    let rows = PAGE.lines().filter(|line| line.starts_with("| `")).map(cells);
+    rows.filter_map(|row| Some((row.first()?.strip_prefix('`')?.strip_suffix('`')?, row))).collect()
+}
+
+/// What `key` takes, as the page says it.
+fn takes(key: &Key) -> String {
+    let within = |bounds: &Bounds| {
+        let unit = match key.name {
+            name if name.ends_with("_s") => " s",
+            name if name.ends_with("_bytes") => " bytes",
+            _ => "",
+        };
+        format!("{}..={}{unit}", bounds.start(), bounds.end())
+    };
+    match (key.field)(&mut Settings::default()) {
+        Field::Address(_) | Field::MaybeAddress(_) => "address".to_owned(),
+        Field::MaybePath(_) => "path".to_owned(),
+        Field::Filter(_) => "filter".to_owned(),
+        Field::Flag(_) | Field::MaybeFlag(_) => "true or false".to_owned(),
+        Field::List(..) => "list".to_owned(),
+        Field::Count(_, bounds)
+        | Field::MaybeCount(_, bounds)
+        | Field::Bytes(_, bounds)
+        | Field::Seconds(_, bounds)
+        | Field::SecondsOfBoth(_, _, bounds) => within(&bounds),
+    }
+}
+
+#[test]
+fn each_key_stands_on_the_page_with_its_variable_what_it_takes_and_its_default() {
+    let rows = rows();
+    for key in keys::all() {
+        let row = rows.get(key.name).unwrap_or_else(|| panic!("{} is not on the page", key.name));
+        let default = (key.field)(&mut Settings::default()).to_string();
+        let default = if default.is_empty() { "not set".to_owned() } else { format!("`{default}`") };
+        assert_eq!(row[1..4], [format!("`{}`", key.variable()), takes(key), default], "{}", key.name);
+        assert!(row[4].len() > 10, "{}: what it is", key.name);
+    }
+}
+
+#[test]
+fn no_variable_stands_on_the_page_that_is_not_read() {
+    let known: Vec<_> = keys::all().map(Key::variable).chain([env::CONFIG.to_owned()]).collect();
+    for named in PAGE.split('`').filter(|text| text.starts_with("PUSH_") && text.len() > "PUSH_".len()) {
+        assert!(known.iter().any(|variable| variable == named), "{named}");
+    }
+}
+
+#[test]
+fn what_namespaces_and_mail_leave_out_is_as_the_page_says() {
+    let rows = rows();
+    let namespace = push_core::Namespace::new(Pattern::parse("a").expect("a pattern"));
+    let retain = &namespace.retention;
+    for (key, default) in [
+        ("retain.count", retain.count.to_string()),
+        ("retain.age_s", retain.age.as_secs().to_string()),
+        ("retain.bytes", retain.bytes.to_string()),
+        ("presence", namespace.presence.to_string()),
+        ("overflow", "\"gap\"".to_owned()),
+    ] {
+        let (start, end) = (format!("| `{key}` |"), format!("| `{default}` |"));
+        assert!(PAGE.lines().any(|line| line.starts_with(&start) && line.contains(&end)), "{key}: {default}");
+    }
+    for key in ["pattern", "secret", "user", "subscribe", "publish", "history", "admin"] {
+        assert!(rows.contains_key(key), "{key}");
+    }
+    assert_eq!(namespace.overflow, push_core::Overflow::Gap);
+    let heartbeats = Heartbeats::default();
+    for (key, default) in [("heartbeat_min_s", heartbeats.least), ("heartbeat_max_s", heartbeats.most)] {
+        assert!(PAGE.contains(&format!("`{key}` (1..=3540, default {})", default.as_secs())), "{key}");
+    }
+}
+
+#[test]
+fn the_file_to_begin_with_is_a_valid_one() {
+    let (_, rest) = PAGE.split_once("```toml\n").expect("a file to begin with");
+    let (text, _) = rest.split_once("```").expect("its end");
+    let mut settings = Settings::default();
+    assert_eq!(File { path: Path::new("page.toml"), text }.apply(&mut settings), Ok(()));
+    assert_eq!((settings.tokens.len(), settings.hub.namespaces.len()), (3, 1));
+    assert_eq!(settings.check(), Ok(()));
+}
