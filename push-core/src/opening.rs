@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use crate::channel::{Channel, Log};
@@ -117,7 +118,9 @@ fn take_stock(hub: &Inner, reader: &mut Reader, after: u64, head: u64, cursor: O
             // Without a cursor nobody asked for what is gone; but what was published and trimmed since is news.
             let past = if cursor.is_some() { log.trimmed.number } else { log.trimmed.number.min(head) };
             let is_news = past > after && (!of_pattern || log.was_trimmed());
-            if is_news && told.insert(channel.id, past).is_none() {
+            // A channel of two sources is looked at once: what is trimmed until the second look is told by reads.
+            if is_news && let Entry::Vacant(vacant) = told.entry(channel.id) {
+                vacant.insert(past);
                 found.extend(cursor.map(|cursor| gap_of(&channel, &log, cursor)));
             }
         }

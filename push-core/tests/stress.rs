@@ -3,8 +3,8 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 
@@ -27,8 +27,9 @@ fn rounds() -> usize {
     if std::env::var_os("PUSH_TEST_LONG").is_some() { 200_000 } else { 3_000 }
 }
 
-fn publisher(hub: &Hub, ledger: &Ledger, seed: usize) {
+fn publisher(hub: &Hub, ledger: &Ledger, ready: &Barrier, seed: usize) {
     const CHANNELS: [&str; 6] = ["a/1", "a/2", "a/3", "b", "c/d", "c/e"];
+    ready.wait();
     let mut receipts = Vec::new();
     for n in 0..rounds() {
         receipts.push(publish(hub, CHANNELS[(n * 7 + seed * 3) % CHANNELS.len()], "some text"));
@@ -37,12 +38,14 @@ fn publisher(hub: &Hub, ledger: &Ledger, seed: usize) {
 }
 
 /// Reads until everything was read, coming back with its cursor `reconnects` times.
-fn reader(hub: &Hub, selectors: &[&str], publications: usize, reconnects: usize) -> Diary {
+fn reader(hub: &Hub, ready: &Barrier, selectors: &[&str], publications: usize, reconnects: usize) -> Diary {
     let through = (PUBLISHERS * rounds()) as u64;
     let budget = Budget { publications, ..Budget::default() };
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     let (mut subscriber, start) = open(hub, selectors, Since::Start);
+    // Who begins later does not hear of what was trimmed before: `start` is the oldest that there is.
+    ready.wait();
     let selectors: Vec<_> = selectors.iter().map(|text| selector(text)).collect();
     let mut diary = Diary::new(&selectors, &start);
     let mut reads = 0;
@@ -85,15 +88,17 @@ fn run(config: HubConfig) -> Vec<Diary> {
         (&["*/*", "b"], 50, 1000),
         (&["**", "b"], 1000, 10),
     ];
+    let ready = Barrier::new(wishes.len() + PUBLISHERS);
     let diaries = thread::scope(|scope| {
+        let ready = &ready;
         let readers: Vec<_> = wishes
             .iter()
-            .map(|(selectors, budget, reconnects)| scope.spawn(|| reader(&hub, selectors, *budget, *reconnects)))
+            .map(|(selectors, budget, reconnects)| scope.spawn(|| reader(&hub, ready, selectors, *budget, *reconnects)))
             .collect();
         let publishers: Vec<_> = (0..PUBLISHERS)
             .map(|seed| {
                 let (hub, ledger) = (&hub, &ledger);
-                scope.spawn(move || publisher(hub, ledger, seed))
+                scope.spawn(move || publisher(hub, ledger, ready, seed))
             })
             .collect();
         let guest = scope.spawn(|| guest(&hub, &clock, &stop));
