@@ -230,6 +230,30 @@ fn what_is_trimmed_while_a_cursor_is_looked_up_is_told() {
     });
 }
 
+/// The steps: two selectors match one channel; opening looks at it for the first, the tail is trimmed, it looks for the
+/// second. What was trimmed in between was taken as told, and was not.
+#[test]
+fn what_is_trimmed_between_two_looks_at_one_channel_is_told() {
+    search(1000, || {
+        let scene = Scene::new(keeping_count(1));
+        scene.publisher(&["a", "a"]).join().expect("a publisher");
+        let publishers = vec![scene.publisher(&["a", "a"])];
+        let reader = {
+            let hub = scene.hub.clone();
+            thread::spawn(move || {
+                let selectors = [selector("a"), selector("*"), selector("**")];
+                let mut diary = Diary::since(&selectors, 0);
+                let mut subscriber = connect(&hub);
+                let since = Since::Cursor(Cursor::new(hub.head().epoch, 0));
+                diary.start(&subscriber.open(&selectors, since, None).expect("opened"));
+                read_through(&mut subscriber, &mut diary, 9, 4);
+                diary
+            })
+        };
+        scene.check(publishers, vec![reader], 4);
+    });
+}
+
 #[test]
 fn who_subscribes_a_channel_that_is_being_forgotten_gets_the_one_made_anew() {
     search(1000, || {

@@ -41,10 +41,10 @@ pub struct Config {
     /// How long a WebSocket may take nothing before it is closed; default 30 s. For the other transports that limit is
     /// the server's: [`crate::server::ServeConfig::stall`].
     pub stall: Duration,
-    /// How long a publisher that is faster than all its subscribers is held back; default 1 s.
+    /// How long an NDJSON batch that is faster than all subscribers of its channels is held back; default 1 s.
     pub publish_wait: Duration,
-    /// Active media types (HTML, SVG, XML, script) that mixed and raw polls send as they are; default none: mixed sends
-    /// them as `text/plain`.
+    /// Active media types (HTML, SVG, XML, script) that mixed sends as they are; default none: they go out as
+    /// `text/plain`.
     pub active_types: Vec<String>,
     /// Whether `echo` answers: a plain WebSocket echo for conformance suites; default no.
     pub echo: bool,
