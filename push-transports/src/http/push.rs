@@ -141,6 +141,16 @@ impl Shared {
         }
     }
 
+    /// A refusal as an ending. Those who are to come back are spread, or all whom a full server refused would
+    /// meet again at the same moment.
+    pub(crate) fn refusal(&self, problem: &Problem) -> Ending {
+        let ending = problem.to_ending();
+        match ending.retry() {
+            Some(retry) => ending.retry_after(retry + random_part(retry)),
+            None => self.with_retry(ending),
+        }
+    }
+
     pub(crate) async fn authenticate(&self, credentials: &Credentials) -> Result<Identity, Problem> {
         let identity = self.config.authorizer.authenticate(credentials).await;
         let identity = identity.map_err(|refused| Problem::new(Code::Unauthorized, refused.to_string()))?;

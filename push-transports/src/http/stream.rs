@@ -123,8 +123,8 @@ fn head(content_type: &str, transport: Transport) -> HeaderMap {
 
 /// 200 with `retry:` and `push.close`: the client comes back.
 fn sse_refusal(shared: &Shared, problem: &Problem) -> Response<PushBody> {
-    let retry = problem.retry().unwrap_or_else(|| shared.retry());
-    let ending = problem.to_ending().retry_after(retry);
+    let ending = shared.refusal(problem);
+    let retry = ending.retry().unwrap_or(shared.config.retry);
     let encoder = Sse { json: false, retry };
     let mut out = Vec::new();
     encoder.close(&mut out, &ending);

@@ -5,6 +5,7 @@ mod frames;
 mod operations;
 mod shell;
 mod socket;
+mod turn;
 
 use std::sync::Arc;
 
@@ -113,7 +114,7 @@ fn refuse(refusal: Refusal) -> Response<PushBody> {
 async fn begin(shared: &Shared, query: &str, headers: &HeaderMap, token: Option<Token>) -> Beginning {
     match prepare(shared, query, headers, token).await {
         Ok(beginning) => beginning,
-        Err(problem) => Beginning::Refused(problem.to_ending()),
+        Err(problem) => Beginning::Refused(shared.refusal(&problem)),
     }
 }
 

@@ -8,9 +8,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use push_core::{Batch, BoxFuture, Budget, Ending, Identity, Recovery, Start, Subscriber};
@@ -18,6 +16,7 @@ use push_core::{Batch, BoxFuture, Budget, Ending, Identity, Recovery, Start, Sub
 use super::frames::{self, Wish};
 use super::operations::{self, Done};
 use super::socket::Socket;
+use super::turn::{MAX_WAITING_BYTES, Turn};
 use super::{Beginning, Known};
 use crate::http::alarm::Alarm;
 use crate::http::push::Push;
@@ -27,40 +26,27 @@ use crate::proto::params::SubscribeParams;
 use crate::proto::problem::{Code, Problem};
 use crate::proto::websocket::{CloseCode, Event, Opcode, Options, Session, encode_frame};
 
-/// Replies that may wait before a client is no longer listened to.
-const MAX_WAITING_BYTES: usize = 64 * 1024;
-
-/// What happened.
-enum Turn {
-    Wrote,
-    Read,
-    Ended,
-    Done(Box<Done>),
-    Moved,
-    Timeout,
-}
-
 pub(super) struct Shell {
-    push: Push,
-    socket: Socket,
-    session: Session,
-    subscriber: Option<Subscriber>,
+    pub(super) push: Push,
+    pub(super) socket: Socket,
+    pub(super) session: Session,
+    pub(super) subscriber: Option<Subscriber>,
     /// Who the client is; `None` while it must still show a token.
-    identity: Option<Arc<Identity>>,
+    pub(super) identity: Option<Arc<Identity>>,
     /// What the query asked for, until it is subscribed.
-    params: Option<Box<SubscribeParams>>,
-    wish: Wish,
+    pub(super) params: Option<Box<SubscribeParams>>,
+    pub(super) wish: Wish,
     /// What was read and not yet understood: while an operation runs, the next ones wait here.
-    inbox: Vec<u8>,
-    operation: Option<BoxFuture<'static, Done>>,
+    pub(super) inbox: Vec<u8>,
+    pub(super) operation: Option<BoxFuture<'static, Done>>,
     /// The past of channels that were added: comes before the connection goes on.
-    recoveries: VecDeque<Recovery>,
+    pub(super) recoveries: VecDeque<Recovery>,
     /// Whether a write found no room since the last read of the log.
-    blocked: bool,
-    stalled_since: Option<Instant>,
-    auth_until: Option<Instant>,
-    expires_at: Option<Instant>,
-    alarm: Alarm,
+    pub(super) blocked: bool,
+    pub(super) stalled_since: Option<Instant>,
+    pub(super) auth_until: Option<Instant>,
+    pub(super) expires_at: Option<Instant>,
+    pub(super) alarm: Alarm,
 }
 
 impl Shell {
@@ -130,7 +116,7 @@ impl Shell {
         self.socket.close().await;
     }
 
-    fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Instant {
         self.push.shared.hub.clock().now()
     }
 
@@ -331,59 +317,6 @@ impl Shell {
                 self.socket.push(frame);
             }
         }
-    }
-
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
-        if let Some(operation) = &mut self.operation
-            && let Poll::Ready(done) = operation.as_mut().poll(cx)
-        {
-            self.operation = None;
-            return Poll::Ready(Turn::Done(Box::new(done)));
-        }
-        if let Poll::Ready(turn) = self.poll_socket(cx) {
-            return Poll::Ready(turn.unwrap_or(Turn::Ended));
-        }
-        let is_waiting = self.socket.waiting() == 0 && self.session.is_open();
-        if let Some(subscriber) = self.subscriber.as_ref().filter(|_| is_waiting) {
-            // More to read at once: a batch, or the rest of a recovery.
-            if !self.recoveries.is_empty() || subscriber.poll_moved(cx).is_ready() {
-                return Poll::Ready(Turn::Moved);
-            }
-        }
-        let (deadline, now) = (self.deadline(), self.now());
-        self.alarm.poll(deadline, now, cx).map(|()| Turn::Timeout)
-    }
-
-    fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Turn>> {
-        let wants_input =
-            self.inbox.is_empty() && self.operation.is_none() && self.socket.waiting() < MAX_WAITING_BYTES;
-        // Read first while little waits: a client's close or publish is seen also under a flood of deliveries.
-        if wants_input && let Poll::Ready(read) = self.socket.poll_read(cx, &mut self.inbox) {
-            return Poll::Ready(read.map(|read| if read == 0 { Turn::Ended } else { Turn::Read }));
-        }
-        if self.socket.waiting() > 0 {
-            match self.socket.poll_write(cx) {
-                Poll::Ready(result) => {
-                    self.stalled_since = None;
-                    return Poll::Ready(result.map(|()| Turn::Wrote));
-                }
-                Poll::Pending => {
-                    self.blocked = true;
-                    let now = self.now();
-                    self.stalled_since.get_or_insert(now);
-                }
-            }
-        } else if let Poll::Ready(Err(error)) = self.socket.poll_flush(cx) {
-            return Poll::Ready(Err(error));
-        }
-        Poll::Pending
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let stall = self.stalled_since.map(|since| since + self.push.shared.config.stall);
-        // Who is being written to may be slow, but is not silent: the stall limit looks after it.
-        let session = self.session.next_deadline().filter(|_| self.socket.waiting() == 0);
-        [stall, session, self.auth_until, self.expires_at].into_iter().flatten().min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
