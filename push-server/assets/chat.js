@@ -92,7 +92,10 @@ export class Chat {
   }
 
   #answered(reply) {
-    if (reply.op === "presence") this.#showMembers(reply);
+    if (reply.op === "presence") {
+      this.#showMembers(reply);
+      if (reply.detail) write(this.#find("presence-note"), `Nobody is shown: ${reply.detail}`);
+    }
     if (reply.op === "published") this.#unanswered.delete(reply.seq);
     if (reply.op === "error" && reply.seq === this.#asked) write(this.#find("presence-note"), `Nobody is shown: ${reply.detail}`);
     if (reply.op === "error" && this.#unanswered.delete(reply.seq)) {

@@ -97,3 +97,13 @@ async fn without_presence_in_its_namespace_a_channel_tells_nothing() {
         assert_eq!(listed.json()["members"].as_array().map_or(0, Vec::len), 0, "{}", listed.text());
     }
 }
+
+#[tokio::test]
+async fn where_presence_is_off_nobody_is_there_and_the_answer_says_why() {
+    let server = launch().start().await;
+    let quiet = with_info("quiet/room", "ann");
+    let _there = Subscriber::open(Transport::SseJson, server.addr(), &quiet).await;
+    let listed = api::presence(server.addr(), "quiet/room", None).await;
+    assert_eq!((&listed["count"], &listed["members"]), (&json!(0), &json!([])));
+    assert!(listed["detail"].as_str().is_some_and(|why| why.contains("presence")), "{listed}");
+}

@@ -12,7 +12,7 @@ use super::request::Call;
 use crate::proto::long_poll::{MAX_ANSWER_BYTES, Page, write_page};
 use crate::proto::operation::write_presence;
 use crate::proto::params::{DEFAULT_LIMIT, HistoryParams, MAX_LIMIT, Token, literal_channel};
-use crate::proto::problem::{Code, Problem};
+use crate::proto::problem::Problem;
 use crate::proto::query::Query;
 
 pub(crate) async fn history(push: &Push, call: Call) -> Result<Response<PushBody>, Problem> {
@@ -37,23 +37,19 @@ pub(crate) async fn presence(push: &Push, call: Call) -> Result<Response<PushBod
     let channel = literal_channel(&call.query)?;
     let identity = identify(shared, &call.headers, &call.query).await?;
     shared.authorize(&identity, Action::Presence, &[Selector::Channel(channel.clone())]).await?;
-    let members = read_presence(shared, &channel)?;
+    let (members, detail) = read_presence(shared, &channel);
     let mut out = Vec::new();
-    write_presence(&mut out, &members);
+    write_presence(&mut out, &members, detail);
     Ok(json_answer(out))
 }
 
-/// Who is there.
-///
-/// # Errors
-///
-/// `forbidden` where the channel's namespace has no presence: an empty list would be a lie.
-pub(crate) fn read_presence(shared: &Shared, channel: &ChannelName) -> Result<Members, Problem> {
-    if !shared.hub.namespace(channel).presence {
-        let detail = format!("'presence' is off in the namespace of {channel}");
-        return Err(Problem::new(Code::Forbidden, detail).with("channel", channel.as_str()));
+/// Who is there, and why nobody can be where the channel's namespace has no presence: an empty list alone would be a lie.
+pub(crate) fn read_presence(shared: &Shared, channel: &ChannelName) -> (Members, Option<&'static str>) {
+    if shared.hub.namespace(channel).presence {
+        (shared.hub.presence(channel), None)
+    } else {
+        (Members::default(), Some("'presence' is off in the channel's namespace"))
     }
-    Ok(shared.hub.presence(channel))
 }
 
 pub(crate) async fn channels(push: &Push, call: Call) -> Result<Response<PushBody>, Problem> {

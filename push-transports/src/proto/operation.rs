@@ -266,27 +266,31 @@ pub fn history_reply(seq: Option<&Seq>, page: &HistoryPage) -> Vec<u8> {
     })
 }
 
-/// `{"op":"presence","seq","count","members"}`.
-pub fn presence_reply(seq: Option<&Seq>, presence: &Presence) -> Vec<u8> {
+/// `{"op":"presence","seq","count","members"}`; `detail` says why nobody can be there.
+pub fn presence_reply(seq: Option<&Seq>, presence: &Presence, detail: Option<&str>) -> Vec<u8> {
     reply("presence", seq, |out| {
         out.push(b',');
-        push_presence_members(out, presence);
+        push_presence_members(out, presence, detail);
     })
 }
 
-/// Appends `{"count","members"}`: the answer to `GET presence`.
-pub fn write_presence(out: &mut Vec<u8>, presence: &Presence) {
+/// Appends `{"count","members"}`: the answer to `GET presence`; `detail` says why nobody can be there.
+pub fn write_presence(out: &mut Vec<u8>, presence: &Presence, detail: Option<&str>) {
     out.push(b'{');
-    push_presence_members(out, presence);
+    push_presence_members(out, presence, detail);
     out.push(b'}');
 }
 
-fn push_presence_members(out: &mut Vec<u8>, presence: &Presence) {
+fn push_presence_members(out: &mut Vec<u8>, presence: &Presence, detail: Option<&str>) {
     json::push_name(out, "count");
     json::push_number(out, presence.count as u64);
     out.push(b',');
     json::push_name(out, "members");
-    serde_json::to_writer(out, &presence.members).expect("members become JSON in memory");
+    serde_json::to_writer(&mut *out, &presence.members).expect("members become JSON in memory");
+    if let Some(detail) = detail {
+        out.push(b',');
+        json::push_member(out, "detail", detail);
+    }
 }
 
 /// `{"op":"ok","seq"}`: the token was accepted.

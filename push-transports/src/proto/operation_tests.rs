@@ -148,10 +148,10 @@ fn history_and_presence_are_told_as_over_http() {
     let told = value(history_reply(seq().as_ref(), &page));
     assert_eq!((&told["op"], &told["seq"], &told["more"]), (&json!("history"), &json!(7), &json!(false)));
     assert_eq!((&told["events"][0]["data"], &told["cursor"]), (&json!("x"), &json!(cursor(9).to_string())));
-    let told = value(presence_reply(seq().as_ref(), &Presence { count: 3, members: Vec::new() }));
+    let told = value(presence_reply(seq().as_ref(), &Presence { count: 3, members: Vec::new() }, None));
     assert_eq!(told, json!({ "op": "presence", "seq": 7, "count": 3, "members": [] }));
     let mut out = Vec::new();
-    write_presence(&mut out, &Presence::default());
+    write_presence(&mut out, &Presence::default(), None);
     assert_eq!(value(out), json!({ "count": 0, "members": [] }));
 }
 

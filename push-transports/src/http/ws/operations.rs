@@ -75,7 +75,8 @@ async fn perform(
         }
         Operation::Presence { channel } => {
             shared.authorize(identity, Action::Presence, &[Selector::Channel(channel.clone())]).await?;
-            operation::presence_reply(seq, &read_presence(shared, &channel)?)
+            let (members, detail) = read_presence(shared, &channel);
+            operation::presence_reply(seq, &members, detail)
         }
         Operation::Ping => operation::pong(seq),
         // The connection does these itself.
