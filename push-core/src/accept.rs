@@ -91,7 +91,7 @@ impl Inner {
     pub(crate) fn accept(&self, submission: Submission, stamp: Option<Stamp>) -> Result<Receipt, PublishError> {
         let _engine = stamp.map(|_| self.engine.lock());
         if stamp.is_some_and(|stamp| stamp.number <= self.head()) {
-            return Err(PublishError::new(PublishErrorKind::Conflict));
+            return Err(PublishError::new(PublishErrorKind::OutOfOrder));
         }
         // Reads all of the payload: before the channel's lock, and only where a push id asks for it.
         let fingerprint = submission.draft.push_id.as_ref().map(|_| self.fingerprint(&submission.draft.payload));

@@ -116,7 +116,7 @@ impl Inbound {
     ///
     /// # Errors
     ///
-    /// [`PublishErrorKind::Conflict`] for a number that is not larger than all before; else as [`Inbound::sequence`].
+    /// [`PublishErrorKind::OutOfOrder`] for a number that is not larger than all before; else as [`Inbound::sequence`].
     pub fn deliver(&self, submission: Submission, stamp: Stamp) -> Result<Receipt, PublishError> {
         self.hub()?.accept(submission, Some(stamp))
     }

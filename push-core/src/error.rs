@@ -24,6 +24,8 @@ pub enum PublishErrorKind {
     TooLarge,
     /// The push id was used with another payload.
     Conflict,
+    /// An engine delivered a number that is not larger than all before: a fault of the broker.
+    OutOfOrder,
     /// The hub holds `max_channels` channels.
     TooManyChannels,
     /// The history could not keep it.
@@ -60,6 +62,7 @@ impl fmt::Display for PublishError {
             PublishErrorKind::InvalidPayload => "the payload does not fit its type",
             PublishErrorKind::TooLarge => "the payload is too large",
             PublishErrorKind::Conflict => "the push id was used with another payload",
+            PublishErrorKind::OutOfOrder => "the number is not larger than all before",
             PublishErrorKind::TooManyChannels => "the hub holds as many channels as it may",
             PublishErrorKind::Storage => "the history could not keep the publication",
             PublishErrorKind::Closed => "the hub is gone",

@@ -122,7 +122,7 @@ impl Reader {
         let log = channel.lock();
         let told = self.told.get(&channel.id).copied().unwrap_or(0);
         if log.was_trimmed() && log.trimmed.number > lane.after.max(told) {
-            let offset = lane.source.and_then(|source| self.sources[source].offset);
+            let offset = lane.source.filter(|_| lane.knows_offset).and_then(|source| self.sources[source].offset);
             let (from, to, missed) = log.missed_since(offset);
             match lane.overflow {
                 Overflow::Latest => {}

@@ -46,6 +46,8 @@ pub(crate) struct Lane {
     pub(crate) overflow: Overflow,
     /// The literal source, whose offset moves with the lane.
     pub(crate) source: Option<usize>,
+    /// Whether that offset is the last one before `after`.
+    pub(crate) knows_offset: bool,
 }
 
 impl Source {
@@ -76,6 +78,7 @@ impl Source {
                 live_from: source.live_from,
                 overflow: source.overflow,
                 source: is_literal.then_some(index),
+                knows_offset: is_literal,
             }));
         }
         if sources.len() > 1 {
@@ -83,6 +86,9 @@ impl Source {
             lanes.dedup_by(|lane, first| {
                 let same = lane.channel.id == first.channel.id;
                 if same {
+                    // A literal source knows its offset at its own position; where another begins earlier, nobody does.
+                    let knows = |one: &Lane, other: &Lane| one.knows_offset && one.after <= other.after;
+                    first.knows_offset = knows(first, lane) || knows(lane, first);
                     first.after = first.after.min(lane.after);
                     first.live_from = first.live_from.min(lane.live_from);
                     first.source = first.source.or(lane.source);

@@ -250,3 +250,21 @@ fn a_stream_that_is_behind_ends_with_its_batch_when_it_is_disconnected() {
     assert_eq!(deliveries, 2 * 256);
     assert!(now(stream.next()).is_none(), "nothing follows the end");
 }
+
+/// The steps: a connection lags; it adds a channel by name from a cursor that lies ahead of its position, then a pattern
+/// that begins earlier; everything is trimmed. The gap began behind the cursor of the name, and what the pattern would
+/// have given before it was lost in silence.
+#[test]
+fn a_gap_of_a_channel_begins_with_the_earliest_of_the_subscriptions_that_match_it() {
+    let (hub, _) = hub(keeping_count(2));
+    let (mut subscriber, _) = open(&hub, &["other"], Since::Now);
+    let first = publish(&hub, "b", "1");
+    publish(&hub, "b", "2");
+    subscriber.add(&selector("b"), Since::Cursor(first.id), None).expect("added");
+    subscriber.add(&selector("*"), Since::Last(2), None).expect("added");
+    (3..=9).for_each(|n| drop(publish(&hub, "b", &n.to_string())));
+    let batch = subscriber.read(Budget::default(), false);
+    let [gap] = batch.gaps.as_slice() else { panic!("one gap: {:?}", batch.gaps) };
+    assert!(gap.from.is_none_or(|from| from <= first.offset), "{gap:?}");
+    assert_eq!((gap.to, batch.publications.len()), (Some(7), 2));
+}

@@ -193,7 +193,7 @@ fn a_number_that_comes_after_a_larger_one_is_refused() {
     assert_eq!((receipt.id.number, receipt.offset, receipt.subscribers), (7, 7, 1));
     for number in [7, 6, 1, 0] {
         let refused = inbound.deliver(submission("late"), stamp(number)).expect_err("readers have passed it");
-        assert_eq!(refused.kind(), PublishErrorKind::Conflict);
+        assert_eq!(refused.kind(), PublishErrorKind::OutOfOrder);
     }
     inbound.deliver(submission("2"), stamp(9)).expect("delivered");
     assert_eq!(read(&mut reader), ["1", "2"]);

@@ -74,7 +74,9 @@ pub struct ServeConfig {
     ///
     /// One more is answered with 429 (`too_many_connections`, `Retry-After: 5`) and closed. Up to 64 of those refused are
     /// kept for a second, so that they can read that answer. Why: the descriptors and the memory of a process are finite, and
-    /// those who are served shall not suffer from those who come on top.
+    /// those who are served shall not suffer from those who come on top. Keep the hub's own limit of subscribers
+    /// (`HubConfig::max_connections`) below this one: it refuses in each transport's words, while an `EventSource` gives up
+    /// for good on a 429.
     pub max_connections: usize,
     /// Longest time that open connections get to finish once the shutdown signal has come. Default 10 s, most 1 year.
     ///
