@@ -33,6 +33,8 @@ pub(super) struct Socket {
 pub(super) async fn upgraded(upgrade: OnUpgrade) -> Result<Socket, hyper::Error> {
     let upgraded = upgrade.await?;
     let (io, early) = take(upgraded);
+    // A slice of hyper's read buffer, even when it is empty: copied, so that the buffer goes.
+    let early = Bytes::copy_from_slice(&early);
     Ok(Socket { io, early, out: VecDeque::new(), out_bytes: 0, is_given_up: false })
 }
 
