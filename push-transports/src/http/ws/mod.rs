@@ -156,3 +156,19 @@ async fn run(push: Push, upgrade: OnUpgrade, mut options: Options, beginning: Be
         Err(error) => tracing::debug!(%error, "upgrade failed"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of the future that `make` would make.
+    fn future_size<F, A, B, C, D>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_websocket_holds_no_buffer() {
+        assert!(size_of::<shell::Shell>() <= 512, "{}", size_of::<shell::Shell>());
+        assert!(future_size(run) <= 2048, "{}", future_size(run));
+    }
+}

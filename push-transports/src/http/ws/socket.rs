@@ -1,6 +1,7 @@
 //! The socket under a WebSocket: taken out of hyper where it is a TCP connection, so that hyper's buffers go.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf as _, Bytes};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::server::ConnectionIo;
@@ -145,14 +146,20 @@ impl Socket {
         }
     }
 
+    /// Reads and forgets. On the stack of the poll: held over a wait, the buffer would be part of every connection's task.
+    fn poll_drop(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut scratch = [const { MaybeUninit::uninit() }; 4096];
+        let mut buffer = ReadBuf::uninit(&mut scratch);
+        Pin::new(&mut *self.io).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+    }
+
     /// Closes our direction and waits a little for the client's, so that what was written last is seen.
     pub(super) async fn close(mut self) {
         let closing = async {
             self.io.shutdown().await?;
-            let mut scratch = [0; 4096];
             let mut left = LINGER_BYTES;
             while left > 0 {
-                match self.io.read(&mut scratch).await? {
+                match poll_fn(|cx| self.poll_drop(cx)).await? {
                     0 => break,
                     read => left = left.saturating_sub(read),
                 }
