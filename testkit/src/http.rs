@@ -338,6 +338,18 @@ impl Connection {
         }
     }
 
+    /// The next piece of a stream's body; `None` at its end, or where the connection was cut. Cancel safe.
+    ///
+    /// # Panics
+    /// If nothing comes in time.
+    pub(crate) async fn stream_chunk(&mut self) -> Option<Bytes> {
+        match self.chunk().await {
+            Ok(chunk) => chunk,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => panic!("{error}"),
+            Err(_) => None,
+        }
+    }
+
     /// The next piece of the body as it comes, `None` at its end. A chunk is handed over whole. Cancel safe.
     ///
     /// # Errors

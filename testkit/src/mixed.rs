@@ -130,12 +130,8 @@ impl Mixed {
             if let Some(part) = self.parser.part() {
                 return Some(part);
             }
-            match self.connection.chunk().await {
-                Ok(Some(chunk)) => self.parser.push(&chunk),
-                Ok(None) => return None,
-                Err(error) if error.kind() == std::io::ErrorKind::TimedOut => panic!("{error}"),
-                Err(_) => return None,
-            }
+            let chunk = self.connection.stream_chunk().await?;
+            self.parser.push(&chunk);
         }
     }
 

@@ -167,12 +167,8 @@ impl Sse {
                 }
                 return Some(block);
             }
-            match self.connection.chunk().await {
-                Ok(Some(chunk)) => self.parser.push(&chunk),
-                Ok(None) => return None,
-                Err(error) if error.kind() == std::io::ErrorKind::TimedOut => panic!("{error}"),
-                Err(_) => return None,
-            }
+            let chunk = self.connection.stream_chunk().await?;
+            self.parser.push(&chunk);
         }
     }
 

@@ -108,12 +108,8 @@ impl Lines {
             if let Some(object) = self.cutter.object() {
                 return Some(object);
             }
-            match self.connection.chunk().await {
-                Ok(Some(chunk)) => self.cutter.push(&chunk),
-                Ok(None) => return None,
-                Err(error) if error.kind() == std::io::ErrorKind::TimedOut => panic!("{error}"),
-                Err(_) => return None,
-            }
+            let chunk = self.connection.stream_chunk().await?;
+            self.cutter.push(&chunk);
         }
     }
 
