@@ -16,4 +16,5 @@
 
 pub(crate) mod grow;
 pub(crate) mod records;
+pub(crate) mod slots;
 pub(crate) mod ticks;
