@@ -15,6 +15,7 @@
 #![cfg_attr(not(test), expect(dead_code, reason = "the lot that uses these tables is under way"))]
 
 pub(crate) mod grow;
+pub(crate) mod pass;
 pub(crate) mod records;
 pub(crate) mod slots;
 pub(crate) mod ticks;
