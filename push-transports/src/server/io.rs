@@ -13,7 +13,11 @@ use tokio::time::Sleep;
 
 use super::config::ServeConfig;
 use super::connection::{ConnectionInfo, Side};
+use super::counters::ServeCounters;
+#[cfg(target_os = "linux")]
+use super::lot::LotSocket;
 use super::registry::Place;
+use super::stream::Stream;
 
 /// Bytes read and forgotten after a shutdown.
 ///
@@ -39,9 +43,11 @@ const LINGER_READ: usize = 16 * 1024;
 /// The connection counts as open until this is dropped.
 #[derive(Debug)]
 pub struct ConnectionIo {
-    stream: TcpStream,
+    stream: Stream,
     info: ConnectionInfo,
-    place: Place,
+    counters: ServeCounters,
+    /// In the registry of those with a task; a lot counts its own.
+    _place: Option<Place>,
     stall: Duration,
     linger: Duration,
     half_close: Duration,
@@ -70,8 +76,19 @@ enum End {
 
 impl ConnectionIo {
     pub(super) fn new(stream: TcpStream, info: ConnectionInfo, place: Place, config: &ServeConfig) -> Self {
-        let ServeConfig { stall, linger, half_close, .. } = *config;
-        Self { stream, info, place, stall, linger, half_close, stalling: None, end: End::Open }
+        Self::over(Stream::Tcp(stream), info, Some(place), config)
+    }
+
+    /// Over a socket that a lot has lent.
+    #[cfg(target_os = "linux")]
+    pub(super) fn on_lot(socket: LotSocket, info: ConnectionInfo, config: &ServeConfig) -> Self {
+        Self::over(Stream::Lot(socket), info, None, config)
+    }
+
+    fn over(stream: Stream, info: ConnectionInfo, place: Option<Place>, config: &ServeConfig) -> Self {
+        let ServeConfig { stall, linger, half_close, ref counters, .. } = *config;
+        let counters = counters.clone();
+        Self { stream, info, counters, _place: place, stall, linger, half_close, stalling: None, end: End::Open }
     }
 
     /// The connection's shared state, the same that its requests carry.
@@ -99,7 +116,7 @@ impl ConnectionIo {
     fn poll_limited(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+        write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         self.check_writable()?;
         if let Poll::Ready(result) = write(Pin::new(&mut self.stream), cx) {
@@ -120,7 +137,7 @@ impl ConnectionIo {
         ready!(stalling.as_mut().poll(cx));
         self.stalling = None;
         self.end = End::Stalled;
-        self.place.counters().stall();
+        self.counters.stall();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 

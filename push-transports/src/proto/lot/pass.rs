@@ -9,10 +9,6 @@
 
 use bytes::Bytes;
 
-/// Most bytes that a pass puts together; a frame that is longer stands alone. As much as a socket's send buffer is
-/// given: more would not go out in one send.
-pub(crate) const MAX_PASS_BYTES: usize = 64 * 1024;
-
 /// Rests of frames up to this length are copied, so that they hold nothing else in memory.
 const COPIED_REST: usize = 4 * 1024;
 
@@ -73,7 +69,7 @@ pub(crate) struct PassBuilder {
     bytes: Vec<u8>,
     /// How many frames there are.
     frames: usize,
-    /// Ends of all frames but the last, so they are within [`MAX_PASS_BYTES`].
+    /// Ends of all frames but the last.
     ends: Vec<u32>,
 }
 
@@ -82,43 +78,26 @@ impl PassBuilder {
         Self { framing, shared: None, bytes: Vec::new(), frames: 0, ends: Vec::new() }
     }
 
-    /// Bytes there are, with what stands around the frames.
-    pub(crate) fn len(&self) -> usize {
-        self.shared.as_ref().map_or(self.bytes.len(), Bytes::len)
-    }
-
-    /// Whether a frame of so many bytes would be taken: any frame is if it is the first, others while all of them
-    /// stay within [`MAX_PASS_BYTES`].
-    pub(crate) fn takes(&self, len: usize) -> bool {
-        self.frames == 0 || self.len().saturating_add(self.framing.framed_len(len)) <= MAX_PASS_BYTES
-    }
-
-    /// Adds a frame; `false`, and nothing is added, if the pass is full ([`takes`](Self::takes)).
-    #[must_use = "a frame that was not taken belongs into the next pass"]
-    pub(crate) fn frame(&mut self, frame: &[u8]) -> bool {
-        if !self.takes(frame.len()) {
-            return false;
-        }
+    /// Adds a frame.
+    pub(crate) fn frame(&mut self, frame: &[u8]) {
         if self.frames > 0 {
             if let Some(first) = self.shared.take() {
                 self.bytes.extend_from_slice(&first);
             }
-            self.ends.push(u32::try_from(self.bytes.len()).expect("a pass takes no further frame past its ceiling"));
+            self.ends.push(u32::try_from(self.bytes.len()).expect("a batch has a budget far below 4 GiB"));
         }
         self.framing.frame_into(frame, &mut self.bytes);
         self.frames += 1;
-        true
     }
 
     /// As [`frame`](Self::frame), without a copy where the frame stays alone and has nothing around it.
-    #[must_use = "a frame that was not taken belongs into the next pass"]
-    pub(crate) fn frame_shared(&mut self, frame: Bytes) -> bool {
+    pub(crate) fn frame_shared(&mut self, frame: Bytes) {
         if self.frames == 0 && self.framing == Framing::Plain {
             self.shared = Some(frame);
             self.frames = 1;
-            return true;
+        } else {
+            self.frame(&frame);
         }
-        self.frame(&frame)
     }
 
     /// The pass.
@@ -129,7 +108,7 @@ impl PassBuilder {
 }
 
 /// The bytes of one pass, and where its frames end.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Pass {
     bytes: Bytes,
     frames: usize,
@@ -147,7 +126,7 @@ pub(crate) struct Cut {
 
 impl Pass {
     /// What is sent.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub(crate) const fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
@@ -185,11 +164,10 @@ mod tests {
     fn built(framing: Framing, frames: &[Vec<u8>]) -> Pass {
         let mut builder = PassBuilder::new(framing);
         for (index, frame) in frames.iter().enumerate() {
-            let taken = match index % 2 {
+            match index % 2 {
                 0 => builder.frame_shared(frame.clone().into()),
                 _ => builder.frame(frame),
-            };
-            assert!(taken);
+            }
         }
         builder.build()
     }
@@ -245,7 +223,7 @@ mod tests {
     fn a_frame_without_bytes_does_not_end_a_chunked_body() {
         // RFC 9112 §7.1: only the last chunk has length zero.
         let pass = built(Framing::Chunked, &[b"a".to_vec(), vec![], b"b".to_vec()]);
-        assert_eq!(pass.bytes(), b"1\r\na\r\n1\r\nb\r\n");
+        assert_eq!(pass.bytes(), &b"1\r\na\r\n1\r\nb\r\n"[..]);
         assert!(!pass.bytes().windows(LAST_CHUNK.len()).any(|bytes| bytes == LAST_CHUNK));
         assert_eq!(pass.cut(6), Cut { frames: 2, rest: Bytes::new() });
     }
@@ -254,7 +232,7 @@ mod tests {
     fn a_single_shared_frame_is_sent_from_where_it_lies() {
         let frame = Bytes::from(vec![7; 20_000]);
         let mut builder = PassBuilder::new(Framing::Plain);
-        assert!(builder.frame_shared(frame.clone()));
+        builder.frame_shared(frame.clone());
         let pass = builder.build();
         assert_eq!(pass.bytes().as_ptr(), frame.as_ptr());
         // A long rest is shared as well; a short rest is not.
@@ -270,25 +248,5 @@ mod tests {
         let cut = pass.cut(10_001);
         assert_eq!((cut.frames, cut.rest.len()), (1, 19_999));
         assert!(!pass.bytes().as_ptr_range().contains(&cut.rest.as_ptr()));
-    }
-
-    #[test]
-    fn a_pass_is_full_at_its_ceiling_and_a_longer_frame_stands_alone() {
-        for framing in [Framing::Plain, Framing::Chunked] {
-            let mut builder = PassBuilder::new(framing);
-            while builder.frame(&[1; 1000]) {}
-            assert!(!builder.takes(1000) && builder.len() <= MAX_PASS_BYTES);
-            let room = MAX_PASS_BYTES - builder.len();
-            let longest = (0..=room).rfind(|&len| framing.framed_len(len) <= room).expect("nothing fits");
-            assert!(!builder.frame(&vec![2; longest + 1]));
-            assert!(builder.frame(&vec![2; longest]));
-            assert_eq!(builder.len(), MAX_PASS_BYTES - room + framing.framed_len(longest));
-            assert!(!builder.frame(b"x"));
-
-            let mut builder = PassBuilder::new(framing);
-            assert!(builder.frame_shared(vec![1; MAX_PASS_BYTES + 1].into()));
-            assert!(!builder.frame(b"x") && !builder.frame_shared(Bytes::from_static(b"x")) && !builder.takes(0));
-            assert_eq!(builder.build().frames(), 1);
-        }
     }
 }

@@ -57,6 +57,11 @@ impl Slots {
         self.keys.iter().copied()
     }
 
+    /// Whether the member at `place` has the bytes of the pass; all do between passes.
+    pub(crate) fn has_passed(&self, place: u32) -> bool {
+        self.passed.is_none_or(|passed| place < passed)
+    }
+
     /// A pass begins: nobody has its bytes yet.
     pub(crate) fn begin(&mut self) {
         debug_assert!(!self.is_passing(), "a pass begins while another is in progress");
