@@ -9,11 +9,12 @@
 //! ```
 //!
 //! In reading order: [`ticks`] (the lot's coarse time), [`records`] (one entry a connection), [`slots`] (who is in a
-//! group, and how far a pass has come), [`pass`] (the bytes that a pass sends), [`grow`] (how all of them take
-//! memory and give it back).
+//! group, and how far a pass has come), [`pass`] (the bytes that a pass sends), [`addresses`] (connections counted by
+//! address, for all lots), [`grow`] (how tables take memory and give it back).
 
 #![cfg_attr(not(test), expect(dead_code, reason = "the lot that uses these tables is under way"))]
 
+pub(crate) mod addresses;
 pub(crate) mod grow;
 pub(crate) mod pass;
 pub(crate) mod records;

@@ -208,6 +208,8 @@ impl<H> Records<H> {
     }
 
     /// Moves the handle out: the connection is busy. `None`, and nothing changes, if it is already or is not there.
+    ///
+    /// Slots are not known here: a member leaves its group before it is taken or removed.
     pub(crate) fn take(&mut self, key: u32) -> Option<H> {
         let handle = self.handles.get_mut(key as usize)?.take()?;
         self.records[key as usize].state = State::Busy;
