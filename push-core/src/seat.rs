@@ -15,10 +15,13 @@ use crate::signal::Waiter;
 /// place in the registry and in presence, and can be ended alone, see [`Seat::poll_ended`]. So does one whose transport
 /// is not that of the crowd.
 ///
+/// The default is the seat of a connection that nobody can name: whoever keeps many of those need keep none of them, and makes
+/// one when it is to be given back.
+///
 /// To be given back to its crowd by [`Crowd::leave`](crate::Crowd::leave) or [`Crowd::split`](crate::Crowd::split):
 /// the crowd counts a seat that was dropped until it is dropped itself.
 #[must_use = "the crowd counts the connection until its seat is given back"]
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Seat(pub(crate) Option<Box<Named>>);
 
 /// What the hub knows of a connection by its name. Dropping it is the connection's end.

@@ -11,7 +11,8 @@ use super::readiness::Readiness;
 /// What a request, its handler and its response body may ask of the connection they are on.
 ///
 /// [`serve`](super::serve) puts one into the extensions of each request. A clone is one reference more to the same state; it
-/// may outlive the connection and then tells how that ended.
+/// may outlive the connection and then tells how that ended. What it counts begins with the connection; under lots
+/// ([`ServeConfig::lots`](super::ServeConfig::lots)) with the end of its last idle time, because a connection that waits keeps no counts.
 ///
 /// ```
 /// use push_transports::server::ConnectionInfo;
@@ -92,7 +93,7 @@ impl ConnectionInfo {
             answering: AtomicBool::new(false),
             heads: AtomicU32::new(0),
             owed_within_ms: AtomicU32::new(NO_LIMIT),
-            readiness: Readiness::unknown(),
+            readiness: Readiness::default(),
             phase: AtomicU8::new(Phase::Open as u8),
             wakers: Mutex::default(),
         }))

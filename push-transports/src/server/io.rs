@@ -1,6 +1,6 @@
 //! The socket of one connection, with what hyper does not do: backpressure seen, stalled writes ended, a close that lingers.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use super::config::ServeConfig;
 use super::connection::{ConnectionInfo, Side};
 use super::counters::ServeCounters;
 #[cfg(target_os = "linux")]
-use super::lot::LotSocket;
+use super::lot::{LotSocket, Message, Parking};
 use super::registry::Place;
 use super::stream::Stream;
 
@@ -95,6 +95,13 @@ impl ConnectionIo {
     #[must_use]
     pub fn info(&self) -> &ConnectionInfo {
         &self.info
+    }
+
+    /// Closes the connection so that what was written last is read: our direction first, then, after a moment for the
+    /// client's, the rest.
+    pub(crate) async fn hang_up(mut self) {
+        // An error says that the client is gone: nothing is left to be told.
+        let _ = poll_fn(|cx| Pin::new(&mut self).poll_shutdown(cx)).await;
     }
 
     /// Fails if the connection has been cut; else leaves word to be woken when it is.
@@ -237,5 +244,58 @@ impl AsyncWrite for ConnectionIo {
         }
         ready!(this.poll_linger(cx))?;
         Poll::Ready(Ok(()))
+    }
+}
+
+/// What a lot's connections can do beside.
+#[cfg(target_os = "linux")]
+impl ConnectionIo {
+    pub(super) fn lot_socket(&mut self) -> Option<&mut LotSocket> {
+        match &mut self.stream {
+            Stream::Lot(socket) => Some(socket),
+            Stream::Tcp(_) => None,
+        }
+    }
+
+    /// Whether a lot owns the connection, so that it can be parked.
+    pub(crate) fn is_on_lot(&self) -> bool {
+        matches!(self.stream, Stream::Lot(_))
+    }
+
+    /// Puts bytes that were read in front of what comes next.
+    pub(crate) fn unread(&mut self, bytes: bytes::Bytes) {
+        if let Stream::Lot(socket) = &mut self.stream {
+            socket.unread(bytes);
+        }
+    }
+
+    /// Gives the connection back to its lot, between two requests.
+    pub(crate) fn rest(self) {
+        if let Stream::Lot(socket) = self.stream {
+            let (inbox, returned) = socket.give_back();
+            inbox.send(Message::Idle(Box::new(returned)));
+        }
+    }
+
+    /// Gives the connection back to its lot, to be served together with others.
+    pub(crate) fn park(self, parking: Parking) {
+        if let Stream::Lot(socket) = self.stream {
+            let (inbox, returned) = socket.give_back();
+            inbox.send(Message::Park(Box::new(returned), Box::new(parking)));
+        }
+    }
+
+    /// Ready once the client has ended its direction and had its moment, or is gone. For a session that does not read.
+    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.check_cut(Side::Read, cx).is_err() || ready!(self.info.readiness().poll_ended(cx)) {
+            return Poll::Ready(());
+        }
+        if matches!(self.end, End::Open) {
+            self.end = End::HalfClosed(Box::pin(tokio::time::sleep(self.half_close)));
+        }
+        match &mut self.end {
+            End::HalfClosed(left) => left.as_mut().poll(cx),
+            _ => Poll::Ready(()),
+        }
     }
 }

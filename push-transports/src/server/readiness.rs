@@ -24,11 +24,6 @@ struct Waiting {
 }
 
 impl Readiness {
-    /// Everything may be ready: try.
-    pub(in crate::server) fn unknown() -> Self {
-        Self(Mutex::new(Waiting { bits: READ | WRITE, ..Waiting::default() }))
-    }
-
     /// Adds what was heard, and wakes who waits for it.
     pub(in crate::server) fn raise(&self, bits: u8) {
         let (mut reader, mut writer) = (None, None);

@@ -12,7 +12,6 @@
 //! group, and how far a pass has come), [`pass`] (the bytes that a pass sends), [`addresses`] (connections counted by
 //! address, for all lots), [`grow`] (how tables take memory and give it back).
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the lot that uses these tables is under way"))]
 
 pub(crate) mod addresses;
 pub(crate) mod grow;

@@ -7,7 +7,6 @@ use super::frame::{FrameHeader, Opcode};
 /// Then a [`Session`](super::Session) that is quiet is so again once it has read `input` and what it made of it was
 /// polled: it needs to exist only for that moment. Anything else (data, a close frame, an offence, a frame that is cut)
 /// leaves something behind. Empty input is only that.
-#[cfg_attr(not(test), expect(dead_code, reason = "asked by the lot, which is under way"))]
 pub(crate) fn control_only(mut input: &[u8]) -> bool {
     while !input.is_empty() {
         // With or without permessage-deflate: no control frame is compressed (RFC 7692 §6).

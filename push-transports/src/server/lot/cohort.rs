@@ -93,8 +93,14 @@ impl fmt::Debug for Member {
     }
 }
 
-/// How a cohort of such connections begins.
-pub(crate) type Founder = Box<dyn FnOnce(Crowd) -> Box<dyn Cohort> + Send>;
+/// What kind of member a connection is to be.
+pub(crate) trait Kind: Send {
+    /// A cohort of such members, if it is the first.
+    fn found(self: Box<Self>, crowd: Crowd) -> Box<dyn Cohort>;
+
+    /// It goes on by itself after all.
+    fn resume(self: Box<Self>, member: Member) -> BoxFuture<'static, ()>;
+}
 
 /// A connection that becomes a member.
 pub(crate) struct Parking {
@@ -102,8 +108,8 @@ pub(crate) struct Parking {
     pub(crate) key: Arc<[u8]>,
     /// Settled, and everything it has read is written.
     pub(crate) subscriber: Subscriber,
-    /// Makes the cohort, if it is the first.
-    pub(crate) found: Founder,
+    /// What it is to be a member of.
+    pub(crate) kind: Box<dyn Kind>,
     /// What the transport keeps of it.
     pub(crate) extra: Option<Extra>,
     /// How long until [`Cohort::expire`], if ever.

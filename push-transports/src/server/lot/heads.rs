@@ -56,6 +56,9 @@ pub(super) struct Answering<S> {
     offered: Arc<Offered>,
 }
 
+/// Its service is never pinned: each request gets a clone.
+impl<S> Unpin for Answering<S> {}
+
 impl<S> Answering<S> {
     pub(super) fn new(service: S, info: ConnectionInfo, offered: Arc<Offered>) -> Self {
         Self { service, info, offered }

@@ -53,7 +53,10 @@ impl House {
             self.open.fetch_sub(1, SeqCst);
             return None;
         }
-        let entered = self.addresses().enter(address, self.config.max_connections_per_address);
+        let entered = {
+            let most = u32::try_from(self.config.max_connections_per_address).unwrap_or(u32::MAX);
+            self.addresses().enter(address, most)
+        };
         match entered {
             Ok(id) => {
                 self.config.counters.opened();

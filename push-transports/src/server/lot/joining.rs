@@ -69,12 +69,12 @@ impl Lot {
         may_go_on: bool,
     ) -> Option<(Box<Returned>, Box<Parking>)> {
         if !may_go_on {
-            self.go_alone(group, returned, parking, Bytes::new());
+            self.go_alone(returned, parking, Bytes::new(), true);
             return None;
         }
         let batch = parking.subscriber.read_through(through, group.cohort.budget(), false);
         if batch.ending.is_some() {
-            self.go_alone(group, returned, parking, Bytes::new());
+            self.go_alone(returned, parking, Bytes::new(), true);
             return None;
         }
         if batch.is_empty() {
@@ -86,7 +86,7 @@ impl Lot {
             Sent::Whole => return Some((returned, parking)),
             Sent::Part(written) => {
                 let rest = pass.bytes().slice(written..);
-                self.go_alone(group, returned, parking, rest);
+                self.go_alone(returned, parking, rest, true);
             }
             Sent::Gone => self.drop_joiner(returned),
         }
@@ -108,41 +108,41 @@ impl Lot {
 
     /// Takes a seat in the group's crowd: level with it, or the first.
     fn seat(&mut self, id: u32, mut group: Box<Group>, returned: Box<Returned>, parking: Box<Parking>) {
-        let Parking { subscriber, extra, lasts, silence, closes, key, found } = *parking;
+        let Parking { subscriber, extra, lasts, silence, closes, key, kind } = *parking;
         match group.cohort.crowd().join(subscriber) {
             Ok(seat) => {
                 let key = self.place(id, &mut group, returned, (seat, extra));
                 self.groups.put_back(id, group);
-                self.settle(id, key, lasts, silence, closes);
+                self.settle(key, lasts, silence, closes);
             }
             Err(subscriber) => {
-                let parking = Parking { subscriber: *subscriber, extra, lasts, silence, closes, key, found };
-                // It differs in a way that its key does not tell: it never joins.
-                self.go_alone_for_good(&mut group, returned, Box::new(parking));
                 self.groups.put_back(id, group);
+                let parking = Parking { subscriber: *subscriber, extra, lasts, silence, closes, key, kind };
+                // It was told to end, or differs in a way that its key does not tell.
+                self.go_alone(returned, Box::new(parking), Bytes::new(), false);
             }
         }
     }
 
     /// The first of its kind: makes the group.
     fn found(&mut self, returned: Box<Returned>, parking: Box<Parking>) {
-        let Parking { subscriber, extra, lasts, silence, closes, key, found } = *parking;
+        let Parking { subscriber, extra, lasts, silence, closes, key, kind } = *parking;
         let (crowd, seat) = match Crowd::of(subscriber) {
             Ok(founded) => founded,
-            Err(_) => {
-                debug_assert!(false, "only settled subscribers are parked");
-                return self.drop_joiner(returned);
+            Err(subscriber) => {
+                let parking = Parking { subscriber: *subscriber, extra, lasts, silence, closes, key, kind };
+                return self.go_alone(returned, Box::new(parking), Bytes::new(), false);
             }
         };
-        let cohort = found(crowd);
+        let cohort = kind.found(crowd);
         let id = self.groups.insert(&self.inbox, |waker| Group::new(key, cohort, waker));
         let Some(mut group) = self.groups.lend(id) else { return };
         group.set_beat(self.now);
         self.groups.note_beat(group.beat_at);
         let key = self.place(id, &mut group, returned, (seat, extra));
         self.groups.put_back(id, group);
-        self.settle(id, key, lasts, silence, closes);
-        // From here on its channels wake it; what they had before that is read.
+        self.settle(key, lasts, silence, closes);
+        // From here on its channels mark it; what they had before that is read.
         self.begin(id);
     }
 
@@ -178,7 +178,7 @@ impl Lot {
     }
 
     /// The times of a new member, and what was heard of it on the way.
-    fn settle(&mut self, id: u32, key: Option<(u32, u8)>, lasts: Option<Duration>, silence: Duration, closes: bool) {
+    fn settle(&mut self, key: Option<(u32, u8)>, lasts: Option<Duration>, silence: Duration, closes: bool) {
         let Some((key, bits)) = key else { return };
         if let Some(record) = self.records.get_mut(key) {
             record.set(CLOSE, closes);
@@ -191,29 +191,19 @@ impl Lot {
         } else if bits & !WRITE != 0 {
             self.notice_member(key, bits & !WRITE);
         }
-        let _ = id;
     }
 
     /// A joiner that goes on by itself.
-    fn go_alone(&mut self, group: &mut Group, returned: Box<Returned>, parking: Box<Parking>, rest: Bytes) {
-        self.release(group, returned, parking, rest, true);
-    }
-
-    fn go_alone_for_good(&mut self, group: &mut Group, returned: Box<Returned>, parking: Box<Parking>) {
-        self.release(group, returned, parking, Bytes::new(), false);
-    }
-
-    fn release(&mut self, group: &mut Group, returned: Box<Returned>, parking: Box<Parking>, rest: Bytes, may_park: bool) {
+    fn go_alone(&mut self, returned: Box<Returned>, parking: Box<Parking>, rest: Bytes, may_park: bool) {
         let Some(returned) = self.take_back(returned) else { return };
         let Returned { key, descriptor, early, bits } = *returned;
         if self.records.put_back(key, descriptor).is_err() {
             return;
         }
-        let Some(io) = self.borrow(key, early) else { return };
-        io.info().readiness().raise(bits);
-        let Parking { subscriber, extra, silence, closes, .. } = *parking;
+        let Some(io) = self.borrow(key, early, bits | WRITE) else { return };
+        let Parking { subscriber, extra, silence, closes, kind, .. } = *parking;
         let is_blocked = !rest.is_empty();
-        tokio::spawn(group.cohort.resume(Member { io, subscriber, extra, rest, silence, closes, may_park, is_blocked }));
+        tokio::spawn(kind.resume(Member { io, subscriber, extra, rest, silence, closes, may_park, is_blocked }));
     }
 
     /// A joiner whose connection is over.

@@ -12,7 +12,7 @@ use rustix::net::RecvFlags;
 use super::cohort::{Guest, Member};
 use super::group::Group;
 use super::inbox::MemberWaker;
-use crate::server::readiness::{self, GONE, READ};
+use crate::server::readiness::{self, GONE, READ, WRITE};
 use super::run::Lot;
 use crate::proto::lot::records::{CLOSE, ENDED, READABLE, State};
 use crate::proto::lot::ticks::{TICK, in_ticks};
@@ -140,7 +140,7 @@ impl Lot {
 
     /// Closes a connection in an orderly way, which takes a task.
     pub(super) fn hang_up(&mut self, key: u32, early: Bytes) {
-        if let Some(io) = self.borrow(key, early) {
+        if let Some(io) = self.borrow(key, early, READ | WRITE) {
             tokio::spawn(io.hang_up());
         }
     }
@@ -165,13 +165,12 @@ impl Lot {
         let (seat, guest) = self.unseat(group, key);
         let subscriber = group.cohort.crowd().split(seat, given);
         let Some(record) = self.records.get_mut(key) else { return };
-        let (closes, is_ended, silence) = (record.has(CLOSE), record.has(ENDED), self.now.saturating_sub(record.heard));
+        let (closes, silence) = (record.has(CLOSE), self.now.saturating_sub(record.heard));
+        let is_readable = record.has(READABLE) || group.cohort.listens();
+        let bits = if is_readable { READ } else { 0 } | if record.has(ENDED) { readiness::ENDED } else { 0 };
         record.set(CLOSE | READABLE | ENDED, false);
         let early = self.early.remove(&key).unwrap_or_default();
-        let Some(io) = self.borrow(key, early) else { return };
-        if is_ended {
-            io.info().readiness().raise(readiness::ENDED);
-        }
+        let Some(io) = self.borrow(key, early, bits | WRITE) else { return };
         let silence = TICK.checked_mul(silence).unwrap_or(Duration::MAX);
         let member =
             Member { io, subscriber, extra: guest.extra, rest, silence, closes, may_park: true, is_blocked };

@@ -116,7 +116,7 @@ impl Lot {
     /// Resumes some members of a group that ends; true once nobody is left.
     fn end_some(&mut self, group: &mut Group, members: usize) -> bool {
         for _ in 0..members {
-            let Some(key) = group.slots.any() else { return true };
+            let Some(key) = group.slots.get(0) else { return true };
             let passing = group.pass.take();
             let given = self.given_of(group, passing.as_ref(), key);
             self.resume(group, key, given, Bytes::new(), false);
@@ -127,7 +127,9 @@ impl Lot {
 
     /// The pass is over, or the group is.
     fn finish(&mut self, id: u32, mut group: Box<Group>) {
-        group.slots.finish();
+        if group.slots.is_passing() {
+            group.slots.finish();
+        }
         let passing = group.pass.take();
         let is_ending = std::mem::take(&mut group.is_ending);
         let joiners = std::mem::take(&mut group.joiners);

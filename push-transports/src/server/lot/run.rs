@@ -17,7 +17,7 @@ use super::epoll::{Epoll, LISTENER, Notice};
 use super::groups::Groups;
 use super::house::House;
 use super::inbox::{Inbox, Message};
-use crate::server::readiness::{ENDED, GONE, READ};
+use crate::server::readiness::{ENDED, GONE, READ, WRITE};
 use super::socket::{LotSocket, Returned};
 use crate::proto::lot::records::{Records, State};
 use crate::proto::lot::ticks::{NEVER, TICK, Ticks, in_ticks};
@@ -102,8 +102,6 @@ impl Lot {
                 tokio::task::yield_now().await;
             }
         }
-        self.inbox.close();
-        self.close_all();
     }
 
     /// Ready once there is something to do, with whether the sockets may have something to say.
@@ -215,29 +213,30 @@ impl Lot {
         record.set_state(State::Idle);
         self.records.set_deadline(key, self.now.saturating_add(in_ticks(self.house.config.idle)));
         if !early.is_empty() || bits & READ != 0 {
-            self.lend(key, early);
+            self.lend(key, early, bits);
         } else if bits & (ENDED | GONE) != 0 {
             self.close(key);
         }
     }
 
     /// Hands the descriptor to a task of its own, which reads the next request.
-    fn lend(&mut self, key: u32, early: Bytes) {
-        if let Some(io) = self.borrow(key, early) {
+    fn lend(&mut self, key: u32, early: Bytes, bits: u8) {
+        if let Some(io) = self.borrow(key, early, bits | READ | WRITE) {
             (self.open)(io);
         }
     }
 
     /// The connection as tasks know it.
-    pub(super) fn borrow(&mut self, key: u32, early: Bytes) -> Option<ConnectionIo> {
+    pub(super) fn borrow(&mut self, key: u32, early: Bytes, bits: u8) -> Option<ConnectionIo> {
         let record = *self.records.get(key)?;
         let descriptor = self.records.take(key)?;
         let is_first = record.state() == State::Silent;
         let left = record.deadline().saturating_sub(self.now);
         self.records.set_deadline(key, NEVER);
         let info = ConnectionInfo::new(peer(&descriptor));
+        info.readiness().raise(bits);
         if is_first {
-            info.owes_head_within(TICK * left);
+            info.owe_head_within(TICK * left);
         }
         if self.phase != Phase::Open {
             info.advance(self.phase);
@@ -288,7 +287,7 @@ impl Lot {
                     info.readiness().raise(bits);
                 }
             }
-            State::Silent | State::Idle if bits & READ != 0 && bits & GONE == 0 => self.lend(key, Bytes::new()),
+            State::Silent | State::Idle if bits & READ != 0 && bits & GONE == 0 => self.lend(key, Bytes::new(), bits),
             State::Silent | State::Idle => self.close(key),
             State::Member => self.notice_member(key, bits),
         }
@@ -336,6 +335,13 @@ impl Lot {
             drop(self.records.remove(key));
             self.house.left(address);
         }
+    }
+}
+
+impl Drop for Lot {
+    fn drop(&mut self) {
+        self.inbox.close();
+        self.close_all();
     }
 }
 
