@@ -17,6 +17,7 @@ pub mod batch;
 pub mod encoding;
 pub mod envelope;
 pub mod forms;
+pub(crate) mod head;
 pub mod headers;
 mod json;
 pub mod long_poll;

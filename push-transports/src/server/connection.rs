@@ -202,7 +202,7 @@ impl ConnectionInfo {
         self.bytes_read() > self.0.read_at_head.load(Relaxed)
     }
 
-    pub(super) fn draining(&self) -> bool {
+    pub(crate) fn draining(&self) -> bool {
         self.0.phase.load(SeqCst) >= Phase::Draining as u8
     }
 
