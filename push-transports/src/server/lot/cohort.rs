@@ -79,6 +79,8 @@ pub(crate) struct Member {
     pub(crate) rest: Bytes,
     /// Since when it has been silent.
     pub(crate) silence: Duration,
+    /// What is left of the time that it was to last.
+    pub(crate) left: Option<Duration>,
     /// Whether the connection ends after this answer.
     pub(crate) closes: bool,
     /// Whether it can park again.

@@ -201,9 +201,9 @@ impl Lot {
             return;
         }
         let Some(io) = self.borrow(key, early, bits | WRITE) else { return };
-        let Parking { subscriber, extra, silence, closes, kind, .. } = *parking;
+        let Parking { subscriber, extra, lasts: left, silence, closes, kind, .. } = *parking;
         let is_blocked = !rest.is_empty();
-        tokio::spawn(kind.resume(Member { io, subscriber, extra, rest, silence, closes, may_park, is_blocked }));
+        tokio::spawn(kind.resume(Member { io, subscriber, extra, rest, silence, left, closes, may_park, is_blocked }));
     }
 
     /// A joiner whose connection is over.

@@ -15,7 +15,7 @@ use super::inbox::MemberWaker;
 use crate::server::readiness::{self, GONE, READ, WRITE};
 use super::run::Lot;
 use crate::proto::lot::records::{CLOSE, ENDED, READABLE, State};
-use crate::proto::lot::ticks::{TICK, in_ticks};
+use crate::proto::lot::ticks::{NEVER, TICK, in_ticks};
 
 /// Read at a time of what a member sends.
 const SCRATCH: usize = 16 * 1024;
@@ -166,6 +166,8 @@ impl Lot {
         let subscriber = group.cohort.crowd().split(seat, given);
         let Some(record) = self.records.get_mut(key) else { return };
         let (closes, silence) = (record.has(CLOSE), self.now.saturating_sub(record.heard));
+        let left = Some(record.deadline()).filter(|deadline| *deadline != NEVER);
+        let left = left.map(|deadline| TICK * deadline.saturating_sub(self.now));
         let is_readable = record.has(READABLE) || group.cohort.listens();
         let bits = if is_readable { READ } else { 0 } | if record.has(ENDED) { readiness::ENDED } else { 0 };
         record.set(CLOSE | READABLE | ENDED, false);
@@ -173,7 +175,7 @@ impl Lot {
         let Some(io) = self.borrow(key, early, bits | WRITE) else { return };
         let silence = TICK.checked_mul(silence).unwrap_or(Duration::MAX);
         let member =
-            Member { io, subscriber, extra: guest.extra, rest, silence, closes, may_park: true, is_blocked };
+            Member { io, subscriber, extra: guest.extra, rest, silence, left, closes, may_park: true, is_blocked };
         tokio::spawn(group.cohort.resume(member));
     }
 
