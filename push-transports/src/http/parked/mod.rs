@@ -10,9 +10,12 @@ pub(crate) mod stream;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use push_core::Subscriber;
+use push_core::{Budget, Subscriber};
 
 use super::push::Push;
+
+/// Read for one pass: what fits into a socket's send buffer in most forms.
+pub(super) const SHARED: Budget = Budget { publications: 256, bytes: 48 * 1024 };
 
 /// What may be in one cohort has the same key: the same kind of the same transports, subscribing the same.
 pub(super) fn key_of(push: &Push, kind: &[u8], subscriber: &Subscriber) -> Arc<[u8]> {

@@ -12,7 +12,7 @@ use http::StatusCode;
 use push_core::{Batch, BoxFuture, Budget, Crowd};
 use tokio::io::AsyncWriteExt as _;
 
-use super::{date, key_of};
+use super::{SHARED, date, key_of};
 use crate::http::push::Push;
 use crate::http::stream::{AnyEncoder, Dialect, StreamBody};
 use crate::proto::head;
@@ -238,6 +238,3 @@ impl Cohort for Streams {
         self.kind.resume(member)
     }
 }
-
-/// Read for one pass: what fits into a socket's send buffer in most forms.
-pub(super) const SHARED: Budget = Budget { publications: 256, bytes: 48 * 1024 };

@@ -68,7 +68,7 @@
 //! they came until their end and are inflated piece by piece, so a bomb stops at the limit.
 
 pub mod close;
-pub(crate) mod control;
+mod control;
 mod decoder;
 pub mod deflate;
 pub mod endpoint;
@@ -81,9 +81,11 @@ pub mod session;
 mod utf8;
 
 pub use close::{CloseCode, CloseReceived, close_frame};
+pub(crate) use control::control_only;
 pub use deflate::{Deflater, Inflater, InflaterPool};
 pub use endpoint::{Endpoint, Settings};
 pub use frame::{FrameHeader, Opcode, encode_frame, encode_frame_into};
 pub use handshake::{Handshake, Refusal, Terms};
 pub use offence::Offence;
+pub(crate) use session::PING;
 pub use session::{Event, Options, Session, State};

@@ -25,7 +25,7 @@ use super::message::Message;
 use super::offence::Offence;
 
 /// An unmasked ping without payload, RFC 6455 §5.5.2.
-const PING: &[u8] = &[0x89, 0x00];
+pub(crate) const PING: &[u8] = &[0x89, 0x00];
 
 /// What the peer did.
 #[derive(Debug, Clone, PartialEq, Eq)]
