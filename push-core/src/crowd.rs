@@ -140,6 +140,7 @@ impl Crowd {
             read = found;
             self.trail.tell(&self.reader);
             self.reader.merge(merge, budget, &mut read);
+            self.trail.give(read.publications.len());
             if read.ending.is_some() {
                 self.trail.rewind(&mut self.reader);
                 self.trail.begin(&self.reader);
