@@ -438,3 +438,41 @@ fn a_crowd_that_falls_off_the_tail_under_disconnect_says_so_as_often_as_it_is_re
         assert_eq!(crowd.split(seat, given).read(Budget::default(), false).ending, Some(Ending::too_slow()));
     }
 }
+
+/// The steps: a crowd told a trim that lies ahead of its position, since its batch was cut short; a
+/// subscriber that stands at that position, and has not heard of the trim, joined it, and never did.
+#[test]
+fn nobody_joins_a_crowd_that_has_told_what_lies_ahead_of_it() {
+    let (hub, _) = hub(HubConfig::default());
+    let (mut crowd, _seats) = crowd(&hub, &["**"], 1);
+    let mut other = fresh(&hub, &["**"]);
+    publish(&hub, "a", "1");
+    assert_eq!(read(&mut other), ["1"]);
+    publish(&hub, "b", "2");
+    hub.forget_history(&channel("b"));
+    publish(&hub, "a", "3");
+    let batch = crowd.read(Budget { publications: 1, ..Budget::default() });
+    assert_eq!((texts(&batch), batch.gaps.len(), batch.more), (vec!["1".to_owned()], 1, true));
+    assert_eq!(crowd.position(), other.position());
+    let mut other = crowd.join(other).expect_err("it has yet to hear of the loss");
+    assert_eq!(take(&mut crowd), ["3"]);
+    assert_eq!(other.read_through(crowd.position(), Budget::default(), false).gaps.len(), 1);
+    let seat = crowd.join(*other).expect("level");
+    crowd.leave(seat);
+}
+
+/// The steps: a reader under `latest` was blocked, caught up and founded a crowd; all left; who joined then stood further
+/// behind, and what it had not got was conflated though it was never blocked.
+#[test]
+fn what_a_founder_could_not_take_at_once_is_no_matter_of_who_joins_later() {
+    let (hub, _) = hub(HubConfig::default());
+    let latest = |hub: &Hub| subscriber(hub, client("ws", None), &["a"], Overflow::Latest);
+    let (mut founder, other) = (latest(&hub), latest(&hub));
+    ["1", "2"].iter().for_each(|text| drop(publish(&hub, "a", text)));
+    assert_eq!(texts(&founder.read(Budget::default(), true)), ["2"]);
+    let (mut crowd, seat) = Crowd::of(founder).expect("settled");
+    crowd.leave(seat);
+    let seat = crowd.join(other).expect("it is empty");
+    assert_eq!(take(&mut crowd), ["1", "2"]);
+    crowd.leave(seat);
+}

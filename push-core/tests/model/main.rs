@@ -281,7 +281,7 @@ proptest! {
         let (mut published, mut crowds) = (Published::new(config), Crowds::default());
         for op in ops {
             apply(&mut published, &mut crowds, op);
-            crowds.check_counts(&published);
+            crowds.check(&published);
         }
         crowds.finish(&published);
     }
