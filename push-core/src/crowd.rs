@@ -79,7 +79,8 @@ impl Crowd {
         for source in &parts.reader.sources {
             source.feed.audience().replace(source.place, &waiter);
         }
-        let reader = std::mem::take(&mut parts.reader);
+        let mut reader = std::mem::take(&mut parts.reader);
+        reader.conflate_through = 0; // it lies behind, but who joins when the crowd is empty may be further behind
         let (nameless, named) = (usize::from(!is_named), usize::from(is_named));
         let mut crowd = Self { hub, waiter, reader, trail: Trail::default(), nameless, named, transport };
         crowd.begin();
@@ -92,11 +93,13 @@ impl Crowd {
     ///
     /// # Errors
     ///
-    /// Gives the subscriber back, unchanged, if any of this is not so, or if either was told to end.
+    /// Gives the subscriber back, unchanged, if any of this is not so, or if either was told to end. Also between a batch
+    /// with gaps that said `more` and the next: the crowd may have told what lies ahead of it.
     pub fn join(&mut self, other: Subscriber) -> Result<Seat, Box<Subscriber>> {
         let is_empty = self.members() == 0;
-        let is_even = other.is_settled() && (is_empty || other.position() == self.position());
-        if !is_even || !Arc::ptr_eq(&self.hub, other.hub()) || !self.is_alike(other.reader()) {
+        // What the crowd has told ahead of its position would be told to nobody who stands there now.
+        let is_even = is_empty || (self.reader.is_settled() && other.position() == self.position());
+        if !other.is_settled() || !is_even || !Arc::ptr_eq(&self.hub, other.hub()) || !self.is_alike(other.reader()) {
             return Err(Box::new(other));
         }
         let transport = if self.nameless == 0 { other.client().transport } else { self.transport };
@@ -140,6 +143,7 @@ impl Crowd {
             read = found;
             self.trail.tell(&self.reader);
             self.reader.merge(merge, budget, &mut read);
+            self.trail.give(read.publications.len());
             if read.ending.is_some() {
                 self.trail.rewind(&mut self.reader);
                 self.trail.begin(&self.reader);

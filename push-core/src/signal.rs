@@ -2,7 +2,7 @@
 //!
 //! A waiter is one connection. Its flag says "the log moved since you last looked"; it is set by
 //! publishers and cleared by the connection *before* it reads, so nothing can fall between reading
-//! and parking (searched in `tests/shuttle.rs`).
+//! and parking (searched in `tests/shuttle/`).
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

@@ -27,6 +27,8 @@ pub(crate) struct Trail {
     before: Marks,
     /// When the gaps were told, if that changed anything.
     told: Option<Box<Marks>>,
+    /// How many publications were given then.
+    given: usize,
 }
 
 impl Marks {
@@ -63,6 +65,7 @@ impl Trail {
     pub(crate) fn begin(&mut self, reader: &Reader) {
         self.before.note(reader);
         self.told = None;
+        self.given = 0;
     }
 
     /// The gaps were told.
@@ -74,13 +77,22 @@ impl Trail {
         }
     }
 
+    /// So many publications were given.
+    pub(crate) fn give(&mut self, publications: usize) {
+        self.given = publications;
+    }
+
     /// Takes `reader` to before the last read.
     pub(crate) fn rewind(&self, reader: &mut Reader) {
         self.before.restore(reader);
     }
 
-    /// Takes `reader` to where it was when it had told the gaps and given `publications`.
+    /// Takes `reader` to where it was when it had told the gaps and given `publications`; with all of them it stays.
     pub(crate) fn rewind_to(&self, publications: &[Arc<Publication>], reader: &mut Reader) {
+        debug_assert!(publications.len() <= self.given, "a part of the last batch");
+        if publications.len() >= self.given && self.given > 0 {
+            return;
+        }
         self.told.as_deref().unwrap_or(&self.before).restore(reader);
         for publication in publications {
             reader.seen = publication.number();
