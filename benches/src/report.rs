@@ -60,7 +60,11 @@ impl Report {
     /// Whether all deliveries of `who` came, once and in order.
     pub(crate) fn account(&mut self, who: &str, account: &Account) {
         let Account { deliveries, missing, told_missing, repeated, reordered, malformed, closed, refused } = account;
-        let verdict = if account.is_clean() { "all there, once, in order" } else { "**NOT AS IT SHOULD BE**" };
+        let verdict = match (account.is_clean(), missing) {
+            (true, 0) => "all there, once, in order",
+            (true, _) => "each loss told, the rest once and in order",
+            (false, _) => "**NOT AS IT SHOULD BE**",
+        };
         let text = format!(
             "{deliveries}: {verdict}; missing {missing} (told {told_missing}), repeated {repeated}, reordered {reordered}, \
              malformed {malformed}, closed {closed}, refused {refused}"

@@ -56,7 +56,10 @@ impl Conn {
     ) -> Result<(), Malformed> {
         if self.phase == Phase::Opening {
             self.spill.extend_from_slice(bytes);
-            let Some(rest) = self.open(site)? else { return Ok(()) };
+            let rest = self.open(site)?.unwrap_or_default();
+            if rest.is_empty() {
+                return Ok(());
+            }
             return self.take_open(key, &rest, site, work, tally);
         }
         self.take_open(key, bytes, site, work, tally)

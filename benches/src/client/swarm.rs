@@ -180,7 +180,9 @@ impl Swarm {
                 Read::Bytes(n) => {
                     tally.on_read();
                     if conn.take(key, &scratch[..n], site, work, tally).is_err() {
-                        eprintln!("malformed: {:?}", String::from_utf8_lossy(&scratch[..n.min(300)]));
+                        if tally.account.malformed == 0 {
+                            eprintln!("malformed: {:?}", String::from_utf8_lossy(&scratch[..n.min(300)]));
+                        }
                         tally.account.malformed += 1;
                         conn.phase = Phase::Closed;
                     }
