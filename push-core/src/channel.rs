@@ -9,13 +9,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::audience::Audience;
 use crate::config::{Namespace, Retention};
 use crate::history::{ChannelHistory, StoreError};
 use crate::idempotency::Window;
 use crate::name::ChannelName;
 use crate::pattern_feed::PatternFeed;
 use crate::publication::Publication;
-use crate::signal::Audience;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 
 /// The head of a channel whose publisher has taken a number, or is about to.
@@ -140,7 +140,7 @@ impl Channel {
     /// publishing on would soon push the tail past everybody.
     pub(crate) fn is_pressed(&self) -> bool {
         let fastest = self.fastest.load(Ordering::Relaxed);
-        if fastest >= self.head() || self.audience.is_empty() {
+        if fastest >= self.head() || self.audience.connections() == 0 {
             return false; // the usual case, without the lock
         }
         let retention = self.namespace.retention;

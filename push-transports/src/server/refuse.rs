@@ -25,11 +25,7 @@ pub(super) struct Refused(VecDeque<(Instant, TcpStream)>);
 
 impl Refused {
     /// Answers 429 and ends our direction; whatever fails on the way is the client's loss.
-    pub(super) fn refuse(&mut self, stream: tokio::net::TcpStream, now: Instant, date: SystemTime) {
-        // tokio does not know yet that the socket can be written and would make us wait for it.
-        let Ok(mut stream) = stream.into_std() else {
-            return;
-        };
+    pub(super) fn refuse(&mut self, mut stream: TcpStream, now: Instant, date: SystemTime) {
         // The send buffer of a new socket is empty: the answer fits in one write.
         if stream.write_all(answer(date).as_bytes()).is_err() || stream.shutdown(Shutdown::Write).is_err() {
             return;

@@ -15,7 +15,8 @@
 //!
 //! In reading order: [`frame`] (headers, masks, shared frames), [`close`] (codes and reasons), `message`
 //! and `utf8` (fragments, text, sizes), `decoder` (bytes to messages), [`deflate`], [`session`] (states
-//! and times), [`endpoint`] (what sessions share), [`handshake`] and `offer`. Each thing a peer can do
+//! and times), `control` (input that needs no session), [`endpoint`] (what sessions share), [`handshake`]
+//! and `offer`. Each thing a peer can do
 //! wrong on an open connection is an [`Offence`], each reason not to open one a [`Refusal`].
 //!
 //! # How a shell uses it
@@ -67,6 +68,7 @@
 //! they came until their end and are inflated piece by piece, so a bomb stops at the limit.
 
 pub mod close;
+pub(crate) mod control;
 mod decoder;
 pub mod deflate;
 pub mod endpoint;
