@@ -73,6 +73,9 @@ pub(crate) struct ServerArgs {
     /// Threads of the server; it is kept on one core if this is 1
     #[arg(long, default_value_t = 1)]
     pub(crate) threads: usize,
+    /// Lots of the server (`ServeConfig::lots`), one a thread unless given; 0: each connection is a task of its own
+    #[arg(long)]
+    pub(crate) lots: Option<usize>,
     /// The server's heartbeat interval in seconds
     #[arg(long, default_value_t = 25)]
     pub(crate) heartbeat: u64,
@@ -83,8 +86,18 @@ pub(crate) struct ServerArgs {
 
 impl ServerArgs {
     pub(crate) fn to_flags(&self) -> Vec<String> {
-        let Self { threads, heartbeat, retention } = self;
-        vec![format!("--threads={threads}"), format!("--heartbeat={heartbeat}"), format!("--retention={retention}")]
+        let Self { threads, heartbeat, retention, .. } = self;
+        let lots = self.lots();
+        vec![
+            format!("--threads={threads}"),
+            format!("--lots={lots}"),
+            format!("--heartbeat={heartbeat}"),
+            format!("--retention={retention}"),
+        ]
+    }
+
+    pub(crate) fn lots(&self) -> usize {
+        self.lots.unwrap_or(self.threads)
     }
 }
 
@@ -138,6 +151,9 @@ pub(crate) struct IdleArgs {
     /// Seconds of doing nothing, over which processor time is counted
     #[arg(long, default_value_t = 5.0)]
     pub(crate) secs: f64,
+    /// Fails if a connection takes more bytes than this
+    #[arg(long)]
+    pub(crate) at_most: Option<f64>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }
@@ -253,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_server_is_started_with_the_settings_that_were_asked_for() {
-        let args = ServerArgs { threads: 2, heartbeat: 3, retention: 4 };
+        let args = ServerArgs { threads: 2, lots: Some(5), heartbeat: 3, retention: 4 };
         let line = ["benches".to_owned(), "server".to_owned()].into_iter().chain(args.to_flags());
         let Role::Server(read) = Cli::parse_from(line).role else { panic!("the role of a server") };
         assert_eq!(format!("{read:?}"), format!("{args:?}"));

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::Result;
+use crate::args::ServerArgs;
 use crate::client::tally::Account;
 
 /// A figure over all rounds.
@@ -38,7 +39,8 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(scenario: &str, settings: &str) -> Self {
+    pub(crate) fn new(scenario: &str, settings: &str, server: &ServerArgs) -> Self {
+        let settings = format!("{settings}; server: {} threads, {} lots", server.threads, server.lots());
         let json = Map::from_iter([("scenario".to_owned(), json!(scenario)), ("settings".to_owned(), json!(settings))]);
         Self { title: format!("{scenario}: {settings}"), rows: Vec::new(), json }
     }

@@ -45,8 +45,9 @@ async fn run_until_killed(args: &ServerArgs) -> Result<()> {
 }
 
 /// How sockets are served: the figures are taken with this.
-fn serve_config(_args: &ServerArgs) -> ServeConfig {
+fn serve_config(args: &ServerArgs) -> ServeConfig {
     let mut config = ServeConfig::default();
+    config.lots = args.lots();
     config.max_connections = 1_000_000;
     // Silent and idle connections are to stay while they are measured.
     config.header_timeout = NEVER;

@@ -101,7 +101,13 @@ impl Churn {
     }
 
     fn close_oldest(&mut self) -> Result<()> {
-        self.groups.pop_front().map_or(Ok(()), |mut group| group.close())
+        let Some(mut group) = self.groups.pop_front() else { return Ok(()) };
+        group.pump(0)?;
+        let account = group.account();
+        if !account.is_clean() {
+            return Err(format!("connections were to be left alone: {account:?}").into());
+        }
+        group.close()
     }
 
     /// Closes what is left.

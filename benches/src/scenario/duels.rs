@@ -105,7 +105,7 @@ fn closed_loop(
     duel.subscribe(kind, count)?;
     let command = Command::Fanout { ms: slice_ms(count) };
     duel.run([&command, &command], time)?;
-    let mut report = Report::new(scenario, settings);
+    let mut report = Report::new(scenario, settings, server);
     duel.report(&mut report, "delivery");
     duel.end(report)
 }
@@ -127,7 +127,7 @@ pub(crate) fn burst(args: &BurstArgs) -> Result<()> {
         "{} x {subscribers}, {size} bytes, {batch} to a request, {pipeline} requests ahead; limit: one send a delivery",
         transport.name()
     );
-    let mut report = Report::new("burst", &settings);
+    let mut report = Report::new("burst", &settings, server);
     duel.report(&mut report, "delivery");
     duel.end(report)
 }
@@ -141,7 +141,8 @@ pub(crate) fn connect(args: &ConnectArgs) -> Result<()> {
     let command = Command::Storm { kind: *transport, ms: slice_ms(0) };
     duel.run([&command, &command], time)?;
     let note = control_note(*control);
-    let mut report = Report::new("connect", &format!("{}, 64 under way, closed with a reset{note}", transport.name()));
+    let settings = format!("{}, 64 under way, closed with a reset{note}", transport.name());
+    let mut report = Report::new("connect", &settings, server);
     duel.report(&mut report, "connection");
     report.print(&[])
 }

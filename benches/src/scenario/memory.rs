@@ -41,13 +41,15 @@ fn settled_rss(lane: &Lane) -> Result<u64> {
 
 /// Scenario `idle`.
 pub(crate) fn idle(args: &IdleArgs) -> Result<()> {
-    let IdleArgs { kind, connections, cycles, secs, server } = args;
+    let IdleArgs { kind, connections, cycles, secs, at_most, server } = args;
     let mut lane = Lane::push(server, SIZE)?;
     // What the first connections of a process load and allocate is not theirs.
     warm_up(&mut lane, *kind)?;
     let begin = settled_rss(&lane)?;
-    let mut report = Report::new("idle", &format!("{} x {connections}, heartbeat {} s", kind.name(), server.heartbeat));
+    let settings = format!("{} x {connections}, heartbeat {} s", kind.name(), server.heartbeat);
+    let mut report = Report::new("idle", &settings, server);
     report.value("RSS before", begin as f64 / 1024.0, "KiB");
+    let mut most: f64 = 0.0;
     for cycle in 1..=*cycles {
         let name = |what: &str| if *cycles == 1 { what.to_owned() } else { format!("{what}, cycle {cycle}") };
         progress(&format!("cycle {cycle} of {cycles}: opening {connections} {} connections", kind.name()));
@@ -60,16 +62,25 @@ pub(crate) fn idle(args: &IdleArgs) -> Result<()> {
         report.value(&name("RSS open"), rss as f64 / 1024.0, "KiB");
         let each = (rss as f64 - begin as f64) / *connections as f64;
         report.value(&name("RSS a connection"), each, "B");
+        most = most.max(each);
         let connect = (opening - before) as f64 / 1000.0 / *connections as f64;
         report.value(&name("server CPU a connection opened"), connect, "us");
         report.value(&name("server CPU while idle"), share * 100.0, "% of a core");
         let rss = settled_rss(&lane)?;
         report.value(&name("RSS after idling"), rss as f64 / 1024.0, "KiB");
+        let account = lane.settle()?;
+        if !account.is_clean() {
+            return Err(format!("connections were to be left alone: {account:?}").into());
+        }
         let Done {} = lane.client.ask(&Command::Close)?;
         let rss = settled_rss(&lane)?;
         report.value(&name("RSS closed"), rss as f64 / 1024.0, "KiB");
     }
-    report.print(&[])
+    report.print(&[])?;
+    match at_most {
+        Some(at_most) if most > *at_most => Err(format!("{most:.0} bytes a connection, more than {at_most}").into()),
+        _ => Ok(()),
+    }
 }
 
 fn warm_up(lane: &mut Lane, kind: Kind) -> Result<()> {
@@ -83,7 +94,7 @@ fn warm_up(lane: &mut Lane, kind: Kind) -> Result<()> {
 pub(crate) fn churn(args: &ChurnArgs) -> Result<()> {
     let ChurnArgs { total, held, server } = args;
     let mut lane = Lane::push(server, SIZE)?;
-    let mut report = Report::new("churn", &format!("{total} connections of all kinds, {held} at a time"));
+    let mut report = Report::new("churn", &format!("{total} connections of all kinds, {held} at a time"), server);
     let mut begin = settled_rss(&lane)?;
     report.value("RSS at start", begin as f64 / 1024.0, "KiB");
     let Done {} = lane.client.ask(&Command::Churn { count: *held, held: *held })?;
@@ -91,7 +102,7 @@ pub(crate) fn churn(args: &ChurnArgs) -> Result<()> {
     report.value(&format!("RSS with the first {held}"), begin as f64 / 1024.0, "KiB");
     let mut done = *held;
     while done < *total {
-        let count = SAMPLE.min(total - done);
+        let count = (SAMPLE - done % SAMPLE).min(total - done);
         let Done {} = lane.client.ask(&Command::Churn { count, held: *held })?;
         done += count;
         let rss = settled_rss(&lane)? as f64 / 1024.0;

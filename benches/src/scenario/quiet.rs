@@ -19,7 +19,7 @@ pub(crate) fn quiet(args: &QuietArgs) -> Result<()> {
         "a {} channel pinged every {EACH_MS} ms, beside {subscribers} subscribers x {rate}/s",
         transport.name()
     );
-    let mut report = Report::new("quiet", &settings);
+    let mut report = Report::new("quiet", &settings, server);
     let mut accounts = Vec::new();
     for (name, lane) in [("push", Lane::push(server, *size)?), ("limit", Lane::limit(*size)?)] {
         let mut side = Side::new(name, lane, args)?;

@@ -25,7 +25,7 @@ pub(crate) fn slow(args: &SlowArgs) -> Result<()> {
         transport.name(),
         time.secs
     );
-    let mut report = Report::new("slow", &settings);
+    let mut report = Report::new("slow", &settings, server);
     let spread = |figure: &dyn Fn(&Slowness) -> f64| Spread::of(rounds.iter().map(figure));
     report.spread("deliveries while all read", spread(&|round| round.rate_before.per_sec()), "/s");
     report.spread("deliveries to the others while some do not", spread(&|round| round.rate_during.per_sec()), "/s");
