@@ -174,6 +174,25 @@ impl Server {
         self.hub.publish(channel, Draft::text(text.into())).await.expect("published");
     }
 
+    /// Publishes to the channel until the poll that is parked on `connection` is answered. Once is nearly always enough; but
+    /// who is counted as a subscriber already may still have to look where "now" is.
+    pub(crate) async fn wake(&self, connection: &mut Connection, channel: &str, text: &str) -> Response {
+        self.heard_by(channel, 1).await;
+        loop {
+            self.publish(channel, text).await;
+            if let Ok(response) = timeout(Duration::from_millis(200), connection.response()).await {
+                let response = response.expect("an answer");
+                assert_head(&response.head);
+                return response;
+            }
+        }
+    }
+
+    /// The cursor of now: whoever asks with it hears all that comes, however late its request arrives.
+    pub(crate) fn now(&self) -> String {
+        self.hub.head().to_string()
+    }
+
     /// How many connections a publication to `channel` would reach.
     pub(crate) fn audience(&self, channel: &str) -> usize {
         let known = self.hub.channels(channel, "", 1);
@@ -273,4 +292,18 @@ pub(crate) async fn goes_on(connection: &mut Connection) {
     let response = connection.request(&Request::get("/push/history?channel=still")).await.expect("it is kept");
     assert_head(&response.head);
     assert_eq!((response.status(), response.json()["events"].to_string().as_str()), (200, "[]"));
+}
+
+/// A frame of a client (RFC 6455 §5.2), at most 125 bytes, under a mask that changes nothing.
+pub(crate) fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).ok().filter(|length| *length < 126).expect("a short payload");
+    let mut frame = vec![0x80 | opcode, 0x80 | length, 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Closes with a reset, whatever was sent or is still to be read.
+pub(crate) fn reset(stream: tokio::net::TcpStream) {
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("an option of every socket");
+    drop(stream);
 }

@@ -125,9 +125,7 @@ async fn a_body_with_a_content_encoding_is_the_middlewares(path: Path) {
         server.emptied().await;
     }
     let mut connection = server.sent(get("/push/poll?channel=c&timeout=30", "")).await;
-    server.heard_by("c", 1).await;
-    server.publish("c", "news").await;
-    let response = answer(&mut connection).await;
+    let response = server.wake(&mut connection, "c", "news").await;
     assert!(response.text().contains(r#""DATA":"NEWS""#), "{response:?}");
 }
 
@@ -242,9 +240,7 @@ async fn a_middleware_can_ask_for_the_connections_end(path: Path) {
         assert!(connection.is_closed().await, "{target}");
     }
     let mut connection = server.sent(get("/push/poll?channel=c", "")).await;
-    server.heard_by("c", 1).await;
-    server.publish("c", "news").await;
-    let response = answer(&mut connection).await;
+    let response = server.wake(&mut connection, "c", "news").await;
     assert_eq!(Answer::from_response(&response).events[0].text(), "news");
     assert_eq!(response.header("connection"), Some("close"));
     assert!(connection.is_closed().await);

@@ -67,9 +67,7 @@ async fn a_parked_poll_of_http_1_0_is_closed_unless_it_is_to_be_kept(path: Path)
     for (more, is_kept) in [("", false), ("Connection: keep-alive\r\n", true)] {
         let request = format!("GET /push/poll?channel=c HTTP/1.0\r\nHost: localhost\r\n{more}\r\n");
         let mut connection = server.sent(request).await;
-        server.heard_by("c", 1).await;
-        server.publish("c", "news").await;
-        let response = answer(&mut connection).await;
+        let response = server.wake(&mut connection, "c", "news").await;
         assert_eq!(Answer::from_response(&response).events[0].text(), "news");
         assert_eq!(response.header("transfer-encoding"), None, "{response:?}");
         if is_kept {
@@ -100,11 +98,10 @@ async fn a_client_that_asks_to_close_is_closed_after_its_answer(path: Path) {
         // What follows a request that asks to close is none.
         let bytes = get(&target, "Connection: close\r\n") + &get("/push/history?channel=c", "");
         let mut connection = server.sent(bytes).await;
-        if timeout > 0 {
-            server.heard_by("c", 1).await;
-            server.publish("c", "news").await;
-        }
-        let response = answer(&mut connection).await;
+        let response = match timeout {
+            0 => answer(&mut connection).await,
+            _ => server.wake(&mut connection, "c", "news").await,
+        };
         assert_eq!((response.status(), response.header("connection")), (200, Some("close")), "{response:?}");
         assert_eq!(connection.rest().await, b"", "{target}");
     }
