@@ -1,5 +1,6 @@
 //! What a server allows a stranger: one field for each limit.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use super::counters::ServeCounters;
@@ -93,6 +94,9 @@ pub struct ServeConfig {
     ///
     /// Then what is left is cut. Why: supervisors wait for some time, often 10 to 30 s, before they kill.
     pub grace: Duration,
+    /// Lots: tasks that own the sockets of parked connections, each on one worker. Default: one for each core. 0: every
+    /// connection is served by a task of its own, as on systems other than Linux.
+    pub lots: usize,
     /// Where the server counts. Default: counters of its own.
     ///
     /// Keep a clone to read them. Servers that share them add up.
@@ -117,6 +121,7 @@ impl Default for ServeConfig {
             max_connections_per_address: usize::MAX,
             lots: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             grace: Duration::from_secs(10),
+            lots: std::thread::available_parallelism().map_or(1, NonZero::get),
             counters: ServeCounters::default(),
         }
     }

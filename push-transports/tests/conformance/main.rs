@@ -1,4 +1,4 @@
-//! The transport conformance list: one set of expectations over every transport, on both ways of serving them.
+//! The transport conformance list: one set of expectations over every transport, on every way of serving them.
 //!
 //! Written from the published surface alone. A new transport joins by a line in the lists below and a client in
 //! `testkit`; what it must do is then already written.
@@ -34,8 +34,13 @@ macro_rules! case_over {
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn under_our_own_server() {
-                    crate::$from::$case(Path::OwnServer, Transport::$transport).await;
+                async fn under_our_own_server_by_tasks() {
+                    crate::$from::$case(Path::OwnTasks, Transport::$transport).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn under_our_own_server_by_lots() {
+                    crate::$from::$case(Path::OwnLots, Transport::$transport).await;
                 }
             }
         )+ }
@@ -85,8 +90,13 @@ macro_rules! over_paths {
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn under_our_own_server() {
-                crate::$from::$case(Path::OwnServer).await;
+            async fn under_our_own_server_by_tasks() {
+                crate::$from::$case(Path::OwnTasks).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn under_our_own_server_by_lots() {
+                crate::$from::$case(Path::OwnLots).await;
             }
         }
     )+ };

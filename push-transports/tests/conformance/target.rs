@@ -11,8 +11,20 @@ use tokio::task::JoinHandle;
 pub(crate) enum Path {
     /// Under `axum::serve`.
     AxumServe,
-    /// Under `push_transports::server::serve`.
-    OwnServer,
+    /// Under `push_transports::server::serve`, every connection a task.
+    OwnTasks,
+    /// Under `push_transports::server::serve`, sockets in lots; two of them, whatever the machine has.
+    OwnLots,
+}
+
+impl Path {
+    /// How many lots `serve` is given.
+    fn lots(self) -> usize {
+        match self {
+            Self::AxumServe | Self::OwnTasks => 0,
+            Self::OwnLots => 2,
+        }
+    }
 }
 
 /// What a case needs of its server.
@@ -68,9 +80,13 @@ pub(crate) async fn start_with(path: Path, setup: Setup) -> Target {
     let addr = listener.local_addr().expect("bound");
     let task = match path {
         Path::AxumServe => tokio::spawn(async move { axum::serve(listener, app).await.expect("it serves") }),
-        Path::OwnServer => tokio::spawn(async move {
-            serve(listener, app, ServeConfig::default(), std::future::pending()).await;
-        }),
+        Path::OwnTasks | Path::OwnLots => {
+            let mut config = ServeConfig::default();
+            config.lots = path.lots();
+            tokio::spawn(async move {
+                serve(listener, app, config, std::future::pending()).await;
+            })
+        }
     };
     Target { addr, task }
 }

@@ -1,0 +1,12 @@
+//! When a connection may be taken from its HTTP server, and that nobody notices: whatever is asked, however it is asked and
+//! whatever stands between, what comes back is HTTP to the last byte.
+
+#[path = "../serving/mod.rs"]
+#[macro_use]
+mod serving;
+
+mod bodies;
+mod endings;
+mod middleware;
+mod requests;
+mod sameness;
