@@ -94,9 +94,6 @@ pub struct ServeConfig {
     ///
     /// Then what is left is cut. Why: supervisors wait for some time, often 10 to 30 s, before they kill.
     pub grace: Duration,
-    /// Lots: tasks that own the sockets of parked connections, each on one worker. Default: one for each core. 0: every
-    /// connection is served by a task of its own, as on systems other than Linux.
-    pub lots: usize,
     /// Where the server counts. Default: counters of its own.
     ///
     /// Keep a clone to read them. Servers that share them add up.
@@ -119,7 +116,6 @@ impl Default for ServeConfig {
             send_buffer: SEND_BUFFER,
             max_connections: 10_000,
             max_connections_per_address: usize::MAX,
-            lots: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             grace: Duration::from_secs(10),
             lots: std::thread::available_parallelism().map_or(1, NonZero::get),
             counters: ServeCounters::default(),
