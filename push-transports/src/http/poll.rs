@@ -139,11 +139,12 @@ fn respond(asked: Asked, told: &Told) -> Response<PushBody> {
     let (status, headers, body) = answer(asked, told);
     let mut response = Response::new(PushBody::full(body));
     *response.status_mut() = status;
-    *response.headers_mut() = headers;
+    asked.head(response.headers_mut());
+    response.headers_mut().extend(headers);
     response
 }
 
-/// The answer, with the headers that are not every answer's.
+/// The answer, with the headers that not every answer has.
 pub(crate) fn answer(asked: Asked, told: &Told) -> (StatusCode, HeaderMap, Bytes) {
     let Told { batch, gaps, ending } = told;
     let gaps: Vec<_> = gaps.iter().chain(&batch.gaps).cloned().collect();
@@ -157,13 +158,10 @@ pub(crate) fn answer(asked: Asked, told: &Told) -> (StatusCode, HeaderMap, Bytes
         ending: ending.as_ref(),
     };
     if asked.format == Format::Raw {
-        let RawAnswer { status, mut headers, body } = raw_answer(&page);
-        asked.head(&mut headers);
+        let RawAnswer { status, headers, body } = raw_answer(&page);
         return (status, headers, body);
     }
     let mut out = Vec::new();
     write_page(&mut out, &page);
-    let mut headers = HeaderMap::new();
-    asked.head(&mut headers);
-    (StatusCode::OK, headers, out.into())
+    (StatusCode::OK, HeaderMap::new(), out.into())
 }

@@ -10,6 +10,9 @@ pub(crate) mod stream;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::response::Parts;
 use push_core::{Budget, Subscriber};
 
 use super::push::Push;
@@ -31,6 +34,13 @@ pub(super) fn key_of(push: &Push, kind: &[u8], subscriber: &Subscriber) -> Arc<[
         key.extend_from_slice(name.as_bytes());
     }
     key.into()
+}
+
+/// Whether a session can go on behind `head`: middleware has not given another answer, nor said that it sees to the
+/// body's bytes.
+fn may_take_over(head: &Parts) -> bool {
+    let is_carried = [CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
+    head.status == StatusCode::OK && !is_carried
 }
 
 /// The date of an answer.

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use push_core::{Batch, BoxFuture, Budget, Crowd, Ending, Subscriber};
 use tokio::io::AsyncWriteExt as _;
 
-use super::{date, key_of};
+use super::{date, key_of, may_take_over};
 use crate::http::poll::{Asked, Told, answer, wait};
 use crate::http::push::Push;
 use crate::proto::head;
@@ -52,8 +52,10 @@ impl PollOffer {
 
 impl Offer for PollOffer {
     fn take(&self, head: &Parts) -> Option<Box<dyn Session>> {
-        // Whatever a layer made of the body, the answer goes out as it is, and its head says so.
-        (head.status == StatusCode::OK).then(|| self.open()).flatten().map(|waiting| Box::new(waiting) as Box<dyn Session>)
+        if !may_take_over(head) {
+            return None;
+        }
+        Some(Box::new(self.open()?))
     }
 }
 

@@ -6,13 +6,11 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::response::Parts;
-use http::StatusCode;
 use push_core::{Batch, BoxFuture, Budget, Crowd};
 use tokio::io::AsyncWriteExt as _;
 
-use super::{SHARED, date, key_of};
+use super::{SHARED, date, key_of, may_take_over};
 use crate::http::push::Push;
 use crate::http::stream::{AnyEncoder, Dialect, StreamBody};
 use crate::proto::head;
@@ -31,8 +29,7 @@ pub(crate) struct StreamOffer(pub(crate) Cell);
 
 impl Offer for StreamOffer {
     fn take(&self, head: &Parts) -> Option<Box<dyn Session>> {
-        let is_encoded = [CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
-        if head.status != StatusCode::OK || is_encoded {
+        if !may_take_over(head) {
             return None;
         }
         let body = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;

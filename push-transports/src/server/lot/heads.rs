@@ -143,7 +143,8 @@ where
         match offer.take(&head) {
             Some(session) => {
                 drop(body);
-                this.offered.put((session, head, this.closes));
+                let closes = this.closes || asks_to_close(&head.headers);
+                this.offered.put((session, head, closes));
                 Poll::Pending
             }
             None => Poll::Ready(Ok(Response::from_parts(head, body))),
