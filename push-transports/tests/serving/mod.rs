@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// A guard against hanging, never a measure.
-pub(crate) const GUARD: Duration = Duration::from_secs(60);
+pub(crate) const GUARD: Duration = Duration::from_secs(30);
 
 /// How `serve` is asked to hold its connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
