@@ -22,7 +22,7 @@ pub struct Batch {
     pub cursor: Cursor,
     /// Whether more is there already: read again before waiting.
     pub more: bool,
-    /// The subscription ends: it fell off the tail under [`Overflow::Disconnect`]. Nothing else is given then, and
+    /// The subscription ends: it fell off the tail under [`Overflow::Disconnect`](crate::Overflow::Disconnect). Nothing else is given then, and
     /// `cursor` has not moved, so a client that comes back with it is told its loss.
     pub ending: Option<Ending>,
 }

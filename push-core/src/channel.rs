@@ -149,14 +149,15 @@ impl Channel {
         if count <= retention.count / 2 && bytes <= retention.bytes / 2 {
             return false;
         }
-        let mut middle = None;
-        let mut left = log.history.len() / 2;
-        log.history.read(0, u64::MAX, &mut |p| {
-            middle = Some(p.number());
-            left = left.saturating_sub(1);
-            left > 0
+        // From the newest back: it takes time in what is unread, and mostly that is little.
+        let len = log.history.len();
+        let pressing = len - (len / 2).saturating_sub(1);
+        let mut unread = 0;
+        log.history.read_back(fastest, u64::MAX, &mut |_| {
+            unread += 1;
+            unread < pressing
         });
-        middle.is_some_and(|middle| fastest < middle)
+        len > 0 && unread >= pressing
     }
 }
 

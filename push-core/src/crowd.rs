@@ -46,7 +46,7 @@ pub struct Crowd {
     transport: &'static str,
 }
 
-/// What a member got of the last batch that its crowd read.
+/// What a member got of the last batch that its crowd read, be it an empty one.
 #[derive(Clone, Copy, Debug)]
 pub enum Given<'a> {
     /// All of it; also, for who joined after that read.
@@ -153,14 +153,18 @@ impl Crowd {
     }
 
     /// The connection has ended.
+    ///
+    /// # Panics
+    ///
+    /// If the crowd has no such member: the seat is another crowd's.
     pub fn leave(&mut self, seat: Seat) {
         match seat.0 {
             Some(named) => {
-                self.named -= 1;
+                lose(&mut self.named);
                 drop(named);
             }
             None => {
-                self.nameless -= 1;
+                lose(&mut self.nameless);
                 self.hub.registry.lose(self.waiter.id());
                 self.leave_rooms(1);
             }
@@ -171,15 +175,19 @@ impl Crowd {
     }
 
     /// The connection goes its own way, from where it got to: it reads from the log what it has not got, and is told
-    /// what of that is gone. It is told to end like the crowd, if that was.
+    /// what of that is gone. It is told to end like the crowd, if that was. Read before waiting, like anybody new.
+    ///
+    /// # Panics
+    ///
+    /// If the crowd has no such member: the seat is another crowd's.
     pub fn split(&mut self, seat: Seat, given: Given<'_>) -> Subscriber {
         let (waiter, client) = match seat.0 {
             Some(named) => {
-                self.named -= 1;
+                lose(&mut self.named);
                 named.release()
             }
             None => {
-                self.nameless -= 1;
+                lose(&mut self.nameless);
                 let client = Client { transport: self.transport, ..Client::default() };
                 (self.hub.registry.unseat(&self.waiter, &client), client)
             }
@@ -278,6 +286,10 @@ impl Crowd {
             self.hub.presence.leave_nameless(room, members);
         }
     }
+}
+
+fn lose(members: &mut usize) {
+    *members = members.checked_sub(1).expect("the seat is of this crowd");
 }
 
 impl Drop for Crowd {

@@ -1,4 +1,6 @@
 //! Who is connected: for counting, for presence, and for operators who end connections.
+//!
+//! A connection is listed by its id, or it is one of the many of a crowd: then only their number is known.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -134,20 +134,20 @@ fn a_busy_lot(config: HubConfig, selectors: &'static [&'static str], share: fn(&
 
 #[test]
 fn who_got_nothing_of_a_batch_loses_and_repeats_nothing() {
-    search(600, || a_busy_lot(HubConfig::default(), &["a/1"], |_| Given::Nothing));
-    search(600, || a_busy_lot(HubConfig::default(), &["a/*", "b", "a/1"], |_| Given::Nothing));
+    search(400, || a_busy_lot(HubConfig::default(), &["a/1"], |_| Given::Nothing));
+    search(400, || a_busy_lot(HubConfig::default(), &["a/*", "b", "a/1"], |_| Given::Nothing));
 }
 
 #[test]
 fn who_got_a_part_of_a_batch_loses_and_repeats_nothing() {
-    search(600, || a_busy_lot(HubConfig::default(), &["a/*", "b"], |batch| Given::Part(&batch[..batch.len().min(1)])));
-    search(600, || a_busy_lot(keeping_count(1), &["a/*", "b"], |_| Given::Part(&[])));
+    search(400, || a_busy_lot(HubConfig::default(), &["a/*", "b"], |batch| Given::Part(&batch[..batch.len().min(1)])));
+    search(400, || a_busy_lot(keeping_count(1), &["a/*", "b"], |_| Given::Part(&[])));
 }
 
 #[test]
 fn members_of_a_crowd_are_told_every_loss() {
-    search(600, || a_busy_lot(keeping_count(1), &["a/1"], |_| Given::Nothing));
-    search(600, || a_busy_lot(keeping_count(1), &["a/*", "a/1", "b"], |_| Given::All));
+    search(400, || a_busy_lot(keeping_count(1), &["a/1"], |_| Given::Nothing));
+    search(400, || a_busy_lot(keeping_count(1), &["a/*", "a/1", "b"], |_| Given::All));
 }
 
 #[test]
