@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use tokio::time::{Instant, Sleep};
 
 use super::cohort::Guest;
@@ -17,12 +19,12 @@ use super::epoll::{Epoll, LISTENER, Notice};
 use super::groups::Groups;
 use super::house::House;
 use super::inbox::{Inbox, Message};
-use crate::server::readiness::{ENDED, GONE, READ, WRITE};
 use super::socket::{LotSocket, Returned};
 use crate::proto::lot::records::{Records, State};
 use crate::proto::lot::ticks::{NEVER, TICK, Ticks, in_ticks};
 use crate::server::connection::{ConnectionInfo, Phase};
 use crate::server::io::ConnectionIo;
+use crate::server::readiness::{ENDED, GONE, READ, WRITE};
 
 /// Sends of one group's pass before others have their turn.
 const SENDS_A_TURN: usize = 128;
@@ -154,7 +156,8 @@ impl Lot {
         self.door.close(&self.epoll);
         self.busy.values().for_each(|info| info.advance(phase));
         let waiting = |state| matches!(state, State::Silent | State::Idle);
-        let keys: Vec<u32> = self.records.iter().filter(|(_, record)| waiting(record.state())).map(|(key, _)| key).collect();
+        let keys: Vec<u32> =
+            self.records.iter().filter(|(_, record)| waiting(record.state())).map(|(key, _)| key).collect();
         keys.into_iter().for_each(|key| self.close(key));
     }
 
@@ -287,10 +290,20 @@ impl Lot {
                     info.readiness().raise(bits);
                 }
             }
-            State::Silent | State::Idle if bits & READ != 0 && bits & GONE == 0 => self.lend(key, Bytes::new(), bits),
+            State::Silent | State::Idle if bits & READ != 0 && bits & GONE == 0 && !self.is_over(key, bits) => {
+                self.lend(key, Bytes::new(), bits);
+            }
             State::Silent | State::Idle => self.close(key),
             State::Member => self.notice_member(key, bits),
         }
+    }
+
+    /// Whether a client that has ended its direction had nothing more to say: no task is needed to see that.
+    fn is_over(&self, key: u32, bits: u8) -> bool {
+        let mut byte = [0];
+        let peek = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+        let Some(descriptor) = self.records.handle(key).filter(|_| bits & ENDED != 0) else { return false };
+        matches!(rustix::net::recv(descriptor, &mut byte, peek), Ok((0, _)) | Err(Errno::CONNRESET))
     }
 
     fn expire(&mut self) {
