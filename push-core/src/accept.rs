@@ -1,10 +1,11 @@
 //! Accepting a publication: checked, numbered and appended under its channel's lock, then told to who waits for it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::audience::Audience;
 use crate::broker::{Publishing, Receipt, Stamp, Submission};
 use crate::channel::{Channel, Freed, IN_FLIGHT, Log};
 use crate::cursor::{Cursor, Mark, channel_hash};
@@ -67,7 +68,8 @@ impl Hub {
     }
 
     /// Whether a publisher to `channel` should wait a moment: its subscribers are slower than it is, and even the
-    /// fastest would soon lose publications to retention.
+    /// fastest would soon lose publications to retention. Cheap enough to be asked before every publication: without
+    /// the channel's lock where the fastest has read everything, and else in time of what it has not read.
     pub fn is_pressed(&self, channel: &ChannelName) -> bool {
         self.inner.find(channel).is_some_and(|channel| channel.is_pressed())
     }
@@ -203,10 +205,12 @@ struct Appended {
 pub(crate) fn reached(channel: &Channel, patterns: &[Arc<PatternFeed>]) -> usize {
     let audiences = || patterns.iter().map(|pattern| &pattern.audience).chain([&channel.audience]);
     // A connection stands once in a list; with several lists their union must be counted.
-    if audiences().filter(|audience| !audience.is_empty()).count() <= 1 {
-        return audiences().map(|audience| audience.len()).sum();
+    let mut counts = audiences().map(Audience::connections).filter(|connections| *connections > 0);
+    let first = counts.next().unwrap_or(0);
+    if counts.next().is_none() {
+        return first;
     }
-    let mut ids = HashSet::new();
-    audiences().for_each(|audience| audience.ids(&mut ids));
-    ids.len()
+    let mut union = HashMap::new();
+    audiences().for_each(|audience| audience.count(&mut union));
+    union.values().sum()
 }

@@ -139,7 +139,8 @@ impl Hub {
         self.inner.registry.end(target, ending)
     }
 
-    /// Ends all connections, each with an ending of its own (so that clients come back one after another).
+    /// Ends all connections, each with an ending of its own (so that clients come back one after another); members of a
+    /// [`Crowd`](crate::Crowd) that cannot be named share one.
     pub fn disconnect_all(&self, ending: impl FnMut() -> Ending) -> usize {
         self.inner.registry.end_all(ending)
     }

@@ -9,13 +9,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::audience::Audience;
 use crate::config::{Namespace, Retention};
 use crate::history::{ChannelHistory, StoreError};
 use crate::idempotency::Window;
 use crate::name::ChannelName;
 use crate::pattern_feed::PatternFeed;
 use crate::publication::Publication;
-use crate::signal::Audience;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 
 /// The head of a channel whose publisher has taken a number, or is about to.
@@ -140,7 +140,7 @@ impl Channel {
     /// publishing on would soon push the tail past everybody.
     pub(crate) fn is_pressed(&self) -> bool {
         let fastest = self.fastest.load(Ordering::Relaxed);
-        if fastest >= self.head() || self.audience.is_empty() {
+        if fastest >= self.head() || self.audience.connections() == 0 {
             return false; // the usual case, without the lock
         }
         let retention = self.namespace.retention;
@@ -149,14 +149,15 @@ impl Channel {
         if count <= retention.count / 2 && bytes <= retention.bytes / 2 {
             return false;
         }
-        let mut middle = None;
-        let mut left = log.history.len() / 2;
-        log.history.read(0, u64::MAX, &mut |p| {
-            middle = Some(p.number());
-            left = left.saturating_sub(1);
-            left > 0
+        // From the newest back: it takes time in what is unread, and mostly that is little.
+        let len = log.history.len();
+        let pressing = len - (len / 2).saturating_sub(1);
+        let mut unread = 0;
+        log.history.read_back(fastest, u64::MAX, &mut |_| {
+            unread += 1;
+            unread < pressing
         });
-        middle.is_some_and(|middle| fastest < middle)
+        len > 0 && unread >= pressing
     }
 }
 

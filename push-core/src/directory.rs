@@ -8,9 +8,10 @@ use crate::config::Namespace;
 use crate::error::SubscribeError;
 use crate::history::StoreError;
 use crate::hub::{Inner, SHARDS, Shard};
-use crate::name::{ChannelName, Pattern};
+use crate::name::{ChannelName, Pattern, Selector};
 use crate::pattern_feed::PatternFeed;
 use crate::signal::Waiter;
+use crate::source::{Feed, Source};
 use crate::sync::{Ordering, RwLock};
 
 impl Inner {
@@ -73,8 +74,42 @@ impl Inner {
         Ok(channel)
     }
 
+    /// What `selector` reads from, and the waiter's place in its audience: from now on it is woken.
+    pub(crate) fn attend(&self, selector: &Selector, waiter: &Arc<Waiter>) -> Result<(Feed, usize), SubscribeError> {
+        match selector {
+            Selector::Channel(name) => self.attend_channel(name, waiter),
+            Selector::Pattern(pattern) => {
+                self.attend_pattern(pattern, waiter).map(|(feed, place)| (Feed::Pattern(feed), place))
+            }
+        }
+    }
+
+    fn attend_channel(&self, name: &ChannelName, waiter: &Arc<Waiter>) -> Result<(Feed, usize), SubscribeError> {
+        loop {
+            let channel = self.channel(name)?;
+            let log = channel.lock();
+            if log.forgotten {
+                continue;
+            }
+            // Under the channel's lock: maintenance forgets only channels without an audience, under the same lock.
+            let place = channel.audience.join(waiter);
+            drop(log);
+            return Ok((Feed::Channel(channel), place));
+        }
+    }
+
+    /// Gives up the place of `source` in its audience.
+    pub(crate) fn desert(&self, source: &Source) {
+        let now = self.clock.now();
+        match &source.feed {
+            Feed::Channel(channel) => channel.lock().last_used = now,
+            Feed::Pattern(feed) => feed.touch(now),
+        }
+        source.feed.audience().leave(source.place);
+    }
+
     /// The feed of `pattern` with all matching channels attached, and the waiter's place in its audience.
-    pub(crate) fn pattern(
+    fn attend_pattern(
         &self,
         pattern: &Pattern,
         waiter: &Arc<Waiter>,

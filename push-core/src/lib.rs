@@ -19,8 +19,9 @@
 //! ```
 //!
 //! Modules in reading order: `name` and `label` (grammars), `cursor`, `publication` and `form`, `history` (contract
-//! and memory ring), `channel` (the log under its lock), `pattern_feed`, `signal` (append against park), `reader`
-//! (several channels as one sequence), `opening` (cursors and loss), `subscriber` and `subscription`, `hub`,
+//! and memory ring), `channel` (the log under its lock), `pattern_feed`, `signal` (append against park), `audience`,
+//! `reader` (several channels as one sequence) and `batch`, `opening` (cursors and loss), `subscriber` and
+//! `subscription`, `crowd` with `trail` and `seat` (many that read as one), `hub`,
 //! `directory` (what is held) and `accept` (publishing),
 //! `presence`, `registry`, `ceiling`, `maintain`, `ask`, `broker` and `auth` (contracts).
 //!
@@ -29,12 +30,15 @@
 
 mod accept;
 mod ask;
+mod audience;
 mod auth;
+mod batch;
 mod broker;
 mod ceiling;
 mod channel;
 mod clock;
 mod config;
+mod crowd;
 mod cursor;
 mod directory;
 mod ending;
@@ -56,18 +60,22 @@ mod recovery;
 mod registry;
 #[cfg(feature = "testkit")]
 mod sample;
+mod seat;
 mod signal;
 mod source;
 mod subscriber;
 mod subscription;
 mod sync;
+mod trail;
 mod trie;
 
 pub use ask::{ChannelInfo, HistoryPage, HubStats};
 pub use auth::{Action, Authorizer, BoxFuture, Credentials, Grants, Identity, Open, StaticTokens, Unauthorized};
+pub use batch::Batch;
 pub use broker::{Broker, Inbound, LocalBroker, Publishing, Receipt, Stamp, Submission};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{HubConfig, Namespace, Retention};
+pub use crowd::{Crowd, Given};
 pub use cursor::{Cursor, CursorError, Epoch, MAX_CURSOR_BYTES, Mark, Since, channel_hash};
 pub use ending::{Ending, Overflow};
 pub use error::{PublishError, PublishErrorKind, SubscribeError};
@@ -81,5 +89,6 @@ pub use publication::{Draft, InvalidJson, PayloadKind, Publication};
 pub use reader::Budget;
 pub use recovery::{Gap, Outcome, Start};
 pub use registry::{Client, ConnectionId, Target};
-pub use subscriber::{Batch, Recovery, Subscriber};
+pub use seat::Seat;
+pub use subscriber::{Recovery, Subscriber};
 pub use subscription::{Delivery, SubscribeRequest, Subscription};

@@ -85,14 +85,14 @@ impl Inner {
             log.push_ids = None;
         }
         let idle = now.saturating_duration_since(log.last_used) >= self.config.idle;
-        push_ids_expired && idle && log.is_empty() && channel.audience.is_empty()
+        push_ids_expired && idle && log.is_empty() && channel.audience.is_deserted()
     }
 
     fn forget(&self, index: usize, channel: &Arc<Channel>) {
         let mut shard = self.shards()[index].write();
         let mut log = channel.lock();
         // Somebody may have come since: nobody joins or publishes without the channel's lock.
-        if !log.is_empty() || !channel.audience.is_empty() || log.push_ids.is_some() || log.forgotten {
+        if !log.is_empty() || !channel.audience.is_deserted() || log.push_ids.is_some() || log.forgotten {
             return;
         }
         log.forgotten = true;
@@ -113,7 +113,7 @@ impl Inner {
     fn sweep_patterns(&self) {
         let now = self.clock.now();
         let unused = |feed: &PatternFeed| {
-            feed.audience.is_empty() && now.saturating_duration_since(feed.last_used()) >= self.config.idle
+            feed.audience.is_deserted() && now.saturating_duration_since(feed.last_used()) >= self.config.idle
         };
         let mut candidates = Vec::new();
         self.patterns.read().for_each(|feed| {

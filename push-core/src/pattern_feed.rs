@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use crate::audience::Audience;
 use crate::channel::{Channel, IN_FLIGHT};
 use crate::name::Pattern;
-use crate::signal::Audience;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 
 #[derive(Debug)]

@@ -193,6 +193,16 @@ impl Presence {
         }
     }
 
+    /// Open connections without a name unsubscribe `channel`, or are gone.
+    pub(crate) fn leave_nameless(&self, channel: &ChannelName, connections: usize) {
+        let mut rooms = self.rooms.lock();
+        let Some(room) = rooms.get_mut(channel) else { return };
+        room.others = room.others.saturating_sub(connections);
+        if room.members.is_empty() && room.others == 0 {
+            rooms.remove(channel);
+        }
+    }
+
     /// Lets go of members whose time is over.
     pub(crate) fn expire(&self, now: Instant, publish: impl FnMut(Change)) {
         self.rooms.lock().retain(|channel, room| {

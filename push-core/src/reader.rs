@@ -58,14 +58,21 @@ pub(crate) struct Reader {
 impl Reader {
     /// Reads on, up to `head`. `blocked`: the connection could not take at once what came since the last read.
     pub(crate) fn read(&mut self, head: u64, budget: Budget, blocked: bool) -> Read {
+        let (mut read, merge) = self.look(head, budget, blocked);
+        self.merge(merge, budget, &mut read);
+        read
+    }
+
+    /// The first half of a read: what is missing is told, what is there was found and is yet to be given.
+    pub(crate) fn look(&mut self, head: u64, budget: Budget, blocked: bool) -> (Read, Merge) {
         if self.seen >= head {
-            return Read::default();
+            return (Read::default(), Merge::nothing(self.seen));
         }
         if blocked {
             self.conflate_through = head;
         }
         let mut read = Read::default();
-        let mut merge = Merge { lanes: Vec::new(), heap: BinaryHeap::new(), head, chunk: 1 };
+        let mut merge = Merge::nothing(head);
         let lanes = Source::lanes(&self.sources, self.seen);
         merge.chunk = (budget.publications / lanes.len().max(1)).clamp(4, budget.publications.max(4));
         self.tell_forgotten(&mut read);
@@ -74,18 +81,14 @@ impl Reader {
         }
         if read.ending.is_some() {
             // Nothing from behind the hole: a client that came back with such an id would never hear of the loss.
-            return Read { ending: read.ending, ..Read::default() };
+            return (Read { ending: read.ending, ..Read::default() }, Merge::nothing(self.seen));
         }
         self.bound_gaps(&mut read.gaps);
-        self.merge(merge, budget, &mut read);
-        if self.seen >= head && !self.told.is_empty() {
-            let seen = self.seen;
-            self.told.retain(|_, told| *told > seen);
-        }
-        read
+        (read, merge)
     }
 
-    fn merge(&mut self, mut merge: Merge, budget: Budget, read: &mut Read) {
+    /// The second half of a read: gives what was found, and moves the position.
+    pub(crate) fn merge(&mut self, mut merge: Merge, budget: Budget, read: &mut Read) {
         let mut bytes = 0;
         while let Some(lane) = merge.first() {
             let publication = merge.lanes[lane].found.front().expect("a lane in the heap has a publication");
@@ -109,6 +112,8 @@ impl Reader {
         }
         if !read.more {
             self.seen = merge.head;
+            let seen = self.seen;
+            self.told.retain(|_, told| *told > seen);
         }
         for lane in &merge.lanes {
             lane.lane.channel.read_up_to(self.seen);
@@ -180,6 +185,14 @@ impl Reader {
         }
     }
 
+    /// Whether everything its sources began with lies behind it, and everything it told ahead of its position.
+    pub(crate) fn is_settled(&self) -> bool {
+        let seen = self.seen;
+        let is_behind = |source: &Source| source.after.max(source.live_from).max(source.told_forgotten) <= seen;
+        let is_even = self.conflate_through <= seen && self.told.values().all(|told| *told <= seen);
+        !self.sources.is_empty() && is_even && self.sources.iter().all(is_behind)
+    }
+
     /// The first number behind `seen` that a read would give, up to `head`.
     pub(crate) fn first_after(&self, head: u64) -> Option<u64> {
         let lanes = Source::lanes(&self.sources, self.seen);
@@ -194,7 +207,8 @@ fn first_in(lane: &Lane, head: u64) -> Option<u64> {
 }
 
 /// Lanes that are being merged by number.
-struct Merge {
+#[derive(Debug)]
+pub(crate) struct Merge {
     lanes: Vec<OpenLane>,
     heap: BinaryHeap<Reverse<(u64, usize)>>,
     head: u64,
@@ -202,6 +216,7 @@ struct Merge {
     chunk: usize,
 }
 
+#[derive(Debug)]
 struct OpenLane {
     lane: Lane,
     found: VecDeque<Arc<Publication>>,
@@ -210,6 +225,11 @@ struct OpenLane {
 }
 
 impl Merge {
+    /// Nothing is there up to `head`.
+    fn nothing(head: u64) -> Self {
+        Self { lanes: Vec::new(), heap: BinaryHeap::new(), head, chunk: 1 }
+    }
+
     fn open(&mut self, lane: Lane, found: VecDeque<Arc<Publication>>, complete: bool) {
         if let Some(first) = found.front() {
             self.heap.push(Reverse((first.number(), self.lanes.len())));

@@ -2,12 +2,10 @@
 //!
 //! A waiter is one connection. Its flag says "the log moved since you last looked"; it is set by
 //! publishers and cleared by the connection *before* it reads, so nothing can fall between reading
-//! and parking (searched in `tests/shuttle.rs`).
+//! and parking (searched in `tests/shuttle/`).
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-
-use slab::Slab;
 
 use crate::ending::Ending;
 use crate::sync::{AtomicBool, Mutex, Ordering};
@@ -39,7 +37,7 @@ impl Waiter {
 
     /// Sets the flag, and gives the waker to call once no lock is held: waking may run, or drop, anything.
     #[must_use]
-    fn set_moved(&self) -> Option<Waker> {
+    pub(crate) fn set_moved(&self) -> Option<Waker> {
         if self.moved.swap(true, Ordering::AcqRel) {
             return None; // it was told already and has not looked yet
         }
@@ -60,80 +58,30 @@ impl Waiter {
         if self.moved.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Ends the connection; the first ending counts. Returns whether this was it.
-    pub(crate) fn end(&self, ending: Ending) -> bool {
-        let first = {
-            let mut state = self.state.lock();
-            let first = state.ending.is_none();
-            state.ending.get_or_insert(ending);
-            first
-        };
+    /// Notes how it is to end; the first ending counts. Returns whether this was it: then wake it, without any lock.
+    pub(crate) fn set_ending(&self, ending: Ending) -> bool {
+        let mut state = self.state.lock();
+        let first = state.ending.is_none();
+        state.ending.get_or_insert(ending);
+        first
+    }
+
+    /// Says that it should look.
+    pub(crate) fn wake(&self) {
         if let Some(waker) = self.set_moved() {
             waker.wake();
         }
-        first
+    }
+
+    /// Ready once it is to end. Never together with [`Waiter::poll_moved`]: one waker is kept.
+    pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = self.poll_moved(cx);
+        // Looked at after the flag was taken: who sets an ending sets the flag behind it, and so wakes us or is seen.
+        if self.ending().is_some() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.state.lock().ending.clone()
-    }
-}
-
-/// Wakers called between two looks at an audience: so many places are taken on the way, whatever its size.
-const WAKE_AT_ONCE: usize = 32;
-
-/// The waiters of one channel or pattern.
-#[derive(Debug, Default)]
-pub(crate) struct Audience(Mutex<Slab<Arc<Waiter>>>);
-
-impl Audience {
-    pub(crate) fn join(&self, waiter: &Arc<Waiter>) -> usize {
-        self.0.lock().insert(Arc::clone(waiter))
-    }
-
-    /// Returns whether nobody is left.
-    pub(crate) fn leave(&self, key: usize) -> bool {
-        let mut waiters = self.0.lock();
-        waiters.remove(key);
-        if waiters.is_empty() {
-            waiters.shrink_to_fit();
-        }
-        waiters.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.lock().len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
-    }
-
-    /// Wakes everybody.
-    pub(crate) fn notify(&self) {
-        let mut wakers = Vec::new();
-        let mut next = 0;
-        loop {
-            let end = {
-                let waiters = self.0.lock();
-                let end = waiters.capacity();
-                while next < end && wakers.len() < WAKE_AT_ONCE {
-                    wakers.extend(waiters.get(next).and_then(|waiter| waiter.set_moved()));
-                    next += 1;
-                }
-                end
-            };
-            // Who joins meanwhile, at whatever place, joined after the publication was numbered.
-            wakers.drain(..).for_each(Waker::wake);
-            if next >= end {
-                return;
-            }
-        }
-    }
-
-    /// Adds the ids of all waiters.
-    pub(crate) fn ids(&self, into: &mut std::collections::HashSet<u64>) {
-        into.extend(self.0.lock().iter().map(|(_, waiter)| waiter.id()));
     }
 }
 
@@ -159,10 +107,8 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         let waiter = Waiter::new(1);
         assert!(waiter.poll_moved(&mut cx).is_pending());
-        let audience = Audience::default();
-        audience.join(&waiter);
-        audience.notify();
-        audience.notify();
+        waiter.wake();
+        waiter.wake();
         assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 1);
         assert!(waiter.poll_moved(&mut cx).is_ready());
         assert!(waiter.poll_moved(&mut cx).is_pending());
@@ -171,8 +117,8 @@ mod tests {
     #[test]
     fn the_first_ending_counts() {
         let waiter = Waiter::new(1);
-        assert!(waiter.end(Ending::draining()));
-        assert!(!waiter.end(Ending::disconnected()));
+        assert!(waiter.set_ending(Ending::draining()));
+        assert!(!waiter.set_ending(Ending::disconnected()));
         assert_eq!(waiter.ending(), Some(Ending::draining()));
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::audience::Audience;
 use crate::channel::Channel;
 use crate::ending::Overflow;
-use crate::name::Selector;
+use crate::name::{ChannelName, Selector};
 use crate::pattern_feed::PatternFeed;
 use crate::publication::Publication;
 use crate::recovery::{Gap, Outcome};
@@ -16,12 +17,30 @@ pub(crate) enum Feed {
     Pattern(Arc<PatternFeed>),
 }
 
-/// One channel or pattern of a connection.
+impl Feed {
+    pub(crate) fn audience(&self) -> &Audience {
+        match self {
+            Feed::Channel(channel) => &channel.audience,
+            Feed::Pattern(feed) => &feed.audience,
+        }
+    }
+
+    /// Whether it is the same, not only one of the same name.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Feed::Channel(one), Feed::Channel(other)) => Arc::ptr_eq(one, other),
+            (Feed::Pattern(one), Feed::Pattern(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+/// One channel or pattern of a connection, or of a crowd.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) selector: Selector,
     pub(crate) feed: Feed,
-    /// The connection's place in the feed's audience.
+    /// The reader's place in the feed's audience.
     pub(crate) place: usize,
     /// It delivers what is behind this number only.
     pub(crate) after: u64,
@@ -32,7 +51,7 @@ pub(crate) struct Source {
     pub(crate) offset: Option<u64>,
     /// Up to where the forgetting of channels of a pattern was told.
     pub(crate) told_forgotten: u64,
-    /// Whether the connection entered the channel's presence, and so is to leave it.
+    /// Whether the channel has presence: its connections have entered, and so are to leave it.
     pub(crate) is_present: bool,
 }
 
@@ -97,6 +116,14 @@ impl Source {
             });
         }
         lanes
+    }
+
+    /// The room of its presence.
+    pub(crate) fn room(&self) -> Option<&ChannelName> {
+        match &self.feed {
+            Feed::Channel(channel) if self.is_present => Some(&channel.name),
+            _ => None,
+        }
     }
 
     /// The gap of a whole source.

@@ -3,43 +3,18 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::cursor::{Cursor, Mark, Since, channel_hash};
+use crate::batch::Batch;
+use crate::cursor::{Cursor, Since};
 use crate::ending::{Ending, Overflow};
 use crate::error::SubscribeError;
 use crate::hub::{Hub, Inner};
 use crate::name::{ChannelName, Selector};
 use crate::opening;
-use crate::publication::Publication;
-use crate::reader::{Budget, Read, Reader};
-use crate::recovery::{Gap, Start};
+use crate::reader::{Budget, Reader};
+use crate::recovery::Start;
 use crate::registry::{Client, ConnectionId};
 use crate::signal::Waiter;
 use crate::source::{Feed, Source};
-
-/// What a read of a [`Subscriber`] gave. Gaps are told before the publications.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    /// What will never come.
-    pub gaps: Vec<Gap>,
-    /// In sequence order.
-    pub publications: Vec<Arc<Publication>>,
-    /// The point just before the first publication: where a client resumes that was told the gaps but got nothing yet.
-    pub before: Cursor,
-    /// The point up to which the server has looked: where a client resumes that got all of this.
-    pub cursor: Cursor,
-    /// Whether more is there already: read again before waiting.
-    pub more: bool,
-    /// The subscription ends: it fell off the tail under [`Overflow::Disconnect`]. Nothing else is given then, and
-    /// `cursor` has not moved, so a client that comes back with it is told its loss.
-    pub ending: Option<Ending>,
-}
-
-impl Batch {
-    /// Whether there is nothing to say.
-    pub fn is_empty(&self) -> bool {
-        self.gaps.is_empty() && self.publications.is_empty() && self.ending.is_none()
-    }
-}
 
 /// One connection to a hub: subscribed channels and patterns, and a position over all of them.
 ///
@@ -51,6 +26,17 @@ pub struct Subscriber {
     waiter: Arc<Waiter>,
     client: Client,
     reader: Reader,
+    /// Whether somebody else keeps its entry in the registry.
+    is_taken: bool,
+}
+
+/// What a subscriber is made of, for whoever goes on in its place.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) hub: Arc<Inner>,
+    pub(crate) waiter: Arc<Waiter>,
+    pub(crate) client: Client,
+    pub(crate) reader: Reader,
 }
 
 /// The past of a subscription that was added to a connection: read to its end before the connection goes on.
@@ -68,11 +54,37 @@ impl Hub {
     /// [`SubscribeError::TooManyConnections`].
     pub fn connect(&self, client: Client) -> Result<Subscriber, SubscribeError> {
         let waiter = self.inner.registry.register(&client).ok_or(SubscribeError::TooManyConnections)?;
-        Ok(Subscriber { hub: Arc::clone(&self.inner), waiter, client, reader: Reader::default() })
+        let parts = Parts { hub: Arc::clone(&self.inner), waiter, client, reader: Reader::default() };
+        Ok(Subscriber::from_parts(parts))
     }
 }
 
 impl Subscriber {
+    /// A connection that is in the registry, whose sources are attached and whose rooms are entered.
+    pub(crate) fn from_parts(parts: Parts) -> Self {
+        let Parts { hub, waiter, client, reader } = parts;
+        Self { hub, waiter, client, reader, is_taken: false }
+    }
+
+    /// Leaves everything as it is: places, rooms and the entry in the registry are the caller's.
+    pub(crate) fn into_parts(mut self) -> Parts {
+        self.is_taken = true;
+        let (hub, waiter) = (Arc::clone(&self.hub), Arc::clone(&self.waiter));
+        Parts { hub, waiter, client: std::mem::take(&mut self.client), reader: std::mem::take(&mut self.reader) }
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Inner> {
+        &self.hub
+    }
+
+    pub(crate) fn waiter(&self) -> &Waiter {
+        &self.waiter
+    }
+
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// The connection's name, for presence and operators.
     pub fn connection(&self) -> ConnectionId {
         ConnectionId(self.waiter.id())
@@ -171,7 +183,7 @@ impl Subscriber {
         {
             source.offset = source.offset.map(|known| known.max(offset));
         }
-        self.batch(read, recovery.reader.seen)
+        self.reader.batch(self.hub.epoch, read, recovery.reader.seen)
     }
 
     /// What a recovery has told is not told again by the connection's own reads, unless another subscription of the
@@ -210,17 +222,39 @@ impl Subscriber {
         self.reader.sources.iter().map(|source| &source.selector)
     }
 
+    /// What is subscribed, each with its policy, in the order it was.
+    pub fn policies(&self) -> impl Iterator<Item = (&Selector, Overflow)> {
+        self.reader.sources.iter().map(|source| (&source.selector, source.overflow))
+    }
+
+    /// Whether nothing but its position, its subscriptions and their policies tells what it will be given from what any
+    /// other is given: it subscribes something, and everything that its subscriptions began with lies behind it. So it
+    /// is after reading to the head, at the latest. A [`Recovery`] that was not read to its end is not known here.
+    pub fn is_settled(&self) -> bool {
+        self.reader.is_settled()
+    }
+
     /// Reads on. Never waits; an empty batch without `more` means that everything was read. `blocked` says that the
     /// client could not take at once what came since the last read: then the policy `latest` applies.
     pub fn read(&mut self, budget: Budget, blocked: bool) -> Batch {
-        let head = self.hub.head();
-        let read = self.reader.read(head, budget, blocked);
-        self.batch(read, self.reader.seen)
+        self.read_through(self.hub.head(), budget, blocked)
+    }
+
+    /// Reads on like [`Subscriber::read`], but to no more than `through`: a position that some reader of this hub has
+    /// read up to, or the hub's head. A subscriber that is to join a crowd so comes to stand where that stands.
+    pub fn read_through(&mut self, through: u64, budget: Budget, blocked: bool) -> Batch {
+        let read = self.reader.read(through.min(self.hub.head()), budget, blocked);
+        self.reader.batch(self.hub.epoch, read, self.reader.seen)
     }
 
     /// The point up to which the connection has read.
     pub fn cursor(&self) -> Cursor {
-        self.cursor_at(self.reader.seen)
+        self.reader.cursor(self.hub.epoch)
+    }
+
+    /// The number of the point up to which the connection has read.
+    pub fn position(&self) -> u64 {
+        self.reader.seen
     }
 
     /// Ready once something moved since the last time this was ready: read again. Also when the connection is to end.
@@ -235,37 +269,12 @@ impl Subscriber {
         self.waiter.ending()
     }
 
-    fn batch(&self, read: Read, seen: u64) -> Batch {
-        let cursor = self.cursor_at(seen);
-        let before = match read.publications.first() {
-            Some(first) => Cursor::new(self.hub.epoch, first.number() - 1),
-            None => cursor,
-        };
-        let Read { gaps, publications, more, ending } = read;
-        Batch { gaps, publications, before, cursor, more, ending }
-    }
-
-    /// With a single channel a cursor carries its offset, so that a later gap can be told exactly.
-    fn cursor_at(&self, number: u64) -> Cursor {
-        let mut cursor = Cursor::new(self.hub.epoch, number);
-        if let [Source { feed: Feed::Channel(channel), offset: Some(offset), .. }] = self.reader.sources.as_slice() {
-            cursor.mark = Some(Mark { offset: *offset, channel: channel_hash(channel.name.as_str()) });
-        }
-        cursor
-    }
-
     fn join(&mut self, selector: &Selector, overflow: Overflow) -> Result<(), SubscribeError> {
         let max = self.hub.config.max_channels_per_connection;
         if self.reader.sources.len() >= max {
             return Err(SubscribeError::TooManyOnConnection(max));
         }
-        let (feed, place) = match selector {
-            Selector::Channel(name) => self.join_channel(name)?,
-            Selector::Pattern(pattern) => {
-                let (feed, place) = self.hub.pattern(pattern, &self.waiter)?;
-                (Feed::Pattern(feed), place)
-            }
-        };
+        let (feed, place) = self.hub.attend(selector, &self.waiter)?;
         self.reader.sources.push(Source {
             selector: selector.clone(),
             feed,
@@ -278,20 +287,6 @@ impl Subscriber {
             is_present: false,
         });
         Ok(())
-    }
-
-    fn join_channel(&self, name: &ChannelName) -> Result<(Feed, usize), SubscribeError> {
-        loop {
-            let channel = self.hub.channel(name)?;
-            let log = channel.lock();
-            if log.forgotten {
-                continue;
-            }
-            // Under the channel's lock: maintenance forgets only channels without an audience, under the same lock.
-            let place = channel.audience.join(&self.waiter);
-            drop(log);
-            return Ok((Feed::Channel(channel), place));
-        }
     }
 
     fn common_overflow(&self, selectors: &[Selector]) -> Overflow {
@@ -317,20 +312,10 @@ impl Subscriber {
     }
 
     fn leave(&self, source: &Source) {
-        let now = self.hub.clock.now();
-        match &source.feed {
-            Feed::Channel(channel) => {
-                if source.is_present {
-                    self.hub.presence.leave(&channel.name, &self.client, self.connection(), now);
-                }
-                channel.lock().last_used = now;
-                channel.audience.leave(source.place);
-            }
-            Feed::Pattern(feed) => {
-                feed.touch(now);
-                feed.audience.leave(source.place);
-            }
+        if let Some(room) = source.room() {
+            self.hub.presence.leave(room, &self.client, self.connection(), self.hub.clock.now());
         }
+        self.hub.desert(source);
     }
 
     fn leave_all(&mut self) {
@@ -343,6 +328,8 @@ impl Subscriber {
 impl Drop for Subscriber {
     fn drop(&mut self) {
         self.leave_all();
-        self.hub.registry.remove(self.waiter.id());
+        if !self.is_taken {
+            self.hub.registry.remove(self.waiter.id());
+        }
     }
 }

@@ -318,3 +318,16 @@ fn reserved_channels_are_not_for_publishers() {
     assert_eq!(publish_draft(&hub, "a b", Draft::text("x")).expect_err("a space").kind(), PublishErrorKind::BadChannel);
     assert_eq!(hub.head().number, 0, "nothing was changed");
 }
+
+#[test]
+fn publishers_are_pressed_until_the_fastest_has_read_the_older_half() {
+    let (hub, _) = hub_keeping(8);
+    let (mut fastest, _) = open(&hub, &["a"], Since::Now);
+    let (_slow, _) = open(&hub, &["a"], Since::Now);
+    (0..8).for_each(|n| drop(publish(&hub, "a", &n.to_string())));
+    for read in 1..=8 {
+        assert_eq!(hub.is_pressed(&channel("a")), read <= 4, "{read}");
+        fastest.read(Budget { publications: 1, ..Budget::default() }, false);
+    }
+    assert!(!hub.is_pressed(&channel("a")) && !hub.is_pressed(&channel("unknown")));
+}

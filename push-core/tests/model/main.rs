@@ -6,6 +6,7 @@
 #![cfg(not(push_shuttle))]
 
 mod client;
+mod crowds;
 mod published;
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,6 +14,7 @@ mod support;
 use std::time::Duration;
 
 use client::Client;
+use crowds::{Crowds, Share};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use published::{CHANNELS, Published};
@@ -170,6 +172,85 @@ impl World {
     }
 }
 
+#[derive(Clone, Debug)]
+enum CrowdOp {
+    Publish { channel: Index, key: u8, retain: bool, pad: usize },
+    Open { selectors: u8, overflow: Overflow, user: bool },
+    Reopen { pair: Index },
+    ReadAlone { pair: Index, budget: Budget, blocked: bool },
+    Join { pair: Index },
+    Read { crowd: Index, budget: Budget, shares: Vec<Share> },
+    Split { pair: Index },
+    Forget { channel: Index },
+    Advance { secs: u64, maintain: bool },
+}
+
+fn share() -> impl Strategy<Value = Share> {
+    prop_oneof![
+        8 => Just(Share::Stay),
+        1 => Just(Share::All),
+        2 => any::<Index>().prop_map(Share::Part),
+        2 => Just(Share::Nothing),
+        1 => Just(Share::Leave),
+    ]
+}
+
+fn crowd_op() -> impl Strategy<Value = CrowdOp> {
+    let overflow = prop::sample::select(vec![Overflow::Gap, Overflow::Gap, Overflow::Latest, Overflow::Disconnect]);
+    // Few kinds, so that connections meet.
+    let selectors = prop::sample::select(vec![0b1u8, 0b1, 0b10000, 0b1000011, 0b110101, 0b1000000]);
+    prop_oneof![
+        20 => (any::<Index>(), 0..3u8, prop::bool::weighted(0.85), 0..9usize)
+            .prop_map(|(channel, key, retain, pad)| CrowdOp::Publish { channel, key, retain, pad }),
+        6 => (selectors, overflow, prop::bool::weighted(0.2))
+            .prop_map(|(selectors, overflow, user)| CrowdOp::Open { selectors, overflow, user }),
+        1 => any::<Index>().prop_map(|pair| CrowdOp::Reopen { pair }),
+        6 => (any::<Index>(), budget(), prop::bool::weighted(0.3))
+            .prop_map(|(pair, budget, blocked)| CrowdOp::ReadAlone { pair, budget, blocked }),
+        14 => any::<Index>().prop_map(|pair| CrowdOp::Join { pair }),
+        10 => (any::<Index>(), budget(), prop::collection::vec(share(), 1..6))
+            .prop_map(|(crowd, budget, shares)| CrowdOp::Read { crowd, budget, shares }),
+        2 => any::<Index>().prop_map(|pair| CrowdOp::Split { pair }),
+        1 => any::<Index>().prop_map(|channel| CrowdOp::Forget { channel }),
+        2 => (prop::sample::select(vec![1, 30, 61, 101]), any::<bool>())
+            .prop_map(|(secs, maintain)| CrowdOp::Advance { secs, maintain }),
+    ]
+}
+
+fn apply(published: &mut Published, crowds: &mut Crowds, op: CrowdOp) {
+    let any = |index: Index, len: usize| (len > 0).then(|| index.index(len));
+    let pair = |crowds: &Crowds, index: Index| any(index, crowds.pairs.len());
+    match op {
+        CrowdOp::Publish { channel, key, retain, pad } => {
+            published.publish(CHANNELS[channel.index(CHANNELS.len())], key, retain, pad);
+        }
+        CrowdOp::Open { selectors, overflow, user } => {
+            let chosen = SELECTORS.iter().enumerate().filter(|(bit, _)| selectors & (1 << bit) != 0);
+            let mut selectors: Vec<_> = chosen.map(|(_, text)| selector(text)).collect();
+            let turn = crowds.pairs.len() % selectors.len();
+            selectors.rotate_left(turn);
+            crowds.open(published, &selectors, overflow, user);
+        }
+        CrowdOp::Reopen { pair: index } => {
+            pair(crowds, index).into_iter().for_each(|index| crowds.reopen(published, index));
+        }
+        CrowdOp::ReadAlone { pair: index, budget, blocked } => {
+            let index = pair(crowds, index);
+            index.into_iter().for_each(|index| crowds.read_alone(published, index, budget, blocked));
+        }
+        CrowdOp::Join { pair: index } => {
+            pair(crowds, index).into_iter().for_each(|index| crowds.join(published, index));
+        }
+        CrowdOp::Read { crowd, budget, shares } => {
+            let crowd = any(crowd, crowds.crowds());
+            crowd.into_iter().for_each(|crowd| crowds.read(published, crowd, budget, &shares));
+        }
+        CrowdOp::Split { pair: index } => pair(crowds, index).into_iter().for_each(|index| crowds.split(index)),
+        CrowdOp::Forget { channel } => published.forget(CHANNELS[channel.index(CHANNELS.len())]),
+        CrowdOp::Advance { secs, maintain } => published.advance(Duration::from_secs(secs), maintain),
+    }
+}
+
 fn cases() -> u32 {
     if std::env::var_os("PUSH_TEST_LONG").is_some() { 10_000 } else { 500 }
 }
@@ -190,5 +271,18 @@ proptest! {
         drop(clients);
         prop_assert_eq!(published.hub.connections(), 0);
         published.check_held();
+    }
+
+    #[test]
+    fn who_reads_in_a_crowd_is_given_what_it_would_be_given_alone(
+        config in config(),
+        ops in prop::collection::vec(crowd_op(), 1..150),
+    ) {
+        let (mut published, mut crowds) = (Published::new(config), Crowds::default());
+        for op in ops {
+            apply(&mut published, &mut crowds, op);
+            crowds.check(&published);
+        }
+        crowds.finish(&published);
     }
 }

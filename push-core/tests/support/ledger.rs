@@ -65,6 +65,11 @@ impl Diary {
         self.gaps.extend(batch.gaps.iter().cloned());
     }
 
+    /// Up to where it was told everything.
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
     pub(crate) fn gaps(&self) -> &[Gap] {
         &self.gaps
     }

@@ -3,11 +3,17 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
+#[cfg(target_os = "linux")]
+use std::sync::PoisonError;
 use std::task::{Context, Poll};
+#[cfg(target_os = "linux")]
+use std::task::ready;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+#[cfg(target_os = "linux")]
+use super::parked::stream::Cell;
 use super::stream::StreamBody;
 
 /// The body of every answer of the transports.
@@ -19,6 +25,12 @@ pub struct PushBody(Kind);
 enum Kind {
     Full(Option<Bytes>),
     Stream(Box<StreamBody>),
+    /// A stream that a server may take over before it is first polled.
+    #[cfg(target_os = "linux")]
+    Offered(Cell),
+    /// Bytes to come.
+    #[cfg(target_os = "linux")]
+    Later(push_core::BoxFuture<'static, Bytes>),
 }
 
 impl PushBody {
@@ -33,6 +45,16 @@ impl PushBody {
         Self(Kind::Full((!bytes.is_empty()).then_some(bytes)))
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn offered(cell: Cell) -> Self {
+        Self(Kind::Offered(cell))
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn later(bytes: push_core::BoxFuture<'static, Bytes>) -> Self {
+        Self(Kind::Later(bytes))
+    }
+
     pub(crate) fn stream(stream: StreamBody) -> Self {
         Self(Kind::Stream(Box::new(stream)))
     }
@@ -43,6 +65,8 @@ impl fmt::Debug for PushBody {
         f.write_str(match self.0 {
             Kind::Full(_) => "PushBody::Full",
             Kind::Stream(_) => "PushBody::Stream",
+            #[cfg(target_os = "linux")]
+            Kind::Offered(_) | Kind::Later(_) => "PushBody::Offered",
         })
     }
 }
@@ -52,7 +76,21 @@ impl Body for PushBody {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        #[cfg(target_os = "linux")]
+        if let Kind::Offered(cell) = &self.0 {
+            // From here on it is a body.
+            let stream = cell.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.0 = stream.map_or(Kind::Full(None), Kind::Stream);
+        }
         let next = match &mut self.0 {
+            #[cfg(target_os = "linux")]
+            Kind::Offered(_) => Poll::Ready(None),
+            #[cfg(target_os = "linux")]
+            Kind::Later(later) => {
+                let bytes = ready!(later.as_mut().poll(cx));
+                self.0 = Kind::Full(None);
+                Poll::Ready(Some(bytes))
+            }
             Kind::Full(bytes) => Poll::Ready(bytes.take()),
             Kind::Stream(stream) => stream.poll_next(cx),
         };
@@ -67,6 +105,8 @@ impl Body for PushBody {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Kind::Stream(_) => SizeHint::default(),
+            #[cfg(target_os = "linux")]
+            Kind::Offered(_) | Kind::Later(_) => SizeHint::default(),
         }
     }
 }

@@ -10,6 +10,8 @@ mod beside;
 mod body;
 mod config;
 mod credentials;
+#[cfg(target_os = "linux")]
+mod parked;
 mod poll;
 mod publish;
 mod push;

@@ -10,6 +10,8 @@ use super::push::Shared;
 use crate::proto::problem::{Code, Problem};
 use crate::proto::query::Query;
 use crate::server::ConnectionInfo;
+#[cfg(target_os = "linux")]
+use crate::server::lot::OnLot;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
@@ -22,6 +24,11 @@ pub(crate) struct Call {
     pub(crate) query: Query,
     pub(crate) connection: Option<ConnectionInfo>,
     body: RequestBody,
+    /// Whether a lot owns the connection, and the request is one whose answer it may take over.
+    #[cfg(target_os = "linux")]
+    is_on_lot: bool,
+    /// Whether all of the body was read, so that what follows is the next request.
+    is_read: bool,
 }
 
 impl Call {
@@ -31,11 +38,30 @@ impl Call {
     pub(crate) fn new(request: Request<RequestBody>) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
-        Ok(Self { method: parts.method, headers: parts.headers, query, connection: parts.extensions.remove(), body })
+        #[cfg(target_os = "linux")]
+        let is_on_lot = parts.extensions.get::<OnLot>().is_some() && parts.version == http::Version::HTTP_11;
+        let (connection, is_read) = (parts.extensions.remove(), body.is_end_stream());
+        Ok(Self {
+            method: parts.method,
+            headers: parts.headers,
+            query,
+            connection,
+            body,
+            #[cfg(target_os = "linux")]
+            is_on_lot,
+            is_read,
+        })
     }
 
     pub(crate) fn is_head(&self) -> bool {
         self.method == Method::HEAD
+    }
+
+    /// Whether the answer may be a session that has the connection for itself: HTTP/1.1, not HEAD, nothing of the
+    /// request left to be read, and a lot that owns the connection.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn may_be_taken_over(&self) -> bool {
+        self.is_on_lot && self.is_read && !self.is_head()
     }
 
     /// The media type of the body without its parameters, in lower case; empty if none is given.
@@ -57,7 +83,10 @@ impl Call {
         }
         let whole = collect(std::mem::take(&mut self.body), limit);
         match tokio::time::timeout(shared.config.body_timeout, whole).await {
-            Ok(Ok(Some(body))) => Ok(body.into()),
+            Ok(Ok(Some(body))) => {
+                self.is_read = true;
+                Ok(body.into())
+            }
             Ok(Ok(None)) => Err(too_large()),
             Ok(Err(_)) => Err(Problem::bad_parameter("the body broke off")),
             Err(_) => Err(Problem::bad_parameter("the body did not come in time")),

@@ -11,6 +11,8 @@ use push_core::{Action, Budget, Client, Cursor, Ending, Identity, Since, Start, 
 use super::alarm::Alarm;
 use super::body::PushBody;
 use super::credentials;
+#[cfg(target_os = "linux")]
+use super::parked::stream as parked;
 use super::push::{Push, Shared};
 use super::request::Call;
 use crate::proto::headers::Answer;
@@ -22,8 +24,10 @@ use crate::proto::script::Script;
 use crate::proto::sse::Sse;
 use crate::proto::stream::{Encoder, Pace, StreamSession};
 use crate::server::ConnectionInfo;
+#[cfg(target_os = "linux")]
+use crate::server::lot::Takeover;
 
-type AnyEncoder = Box<dyn Encoder + Send>;
+pub(crate) type AnyEncoder = Box<dyn Encoder + Send>;
 
 /// A client that took this long to come back for more was not ready when it came, where nothing else tells.
 const SLOW: Duration = Duration::from_millis(20);
@@ -38,20 +42,31 @@ pub(crate) async fn handle(push: &Push, mut call: Call, transport: Transport) ->
         }
         Err(problem) => return Err(problem),
     };
-    let encoder = encoder(&push.shared, transport, params.format)?;
+    let dialect = Dialect { transport, format: params.format };
+    let encoder = dialect.encoder(&push.shared)?;
     let headers = head(&encoder.content_type(), transport);
     let sent = match params.since {
         Since::Cursor(cursor) => Some(cursor),
         _ => None,
     };
-    let body = if call.is_head() {
-        PushBody::empty()
-    } else {
-        PushBody::stream(StreamBody::new(push, &call, encoder, subscriber, (&start, sent), params.refresh, expires_at))
-    };
+    if call.is_head() {
+        return Ok(answer(headers, PushBody::empty()));
+    }
+    let body = StreamBody::new(push, (dialect, encoder), call.connection.clone(), subscriber, (&start, sent), params.refresh, expires_at);
+    #[cfg(target_os = "linux")]
+    if call.may_be_taken_over() {
+        let cell = parked::Cell::new(std::sync::Mutex::new(Some(Box::new(body))));
+        let mut response = answer(headers, PushBody::offered(std::sync::Arc::clone(&cell)));
+        response.extensions_mut().insert(Takeover(std::sync::Arc::new(parked::StreamOffer(cell))));
+        return Ok(response);
+    }
+    Ok(answer(headers, PushBody::stream(body)))
+}
+
+fn answer(headers: HeaderMap, body: PushBody) -> Response<PushBody> {
     let mut response = Response::new(body);
     *response.headers_mut() = headers;
-    Ok(response)
+    response
 }
 
 type Subscribed = (SubscribeParams, Subscriber, Start, Option<Instant>);
@@ -96,19 +111,45 @@ fn transport_name(transport: Transport, format: Format) -> &'static str {
     }
 }
 
-fn encoder(shared: &Shared, transport: Transport, format: Format) -> Result<AnyEncoder, Problem> {
-    let json = format == Format::Json;
-    Ok(match (transport, format) {
-        (Transport::Stream, Format::Script) => Box::new(Script),
-        (Transport::Stream, _) => Box::new(Ndjson),
-        (Transport::Mixed, _) => {
-            let mut random = [0; 16];
-            getrandom::fill(&mut random)
-                .map_err(|_| Problem::new(crate::proto::problem::Code::Internal, "no randomness for a boundary"))?;
-            Box::new(Mixed::new(u128::from_ne_bytes(random), json, shared.active_types.clone()))
+/// A way to say publications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    transport: Transport,
+    format: Format,
+}
+
+impl Dialect {
+    pub(crate) fn encoder(self, shared: &Shared) -> Result<AnyEncoder, Problem> {
+        let json = self.format == Format::Json;
+        Ok(match (self.transport, self.format) {
+            (Transport::Stream, Format::Script) => Box::new(Script),
+            (Transport::Stream, _) => Box::new(Ndjson),
+            (Transport::Mixed, _) => {
+                let mut random = [0; 16];
+                getrandom::fill(&mut random)
+                    .map_err(|_| Problem::new(crate::proto::problem::Code::Internal, "no randomness for a boundary"))?;
+                Box::new(Mixed::new(u128::from_ne_bytes(random), json, shared.active_types.clone()))
+            }
+            _ => Box::new(Sse { json, retry: shared.retry() }),
+        })
+    }
+
+    /// Whether all who speak it are written the same bytes; a picture's boundary is each client's own.
+    #[cfg(target_os = "linux")]
+    fn is_shared(self) -> bool {
+        self.transport != Transport::Mixed
+    }
+
+    /// Its name among those that are shared.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn name(self) -> &'static str {
+        match (self.transport, self.format) {
+            (Transport::Stream, Format::Script) => "script",
+            (Transport::Stream, _) => "stream",
+            (_, Format::Json) => "sse-json",
+            _ => "sse-raw",
         }
-        _ => Box::new(Sse { json, retry: shared.retry() }),
-    })
+    }
 }
 
 /// wire.md §7: the headers of subscriptions; a picture's bytes are a stranger's, the forever frame's scripts are ours.
@@ -137,6 +178,8 @@ fn sse_refusal(shared: &Shared, problem: &Problem) -> Response<PushBody> {
 #[derive(Debug)]
 pub(crate) struct StreamBody {
     push: Push,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "for connections that a lot owns"))]
+    dialect: Dialect,
     session: StreamSession<AnyEncoder>,
     subscriber: Subscriber,
     connection: Option<ConnectionInfo>,
@@ -149,8 +192,8 @@ pub(crate) struct StreamBody {
 impl StreamBody {
     fn new(
         push: &Push,
-        call: &Call,
-        encoder: AnyEncoder,
+        (dialect, encoder): (Dialect, AnyEncoder),
+        connection: Option<ConnectionInfo>,
         subscriber: Subscriber,
         (start, sent): (&Start, Option<Cursor>),
         refresh: Option<Duration>,
@@ -160,9 +203,10 @@ impl StreamBody {
         let pace = Pace { heartbeat: push.shared.config.heartbeat, refresh };
         Self {
             push: push.clone(),
+            dialect,
             session: StreamSession::new(now, encoder, start, sent, pace),
             subscriber,
-            connection: call.connection.clone(),
+            connection,
             given: None,
             expires_at,
             alarm: Alarm::default(),
@@ -193,6 +237,48 @@ impl StreamBody {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Ready once there may be something to say. Only after [`StreamBody::poll_next`] had nothing.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.push.shared.hub.clock().now();
+        if self.poll_timeout(now, cx) {
+            return Poll::Ready(());
+        }
+        self.subscriber.poll_moved(cx)
+    }
+
+    /// Whether it has nothing of its own left: it can be served together with others.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn may_park(&self) -> bool {
+        self.dialect.is_shared() && !self.session.has_output() && self.subscriber.is_settled()
+    }
+
+    /// What is left of it once it parks: its kind, its place, and when it expires.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn into_parked(self) -> (parked::StreamKind, Subscriber, Option<Instant>) {
+        (parked::StreamKind { push: self.push, dialect: self.dialect }, self.subscriber, self.expires_at)
+    }
+
+    /// One that was parked; `None` if its encoder cannot be made again, which is not so for those that park.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resume(
+        kind: &parked::StreamKind,
+        connection: &ConnectionInfo,
+        subscriber: Subscriber,
+        expires_at: Option<Instant>,
+        is_blocked: bool,
+    ) -> Option<Self> {
+        let parked::StreamKind { push, dialect } = kind.clone();
+        let shared = &push.shared;
+        let (now, pace) = (shared.hub.clock().now(), Pace { heartbeat: shared.config.heartbeat, refresh: None });
+        let encoder = dialect.encoder(shared).ok()?;
+        let session = StreamSession::resume(now, encoder, subscriber.cursor(), pace);
+        // No connection counts so far: it differs, as for a socket that was full.
+        let given = is_blocked.then_some((u64::MAX, now));
+        let connection = Some(connection.clone());
+        Some(Self { push, dialect, session, subscriber, connection, given, expires_at, alarm: Alarm::default() })
     }
 
     /// Reads on from the log; whether there is more than was read.

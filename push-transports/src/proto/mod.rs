@@ -5,9 +5,10 @@
 //!
 //! In reading order: [`envelope`] and [`forms`] (the bytes of a publication), [`notice`] (what is told beside them),
 //! [`stream`] (the machine that streams) with its encoders [`sse`], [`ndjson`], [`script`] and [`multipart`],
-//! [`long_poll`] (answers that hold several), [`websocket`] (frames) and [`operation`] (what they say), [`query`] and
-//! [`params`] (how to subscribe), [`publish`], [`batch`] and [`receipt`] (how to publish), [`access`], [`authority`]
-//! and [`headers`] (who may, and what every answer carries), [`problem`] (refusals). To add a way to stream, copy
+//! [`long_poll`] (answers that hold several), [`websocket`] (frames) and [`operation`] (what they say), `lot` (the
+//! tables of the fast path), [`query`] and [`params`] (how to subscribe), [`publish`], [`batch`] and [`receipt`] (how
+//! to publish), [`access`], [`authority`] and [`headers`] (who may, and what every answer carries), [`problem`]
+//! (refusals). To add a way to stream, copy
 //! [`ndjson`].
 
 pub mod access;
@@ -16,9 +17,11 @@ pub mod batch;
 pub mod encoding;
 pub mod envelope;
 pub mod forms;
+pub(crate) mod head;
 pub mod headers;
 mod json;
 pub mod long_poll;
+pub(crate) mod lot;
 pub mod multipart;
 pub mod ndjson;
 pub mod notice;

@@ -141,6 +141,22 @@ impl<E: Encoder> StreamSession<E> {
         session
     }
 
+    /// A stream that goes on: it was opened, and everything up to `at` is written.
+    pub(crate) fn resume(now: Instant, encoder: E, at: Cursor, pace: Pace) -> Self {
+        Self {
+            encoder,
+            pace,
+            queue: VecDeque::new(),
+            ready: VecDeque::new(),
+            told: Cursor { number: 0, ..at }, // not kept: the next heartbeat tells how far it is
+            looked: at,
+            newest: None,
+            heartbeat_at: now + pace.heartbeat,
+            refresh_at: None,
+            is_ended: false,
+        }
+    }
+
     /// The encoder, for the answer's head.
     pub fn encoder(&self) -> &E {
         &self.encoder

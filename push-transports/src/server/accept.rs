@@ -88,6 +88,10 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let config = config.bounded();
+    #[cfg(target_os = "linux")]
+    if config.lots > 0 {
+        return super::lot::serve(listener, service, config, shutdown).await;
+    }
     let registry = CutOnDrop(Registry::new(config.counters.clone()));
     let mut server = Server { registry: Arc::clone(&registry.0), http1: http1(&config), config, service };
     server.run(listener, shutdown).await;
@@ -138,7 +142,10 @@ where
                     } else {
                         self.registry.counters().refuse();
                         tracing::debug!(%peer, limit = self.config.max_connections, "connection refused");
-                        refused.refuse(stream, Instant::now(), date());
+                        // tokio does not know yet that the socket can be written and would make us wait for it.
+                        if let Ok(stream) = stream.into_std() {
+                            refused.refuse(stream, Instant::now(), date());
+                        }
                     }
                 }
             }

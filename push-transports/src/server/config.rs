@@ -79,13 +79,21 @@ pub struct ServeConfig {
     /// (`HubConfig::max_connections`) below this one: it refuses in each transport's words, while an `EventSource` gives up
     /// for good on a 429.
     pub max_connections: usize,
+    /// Most connections at a time from one address; IPv6 addresses count by their network of 64 bits. Default no limit of its own:
+    /// behind a proxy all come from one.
+    ///
+    /// One more is answered as above. Why: on the open Internet one client must not take the places of all others.
+    pub max_connections_per_address: usize,
+    /// Lots: tasks that own the sockets of parked connections, each on one worker. Default: one for each core. 0: every
+    /// connection is served by a task of its own, as on systems other than Linux.
+    ///
+    /// Why: a connection that waits in a lot takes some tens of bytes, one with a task some kilobytes, and what many of
+    /// them subscribe is written in one go.
+    pub lots: usize,
     /// Longest time that open connections get to finish once the shutdown signal has come. Default 10 s, most 1 year.
     ///
     /// Then what is left is cut. Why: supervisors wait for some time, often 10 to 30 s, before they kill.
     pub grace: Duration,
-    /// Lots: tasks that own the sockets of parked connections, each on one worker. Default: one for each core. 0: every
-    /// connection is served by a task of its own, as on systems other than Linux.
-    pub lots: usize,
     /// Where the server counts. Default: counters of its own.
     ///
     /// Keep a clone to read them. Servers that share them add up.
@@ -107,6 +115,7 @@ impl Default for ServeConfig {
             half_close: Duration::from_millis(500),
             send_buffer: SEND_BUFFER,
             max_connections: 10_000,
+            max_connections_per_address: usize::MAX,
             grace: Duration::from_secs(10),
             lots: std::thread::available_parallelism().map_or(1, NonZero::get),
             counters: ServeCounters::default(),

@@ -1,14 +1,18 @@
 //! What is known of one connection, shared by its socket, its driver and the requests it carries.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
+
+use super::readiness::Readiness;
 
 /// What a request, its handler and its response body may ask of the connection they are on.
 ///
 /// [`serve`](super::serve) puts one into the extensions of each request. A clone is one reference more to the same state; it
-/// may outlive the connection and then tells how that ended.
+/// may outlive the connection and then tells how that ended. What it counts begins with the connection; under lots
+/// ([`ServeConfig::lots`](super::ServeConfig::lots)) with the end of its last idle time, because a connection that waits keeps no counts.
 ///
 /// ```
 /// use push_transports::server::ConnectionInfo;
@@ -33,6 +37,12 @@ struct State {
     read_at_head: AtomicU64,
     /// A request has been handed on and its answer is not all out.
     answering: AtomicBool,
+    /// Heads that hyper has waited for.
+    heads: AtomicU32,
+    /// What is left of the time for the first head, in ms; [`NO_LIMIT`] where it begins with its first byte.
+    owed_within_ms: AtomicU32,
+    /// What a lot heard of the socket; unused where a runtime watches it.
+    readiness: Readiness,
     phase: AtomicU8,
     /// Tasks that must notice a new phase, by [`Side`].
     wakers: Mutex<[Option<Waker>; 3]>,
@@ -48,6 +58,19 @@ pub(super) enum Phase {
     Draining,
     /// Every read and write fails.
     Cut,
+}
+
+/// No limit of its own.
+const NO_LIMIT: u32 = u32::MAX;
+
+impl Phase {
+    pub(super) const fn from_u8(phase: u8) -> Self {
+        match phase {
+            0 => Self::Open,
+            1 => Self::Draining,
+            _ => Self::Cut,
+        }
+    }
 }
 
 /// Who waits: reads and writes of an upgraded connection may be polled by different tasks.
@@ -68,6 +91,9 @@ impl ConnectionInfo {
             read: AtomicU64::new(0),
             read_at_head: AtomicU64::new(0),
             answering: AtomicBool::new(false),
+            heads: AtomicU32::new(0),
+            owed_within_ms: AtomicU32::new(NO_LIMIT),
+            readiness: Readiness::default(),
             phase: AtomicU8::new(Phase::Open as u8),
             wakers: Mutex::default(),
         }))
@@ -140,8 +166,35 @@ impl ConnectionInfo {
 
     /// hyper waits for a head from here on.
     pub(super) fn expect_head(&self) {
+        self.0.heads.fetch_add(1, Relaxed);
         self.0.answering.store(false, Relaxed);
         self.0.read_at_head.store(self.bytes_read(), Relaxed);
+    }
+
+    /// Whether hyper has answered a request and waits for the next head.
+    pub(super) fn has_answered(&self) -> bool {
+        self.0.heads.load(Relaxed) > 1 && !self.is_answering()
+    }
+
+    /// Nothing of this connection was handed to hyper yet.
+    pub(super) fn begin_anew(&self) {
+        self.0.heads.store(0, Relaxed);
+    }
+
+    /// The first head is owed within what is left of its time.
+    pub(super) fn owe_head_within(&self, left: Duration) {
+        self.0.owed_within_ms.store(u32::try_from(left.as_millis()).unwrap_or(NO_LIMIT), Relaxed);
+    }
+
+    /// What is left for the head that has begun, if it began before its first byte.
+    pub(super) fn head_owed_within(&self) -> Option<Duration> {
+        let left = self.0.owed_within_ms.swap(NO_LIMIT, Relaxed);
+        (left != NO_LIMIT).then(|| Duration::from_millis(left.into()))
+    }
+
+    /// What a lot heard of the socket.
+    pub(super) fn readiness(&self) -> &Readiness {
+        &self.0.readiness
     }
 
     /// Whether the client has sent anything since hyper last began to wait for a head.
@@ -149,7 +202,7 @@ impl ConnectionInfo {
         self.bytes_read() > self.0.read_at_head.load(Relaxed)
     }
 
-    pub(super) fn draining(&self) -> bool {
+    pub(crate) fn draining(&self) -> bool {
         self.0.phase.load(SeqCst) >= Phase::Draining as u8
     }
 

@@ -86,7 +86,7 @@ where
 }
 
 /// Says how a connection ended; what clients do is no concern of an operator, so never above debug.
-fn report(info: &ConnectionInfo, ended: Option<hyper::Result<()>>) {
+pub(super) fn report(info: &ConnectionInfo, ended: Option<hyper::Result<()>>) {
     let peer = info.peer();
     match ended {
         Some(Ok(())) => tracing::trace!(%peer, "connection ended"),

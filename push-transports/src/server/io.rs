@@ -1,6 +1,6 @@
 //! The socket of one connection, with what hyper does not do: backpressure seen, stalled writes ended, a close that lingers.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -13,7 +13,11 @@ use tokio::time::Sleep;
 
 use super::config::ServeConfig;
 use super::connection::{ConnectionInfo, Side};
+use super::counters::ServeCounters;
+#[cfg(target_os = "linux")]
+use super::lot::{LotSocket, Message, Parking};
 use super::registry::Place;
+use super::stream::Stream;
 
 /// Bytes read and forgotten after a shutdown.
 ///
@@ -39,9 +43,11 @@ const LINGER_READ: usize = 16 * 1024;
 /// The connection counts as open until this is dropped.
 #[derive(Debug)]
 pub struct ConnectionIo {
-    stream: TcpStream,
+    stream: Stream,
     info: ConnectionInfo,
-    place: Place,
+    counters: ServeCounters,
+    /// In the registry of those with a task; a lot counts its own.
+    _place: Option<Place>,
     stall: Duration,
     linger: Duration,
     half_close: Duration,
@@ -70,14 +76,32 @@ enum End {
 
 impl ConnectionIo {
     pub(super) fn new(stream: TcpStream, info: ConnectionInfo, place: Place, config: &ServeConfig) -> Self {
-        let ServeConfig { stall, linger, half_close, .. } = *config;
-        Self { stream, info, place, stall, linger, half_close, stalling: None, end: End::Open }
+        Self::over(Stream::Tcp(stream), info, Some(place), config)
+    }
+
+    /// Over a socket that a lot has lent.
+    #[cfg(target_os = "linux")]
+    pub(super) fn on_lot(socket: LotSocket, info: ConnectionInfo, config: &ServeConfig) -> Self {
+        Self::over(Stream::Lot(socket), info, None, config)
+    }
+
+    fn over(stream: Stream, info: ConnectionInfo, place: Option<Place>, config: &ServeConfig) -> Self {
+        let ServeConfig { stall, linger, half_close, ref counters, .. } = *config;
+        let counters = counters.clone();
+        Self { stream, info, counters, _place: place, stall, linger, half_close, stalling: None, end: End::Open }
     }
 
     /// The connection's shared state, the same that its requests carry.
     #[must_use]
     pub fn info(&self) -> &ConnectionInfo {
         &self.info
+    }
+
+    /// Closes the connection so that what was written last is read: our direction first, then, after a moment for the
+    /// client's, the rest.
+    pub(crate) async fn hang_up(mut self) {
+        // An error says that the client is gone: nothing is left to be told.
+        let _ = poll_fn(|cx| Pin::new(&mut self).poll_shutdown(cx)).await;
     }
 
     /// Fails if the connection has been cut; else leaves word to be woken when it is.
@@ -99,7 +123,7 @@ impl ConnectionIo {
     fn poll_limited(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+        write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         self.check_writable()?;
         if let Poll::Ready(result) = write(Pin::new(&mut self.stream), cx) {
@@ -120,7 +144,7 @@ impl ConnectionIo {
         ready!(stalling.as_mut().poll(cx));
         self.stalling = None;
         self.end = End::Stalled;
-        self.place.counters().stall();
+        self.counters.stall();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
@@ -220,5 +244,58 @@ impl AsyncWrite for ConnectionIo {
         }
         ready!(this.poll_linger(cx))?;
         Poll::Ready(Ok(()))
+    }
+}
+
+/// What a lot's connections can do beside.
+#[cfg(target_os = "linux")]
+impl ConnectionIo {
+    pub(super) fn lot_socket(&mut self) -> Option<&mut LotSocket> {
+        match &mut self.stream {
+            Stream::Lot(socket) => Some(socket),
+            Stream::Tcp(_) => None,
+        }
+    }
+
+    /// Whether a lot owns the connection, so that it can be parked.
+    pub(crate) fn is_on_lot(&self) -> bool {
+        matches!(self.stream, Stream::Lot(_))
+    }
+
+    /// Puts bytes that were read in front of what comes next.
+    pub(crate) fn unread(&mut self, bytes: bytes::Bytes) {
+        if let Stream::Lot(socket) = &mut self.stream {
+            socket.unread(bytes);
+        }
+    }
+
+    /// Gives the connection back to its lot, between two requests.
+    pub(crate) fn rest(self) {
+        if let Stream::Lot(socket) = self.stream {
+            let (inbox, returned) = socket.give_back();
+            inbox.send(Message::Idle(Box::new(returned)));
+        }
+    }
+
+    /// Gives the connection back to its lot, to be served together with others.
+    pub(crate) fn park(self, parking: Parking) {
+        if let Stream::Lot(socket) = self.stream {
+            let (inbox, returned) = socket.give_back();
+            inbox.send(Message::Park(Box::new(returned), Box::new(parking)));
+        }
+    }
+
+    /// Ready once the client has ended its direction and had its moment, or is gone. For a session that does not read.
+    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.check_cut(Side::Read, cx).is_err() || ready!(self.info.readiness().poll_ended(cx)) {
+            return Poll::Ready(());
+        }
+        if matches!(self.end, End::Open) {
+            self.end = End::HalfClosed(Box::pin(tokio::time::sleep(self.half_close)));
+        }
+        match &mut self.end {
+            End::HalfClosed(left) => left.as_mut().poll(cx),
+            _ => Poll::Ready(()),
+        }
     }
 }

@@ -31,8 +31,12 @@ mod counters;
 mod drive;
 mod head_timer;
 mod io;
+#[cfg(target_os = "linux")]
+pub(crate) mod lot;
+mod readiness;
 mod refuse;
 mod registry;
+mod stream;
 
 pub use accept::{ServeSummary, serve};
 pub use bind::bind;

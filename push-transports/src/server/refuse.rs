@@ -25,11 +25,7 @@ pub(super) struct Refused(VecDeque<(Instant, TcpStream)>);
 
 impl Refused {
     /// Answers 429 and ends our direction; whatever fails on the way is the client's loss.
-    pub(super) fn refuse(&mut self, stream: tokio::net::TcpStream, now: Instant, date: SystemTime) {
-        // tokio does not know yet that the socket can be written and would make us wait for it.
-        let Ok(mut stream) = stream.into_std() else {
-            return;
-        };
+    pub(super) fn refuse(&mut self, mut stream: TcpStream, now: Instant, date: SystemTime) {
         // The send buffer of a new socket is empty: the answer fits in one write.
         if stream.write_all(answer(date).as_bytes()).is_err() || stream.shutdown(Shutdown::Write).is_err() {
             return;
@@ -105,16 +101,14 @@ mod tests {
         assert_eq!(problem["code"], "too_many_connections");
     }
 
-    #[tokio::test]
-    async fn a_flood_of_refused_connections_is_kept_within_bounds() {
+    #[test]
+    fn a_flood_of_refused_connections_is_kept_within_bounds() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
         let addr = listener.local_addr().expect("it is bound");
         let (mut refused, now) = (Refused::default(), Instant::now());
         for _ in 0..KEPT_MOST + 3 {
             let mut client = TcpStream::connect(addr).expect("the backlog has room");
             let (stream, _) = listener.accept().expect("one is there");
-            stream.set_nonblocking(true).expect("a socket can be made so");
-            let stream = tokio::net::TcpStream::from_std(stream).expect("a runtime is there");
             refused.refuse(stream, now, SystemTime::UNIX_EPOCH);
             let mut seen = String::new();
             client.read_to_string(&mut seen).expect("the answer comes whole");

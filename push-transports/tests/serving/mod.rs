@@ -58,7 +58,7 @@ impl Path {
 }
 
 /// Whether `ServeConfig::lots` has its effect yet.
-const LOTS_ARE_BUILT: bool = false;
+const LOTS_ARE_BUILT: bool = true;
 
 /// Each case by tasks, by lots on two workers, and by one lot on a single thread.
 macro_rules! on_every_path {

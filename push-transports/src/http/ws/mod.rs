@@ -3,6 +3,8 @@
 mod echo;
 mod frames;
 mod operations;
+#[cfg(target_os = "linux")]
+mod parked;
 mod shell;
 mod socket;
 mod turn;

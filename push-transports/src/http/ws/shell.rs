@@ -47,6 +47,9 @@ pub(super) struct Shell {
     pub(super) auth_until: Option<Instant>,
     pub(super) expires_at: Option<Instant>,
     pub(super) alarm: Alarm,
+    /// Whether it may be served together with others once it is quiet.
+    #[cfg(target_os = "linux")]
+    pub(super) may_park: bool,
 }
 
 impl Shell {
@@ -69,6 +72,8 @@ impl Shell {
             auth_until: None,
             expires_at: None,
             alarm: Alarm::default(),
+            #[cfg(target_os = "linux")]
+            may_park: true,
         };
         match beginning {
             Beginning::Refused(ending) => shell.end(now, &ending),
@@ -106,6 +111,8 @@ impl Shell {
                 break;
             }
             match poll_fn(|cx| self.poll_turn(cx)).await {
+                #[cfg(target_os = "linux")]
+                Turn::Quiet => return self.park(),
                 Turn::Ended => return,
                 Turn::Done(done) => self.finish(self.now(), *done),
                 Turn::Timeout => self.handle_timeout(self.now()),

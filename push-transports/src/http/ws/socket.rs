@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf as _, Bytes};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::server::ConnectionIo;
@@ -20,9 +20,25 @@ pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
+/// What carries a WebSocket.
+enum Carrier {
+    /// A connection of our own server, which may be able to park.
+    Own(Box<ConnectionIo>),
+    Other(Box<dyn Io>),
+}
+
+impl Carrier {
+    fn io(&mut self) -> Pin<&mut dyn Io> {
+        match self {
+            Self::Own(io) => Pin::new(&mut **io),
+            Self::Other(io) => Pin::new(&mut **io),
+        }
+    }
+}
+
 /// A socket, what the client had sent beyond its handshake, and what is to be written.
 pub(super) struct Socket {
-    io: Box<dyn Io>,
+    io: Carrier,
     /// Read by hyper together with the handshake; comes first.
     early: Bytes,
     out: VecDeque<Bytes>,
@@ -39,16 +55,16 @@ pub(super) async fn upgraded(upgrade: OnUpgrade) -> Result<Socket, hyper::Error>
     Ok(Socket { io, early, out: VecDeque::new(), out_bytes: 0, is_given_up: false })
 }
 
-fn take(upgraded: Upgraded) -> (Box<dyn Io>, Bytes) {
+fn take(upgraded: Upgraded) -> (Carrier, Bytes) {
     match upgraded.downcast::<TokioIo<ConnectionIo>>() {
         Ok(parts) => {
             let io = parts.io.into_inner();
             io.info().upgraded();
-            (Box::new(io), parts.read_buf)
+            (Carrier::Own(Box::new(io)), parts.read_buf)
         }
         Err(upgraded) => match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => (Box::new(parts.io.into_inner()), parts.read_buf),
-            Err(upgraded) => (Box::new(TokioIo::new(upgraded)), Bytes::new()),
+            Ok(parts) => (Carrier::Other(Box::new(parts.io.into_inner())), parts.read_buf),
+            Err(upgraded) => (Carrier::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
         },
     }
 }
@@ -62,6 +78,36 @@ const LINGER_BYTES: usize = 256 * 1024;
 const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
 
 impl Socket {
+    /// One that goes on, where `rest` is left of a frame that was begun.
+    #[cfg(target_os = "linux")]
+    pub(super) fn resume(io: ConnectionIo, rest: Bytes) -> Self {
+        let mut socket = Self {
+            io: Carrier::Own(Box::new(io)),
+            early: Bytes::new(),
+            out: VecDeque::new(),
+            out_bytes: 0,
+            is_given_up: false,
+        };
+        socket.push(rest);
+        socket
+    }
+
+    /// Whether a lot owns the connection, and nothing is left to be read again or written.
+    #[cfg(target_os = "linux")]
+    pub(super) fn may_park(&self) -> bool {
+        let is_idle = self.early.is_empty() && self.out_bytes == 0 && !self.is_given_up;
+        is_idle && matches!(&self.io, Carrier::Own(io) if io.is_on_lot())
+    }
+
+    /// The connection, to be parked.
+    #[cfg(target_os = "linux")]
+    pub(super) fn into_connection(self) -> Option<ConnectionIo> {
+        match self.io {
+            Carrier::Own(io) => Some(*io),
+            Carrier::Other(_) => None,
+        }
+    }
+
     /// Queues bytes that are written as a whole, behind what waits already.
     pub(super) fn push(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
@@ -93,7 +139,7 @@ impl Socket {
             *slice = IoSlice::new(bytes);
             used += 1;
         }
-        let written = match Pin::new(&mut *self.io).poll_write_vectored(cx, &slices[..used]) {
+        let written = match self.io.io().poll_write_vectored(cx, &slices[..used]) {
             Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Poll::Ready(Ok(written)) => written,
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -119,7 +165,7 @@ impl Socket {
 
     /// Pushes out what a layer below (TLS) may hold.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.io).poll_flush(cx)
+        self.io.io().poll_flush(cx)
     }
 
     /// Appends what the client has sent; ready with how much, 0 at the end.
@@ -136,7 +182,7 @@ impl Socket {
         }
         let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut scratch);
-        match Pin::new(&mut *self.io).poll_read(cx, &mut buffer) {
+        match self.io.io().poll_read(cx, &mut buffer) {
             Poll::Ready(Ok(())) => {
                 into.extend_from_slice(buffer.filled());
                 Poll::Ready(Ok(buffer.filled().len()))
@@ -150,13 +196,13 @@ impl Socket {
     fn poll_drop(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut scratch = [const { MaybeUninit::uninit() }; 4096];
         let mut buffer = ReadBuf::uninit(&mut scratch);
-        Pin::new(&mut *self.io).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+        self.io.io().poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
     }
 
     /// Closes our direction and waits a little for the client's, so that what was written last is seen.
     pub(super) async fn close(mut self) {
         let closing = async {
-            self.io.shutdown().await?;
+            poll_fn(|cx| self.io.io().poll_shutdown(cx)).await?;
             let mut left = LINGER_BYTES;
             while left > 0 {
                 match poll_fn(|cx| self.poll_drop(cx)).await? {

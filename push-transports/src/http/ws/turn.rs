@@ -18,6 +18,9 @@ pub(super) enum Turn {
     Done(Box<Done>),
     Moved,
     Timeout,
+    /// There is nothing to do that a lot could not do as well.
+    #[cfg(target_os = "linux")]
+    Quiet,
 }
 
 impl Shell {
@@ -39,7 +42,14 @@ impl Shell {
             }
         }
         let (deadline, now) = (self.deadline(), self.now());
-        self.alarm.poll(deadline, now, cx).map(|()| Turn::Timeout)
+        if self.alarm.poll(deadline, now, cx).is_ready() {
+            return Poll::Ready(Turn::Timeout);
+        }
+        #[cfg(target_os = "linux")]
+        if self.is_quiet() {
+            return Poll::Ready(Turn::Quiet);
+        }
+        Poll::Pending
     }
 
     fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Turn>> {

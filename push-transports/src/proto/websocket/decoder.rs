@@ -96,7 +96,7 @@ impl Decoder {
         Ok((at, None))
     }
 
-    #[cfg(test)]
+    /// Whether no frame and no message is incomplete.
     pub(super) fn is_idle(&self) -> bool {
         self.partial.is_none()
     }

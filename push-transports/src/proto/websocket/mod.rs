@@ -15,7 +15,8 @@
 //!
 //! In reading order: [`frame`] (headers, masks, shared frames), [`close`] (codes and reasons), `message`
 //! and `utf8` (fragments, text, sizes), `decoder` (bytes to messages), [`deflate`], [`session`] (states
-//! and times), [`endpoint`] (what sessions share), [`handshake`] and `offer`. Each thing a peer can do
+//! and times), `control` (input that needs no session), [`endpoint`] (what sessions share), [`handshake`]
+//! and `offer`. Each thing a peer can do
 //! wrong on an open connection is an [`Offence`], each reason not to open one a [`Refusal`].
 //!
 //! # How a shell uses it
@@ -67,6 +68,7 @@
 //! they came until their end and are inflated piece by piece, so a bomb stops at the limit.
 
 pub mod close;
+mod control;
 mod decoder;
 pub mod deflate;
 pub mod endpoint;
@@ -79,9 +81,11 @@ pub mod session;
 mod utf8;
 
 pub use close::{CloseCode, CloseReceived, close_frame};
+pub(crate) use control::control_only;
 pub use deflate::{Deflater, Inflater, InflaterPool};
 pub use endpoint::{Endpoint, Settings};
 pub use frame::{FrameHeader, Opcode, encode_frame, encode_frame_into};
 pub use handshake::{Handshake, Refusal, Terms};
 pub use offence::Offence;
+pub(crate) use session::PING;
 pub use session::{Event, Options, Session, State};

@@ -25,7 +25,7 @@ use super::message::Message;
 use super::offence::Offence;
 
 /// An unmasked ping without payload, RFC 6455 §5.5.2.
-const PING: &[u8] = &[0x89, 0x00];
+pub(crate) const PING: &[u8] = &[0x89, 0x00];
 
 /// What the peer did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +122,17 @@ impl Session {
             ping_due: false,
             dead: false,
         }
+    }
+
+    /// A session that goes on where one that [was quiet](Self::is_quiet) left off, with what was kept of it.
+    ///
+    /// `heard` is when that one (or who watched the connection since) last received a byte; later than `now` counts
+    /// as `now`. Pings that fell due between the two are taken for sent: the next is due with the next heartbeat. If
+    /// none was sent, [`new`](Self::new) at `heard` and [`handle_timeout`](Self::handle_timeout) make up for it.
+    pub fn resume(now: Instant, heard: Instant, endpoint: Arc<Endpoint>, options: Options) -> Self {
+        let heard = heard.min(now);
+        let silent_beats = beats_in(now.saturating_duration_since(heard), endpoint.settings.heartbeat);
+        Self { silent_beats, ..Self::new(heard, endpoint, options) }
     }
 
     /// Reads bytes from the client, unmasking them in place, up to the end of the frame that makes an
@@ -311,6 +322,19 @@ impl Session {
         matches!(self.state, State::Open)
     }
 
+    /// Whether nothing is under way: open, no frame or message incomplete, nothing to poll.
+    ///
+    /// Then [`heard`](Self::heard) and the [`Options`] are all there is to keep: [`resume`](Self::resume) makes the
+    /// same session of them.
+    pub fn is_quiet(&self) -> bool {
+        self.is_open() && self.decoder.is_idle() && self.pending.is_none() && !self.ping_due && !self.dead
+    }
+
+    /// When the last byte was received.
+    pub const fn heard(&self) -> Instant {
+        self.heard
+    }
+
     /// Whether nothing but the output that waits is left to do.
     pub const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
@@ -381,6 +405,58 @@ mod tests {
             assert!(session.pending.is_none());
         }
         assert!(session.decoder.is_idle());
+    }
+
+    #[test]
+    fn a_session_is_quiet_between_messages_once_all_was_polled() {
+        let (now, mut session) = session();
+        assert!(session.is_quiet());
+        let later = now + Duration::from_secs(1);
+        let mut ping = frame(0x89, b"ping");
+        let (last, begun) = ping.split_last_mut().expect("a frame");
+        assert_eq!(session.handle_input(later, begun), Ok(begun.len()));
+        assert!(!session.is_quiet(), "a frame is incomplete");
+        assert_eq!(session.handle_input(later, std::slice::from_mut(last)), Ok(1));
+        assert!(!session.is_quiet(), "an event and a pong wait");
+        assert!(session.poll_event().is_some() && !session.is_quiet());
+        assert!(session.poll_output().is_some() && session.is_quiet());
+        assert_eq!(session.heard(), later);
+
+        session.handle_timeout(later + session.endpoint.settings.heartbeat);
+        assert!(!session.is_quiet(), "a ping waits");
+        assert!(session.poll_output().is_some() && session.is_quiet());
+        session.close(later, CloseCode::NORMAL, "");
+        assert!(session.poll_output().is_some() && !session.is_quiet(), "closing");
+    }
+
+    #[test]
+    fn a_resumed_session_pings_and_dies_when_the_one_before_it_would_have() {
+        let (now, mut whole) = session();
+        let endpoint = Arc::clone(&whole.endpoint);
+        let settings = &endpoint.settings;
+        for silence in
+            [Duration::ZERO, settings.heartbeat - Duration::from_millis(1), settings.heartbeat, 2 * settings.heartbeat]
+        {
+            let at = now + silence;
+            whole.handle_timeout(at);
+            while whole.poll_output().is_some() {}
+            let mut resumed = Session::resume(at, whole.heard(), Arc::clone(&endpoint), Options::default());
+            assert!(whole.is_quiet() && resumed.is_quiet());
+            assert_eq!(resumed.next_deadline(), whole.next_deadline(), "after {silence:?}");
+            resumed.handle_timeout(at);
+            assert!(!resumed.has_output(), "a second ping after {silence:?}");
+        }
+        let mut resumed = Session::resume(now + 2 * settings.heartbeat, now, Arc::clone(&endpoint), Options::default());
+        resumed.handle_timeout(now + settings.silence_limit);
+        assert_eq!(resumed.poll_event(), Some(Event::Dead));
+    }
+
+    #[test]
+    fn a_session_resumed_with_a_time_to_come_was_heard_now() {
+        let (now, whole) = session();
+        let resumed =
+            Session::resume(now, now + Duration::from_millis(99), Arc::clone(&whole.endpoint), Options::default());
+        assert_eq!((resumed.heard(), resumed.next_deadline()), (now, whole.next_deadline()));
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! `PUSH_TEST_LONG=1` searches twenty times as long. A lost wake-up shows as a deadlock: nobody unparks the reader.
 #![cfg(push_shuttle)]
 
+mod crowd;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::sync::Arc;

@@ -1,0 +1,277 @@
+//! The command line.
+
+use std::net::SocketAddrV4;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::kind::Kind;
+
+/// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
+///
+/// Each scenario starts its servers and clients as processes of its own, servers on the first core and clients on the
+/// second, prints a table, and a line of JSON with the same figures. Ratios come from duels: server and limit
+/// run at the same time and are driven in turn, so that what slows the machine down slows both.
+#[derive(Debug, Parser)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Role {
+    /// What one more delivery costs: publish when everybody has the last message.
+    Fanout(FanoutArgs),
+    /// Deliveries a second when the publisher is as fast as answers come.
+    Burst(BurstArgs),
+    /// Memory and processor time of connections that do nothing.
+    Idle(IdleArgs),
+    /// Processor time of a new connection.
+    Connect(ConnectArgs),
+    /// Memory while connections of all kinds come and go.
+    Churn(ChurnArgs),
+    /// The latency of a quiet channel beside a fan-out.
+    Quiet(QuietArgs),
+    /// Long polls: every delivery is a whole request.
+    Poll(PollArgs),
+    /// Subscribers that stop reading for a while, and what the others notice of it.
+    Slow(SlowArgs),
+    #[command(hide = true)]
+    Server(ServerArgs),
+    #[command(hide = true)]
+    Limit,
+    #[command(hide = true)]
+    Client(ClientArgs),
+}
+
+/// Which of the two servers a client speaks to: batches are published differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dialect {
+    Push,
+    Limit,
+}
+
+/// How long to measure.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TimeArgs {
+    /// Rounds; figures are their median
+    #[arg(long, default_value_t = 7)]
+    pub(crate) rounds: usize,
+    /// Length of a round in seconds
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) secs: f64,
+}
+
+impl TimeArgs {
+    pub(crate) fn ms(&self) -> u64 {
+        (self.secs * 1000.0) as u64
+    }
+}
+
+/// How the server under test is set.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// Threads of the server; it is kept on one core if this is 1
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// Lots of the server (`ServeConfig::lots`), one a thread unless given; 0: each connection is a task of its own
+    #[arg(long)]
+    pub(crate) lots: Option<usize>,
+    /// The server's heartbeat interval in seconds
+    #[arg(long, default_value_t = 25)]
+    pub(crate) heartbeat: u64,
+    /// Publications that a channel retains
+    #[arg(long, default_value_t = 65_536)]
+    pub(crate) retention: usize,
+}
+
+impl ServerArgs {
+    pub(crate) fn to_flags(&self) -> Vec<String> {
+        let Self { threads, heartbeat, retention, .. } = self;
+        let lots = self.lots();
+        vec![
+            format!("--threads={threads}"),
+            format!("--lots={lots}"),
+            format!("--heartbeat={heartbeat}"),
+            format!("--retention={retention}"),
+        ]
+    }
+
+    pub(crate) fn lots(&self) -> usize {
+        self.lots.unwrap_or(self.threads)
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FanoutArgs {
+    #[arg(long, default_value = "ws")]
+    pub(crate) transport: Kind,
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) subscribers: usize,
+    /// Bytes of a payload
+    #[arg(long, default_value_t = 100)]
+    pub(crate) size: usize,
+    /// Take the limit for both sides, to see what differences are noise
+    #[arg(long)]
+    pub(crate) control: bool,
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BurstArgs {
+    #[arg(long, default_value = "ws")]
+    pub(crate) transport: Kind,
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) subscribers: usize,
+    #[arg(long, default_value_t = 100)]
+    pub(crate) size: usize,
+    /// Messages of a request; 1 are single POSTs
+    #[arg(long, default_value_t = 50)]
+    pub(crate) batch: usize,
+    /// Requests that may be unanswered
+    #[arg(long, default_value_t = 1)]
+    pub(crate) pipeline: usize,
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct IdleArgs {
+    #[arg(long, default_value = "ws")]
+    pub(crate) kind: Kind,
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) connections: usize,
+    /// How many times they are opened and closed
+    #[arg(long, default_value_t = 1)]
+    pub(crate) cycles: usize,
+    /// Seconds of doing nothing, over which processor time is counted
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) secs: f64,
+    /// Fails if a connection takes more bytes than this
+    #[arg(long)]
+    pub(crate) at_most: Option<f64>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConnectArgs {
+    #[arg(long, default_value = "ws")]
+    pub(crate) transport: Kind,
+    /// Take the limit for both sides
+    #[arg(long)]
+    pub(crate) control: bool,
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ChurnArgs {
+    /// Connections in all
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) total: usize,
+    /// Connections at a time
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) held: usize,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct QuietArgs {
+    #[arg(long, default_value = "ws")]
+    pub(crate) transport: Kind,
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) subscribers: usize,
+    /// Messages a second to all of them
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rate: u64,
+    #[arg(long, default_value_t = 100)]
+    pub(crate) size: usize,
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PollArgs {
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) pollers: usize,
+    #[arg(long, default_value_t = 100)]
+    pub(crate) size: usize,
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SlowArgs {
+    #[arg(long, default_value = "ws")]
+    pub(crate) transport: Kind,
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) subscribers: usize,
+    /// How many of a hundred subscribers stop
+    #[arg(long, default_value_t = 5)]
+    pub(crate) percent: usize,
+    /// Bytes of a payload: enough for the sockets of those who stop to be full soon
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) size: usize,
+    /// Messages of a request
+    #[arg(long, default_value_t = 10)]
+    pub(crate) batch: usize,
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ClientArgs {
+    #[arg(long)]
+    pub(crate) target: SocketAddrV4,
+    #[arg(long)]
+    pub(crate) dialect: Dialect,
+    #[arg(long)]
+    pub(crate) channel: String,
+    #[arg(long)]
+    pub(crate) size: usize,
+    /// Goes before other processes of its core
+    #[arg(long)]
+    pub(crate) urgent: bool,
+}
+
+impl Dialect {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_server_is_started_with_the_settings_that_were_asked_for() {
+        let args = ServerArgs { threads: 2, lots: Some(5), heartbeat: 3, retention: 4 };
+        let line = ["benches".to_owned(), "server".to_owned()].into_iter().chain(args.to_flags());
+        let Role::Server(read) = Cli::parse_from(line).role else { panic!("the role of a server") };
+        assert_eq!(format!("{read:?}"), format!("{args:?}"));
+    }
+}

@@ -1,0 +1,94 @@
+//! The client: one thread on a core of its own, one epoll, no runtime; does what it is told on standard input.
+//!
+//! In reading order: `command` (what it is told and answers), `swarm` (subscribers and their publisher), `conn`,
+//! `publisher`, `decode` and `http` (what servers send), `tally` (the check of every delivery), `drill` and `storm`.
+
+pub(crate) mod command;
+mod conn;
+mod decode;
+mod drill;
+mod http;
+mod publisher;
+mod storm;
+mod swarm;
+pub(crate) mod tally;
+
+use std::io::{BufRead as _, Write as _};
+use std::net::SocketAddrV4;
+
+use serde::Serialize;
+
+use self::command::{Command, Done};
+use self::publisher::Shape;
+use self::storm::Churn;
+use self::swarm::Swarm;
+use crate::args::{ClientArgs, Dialect};
+use crate::clock::MS;
+use crate::{Result, system};
+
+struct Client {
+    target: SocketAddrV4,
+    dialect: Dialect,
+    shape: Shape,
+    swarm: Swarm,
+    churn: Option<Churn>,
+}
+
+/// Takes commands until standard input ends.
+pub(crate) fn run(args: &ClientArgs) -> Result<()> {
+    system::end_with_parent()?;
+    system::pin(system::CLIENT_CORE)?;
+    system::raise_descriptors()?;
+    if args.urgent {
+        system::hurry();
+    }
+    let shape = Shape { channel: args.channel.clone(), size: args.size };
+    let swarm = Swarm::new(args.target, args.dialect, shape.clone())?;
+    let mut client = Client { target: args.target, dialect: args.dialect, shape, swarm, churn: None };
+    let mut stdout = std::io::stdout();
+    for line in std::io::stdin().lock().lines() {
+        let answer = client.run(serde_json::from_str(&line?)?)?;
+        writeln!(stdout, "{answer}")?;
+        stdout.flush()?;
+    }
+    Ok(())
+}
+
+impl Client {
+    fn run(&mut self, command: Command) -> Result<String> {
+        let swarm = &mut self.swarm;
+        match command {
+            Command::Open { kind, count } => done(swarm.open(kind, count)),
+            Command::Greet => done(swarm.greet()),
+            Command::Fanout { ms } => json(drill::fanout(swarm, ms)),
+            Command::Burst { ms, batch, pipeline } => json(drill::burst(swarm, ms, batch, pipeline)),
+            Command::Paced { ms, per_sec } => json(drill::paced(swarm, ms, per_sec)),
+            Command::Probe { ms, each_ms } => json(drill::probe(swarm, ms, each_ms)),
+            Command::Storm { kind, ms } => json(storm::storm(self.target, &self.shape.channel, kind, ms)),
+            Command::Churn { count, held } => {
+                let new = || Churn::new(self.target, self.dialect, self.shape.clone());
+                done(self.churn.get_or_insert_with(new).run(count, held))
+            }
+            Command::Slow { stopped, ms, batch } => json(drill::slow(swarm, stopped, ms, batch)),
+            Command::Rest { ms } => done(swarm.rest(ms * MS, |_| false)),
+            Command::Close => {
+                if let Some(mut churn) = self.churn.take() {
+                    churn.close()?;
+                }
+                done(swarm.close())
+            }
+            Command::Settle => {
+                swarm.settle()?;
+                json(Ok(swarm.account()))
+            }
+        }
+    }
+}
+
+fn done(result: Result<()>) -> Result<String> {
+    json(result.map(|()| Done {}))
+}
+
+fn json<T: Serialize>(result: Result<T>) -> Result<String> {
+    Ok(serde_json::to_string(&result?)?)
+}

@@ -1,0 +1,76 @@
+//! The kinds of connections, and how each begins.
+
+use serde::{Deserialize, Serialize};
+
+/// What a client's connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// WebSocket, `format=raw`.
+    Ws,
+    /// WebSocket, `format=json`: told of what it missed.
+    WsJson,
+    /// Server-sent events, `format=raw`.
+    Sse,
+    /// Long poll, `format=raw`: a request for each delivery.
+    Poll,
+    /// Connected, and not a byte sent.
+    Silent,
+    /// Answered once and kept alive.
+    Keepalive,
+}
+
+/// How long a poll is parked, in seconds.
+const POLL_SECS: u32 = 600;
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ws => "ws",
+            Self::WsJson => "ws-json",
+            Self::Sse => "sse",
+            Self::Poll => "poll",
+            Self::Silent => "silent",
+            Self::Keepalive => "keepalive",
+        }
+    }
+
+    /// The status of the first answer; `None` if there is none.
+    pub(crate) fn first_status(self) -> Option<u16> {
+        match self {
+            Self::Ws | Self::WsJson => Some(101),
+            Self::Sse => Some(200),
+            Self::Poll | Self::Keepalive => Some(204),
+            Self::Silent => None,
+        }
+    }
+
+    /// The first request, for `channel` of the server at `host`.
+    pub(crate) fn first_request(self, host: &str, channel: &str) -> String {
+        match self {
+            Self::Ws => upgrade(host, channel, "raw"),
+            Self::WsJson => upgrade(host, channel, "json"),
+            Self::Sse => format!(
+                "GET /push/sse?channel={channel}&format=raw HTTP/1.1\r\nhost: {host}\r\naccept: text/event-stream\r\n\r\n"
+            ),
+            Self::Poll | Self::Keepalive => {
+                format!("GET /push/poll?channel={channel}&format=raw&timeout=0 HTTP/1.1\r\nhost: {host}\r\n\r\n")
+            }
+            Self::Silent => String::new(),
+        }
+    }
+}
+
+/// RFC 6455 §1.3: the nonce of the specification's own example, whose answer is known.
+fn upgrade(host: &str, channel: &str, format: &str) -> String {
+    format!(
+        "GET /push/ws?channel={channel}&format={format} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+/// The request of a poll that goes on after `cursor`.
+pub(crate) fn next_poll(host: &str, channel: &str, cursor: &str) -> String {
+    format!(
+        "GET /push/poll?channel={channel}&format=raw&timeout={POLL_SECS}&since={cursor} HTTP/1.1\r\nhost: {host}\r\n\r\n"
+    )
+}

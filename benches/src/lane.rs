@@ -1,0 +1,166 @@
+//! A server and its client as processes, and duels between two of them.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command as Program, Stdio};
+
+use serde::de::DeserializeOwned;
+
+use crate::args::{Dialect, ServerArgs};
+use crate::client::command::{Command, Done, Slice};
+use crate::client::tally::Account;
+use crate::kind::Kind;
+use crate::{Result, system};
+
+/// The channel that everybody subscribes, but for probes.
+pub(crate) const CHANNEL: &str = "bench";
+
+/// A process of this program in another role. Ends when it is dropped.
+struct Process {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(role: &str, flags: &[String]) -> Result<Self> {
+        let mut program = Program::new(std::env::current_exe()?);
+        program.arg(role).args(flags).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = program.spawn()?;
+        let stdin = child.stdin.take().ok_or("no standard input")?;
+        let stdout = BufReader::new(child.stdout.take().ok_or("no standard output")?);
+        Ok(Self { child, stdin, stdout })
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        if self.stdout.read_line(&mut line)? == 0 {
+            return Err("a process ended before it answered".into());
+        }
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Where it is gone already there is nothing left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A client process.
+pub(crate) struct Client(Process);
+
+impl Client {
+    /// Sends `command`; its answer is taken with [`Client::answer`].
+    pub(crate) fn tell(&mut self, command: &Command) -> Result<()> {
+        let line = serde_json::to_string(command)?;
+        writeln!(self.0.stdin, "{line}")?;
+        Ok(self.0.stdin.flush()?)
+    }
+
+    pub(crate) fn answer<T: DeserializeOwned>(&mut self) -> Result<T> {
+        Ok(serde_json::from_str(&self.0.line()?)?)
+    }
+
+    pub(crate) fn ask<T: DeserializeOwned>(&mut self, command: &Command) -> Result<T> {
+        self.tell(command)?;
+        self.answer()
+    }
+
+    /// Opens subscribers and sees that they are subscribed.
+    pub(crate) fn subscribe(&mut self, kind: Kind, count: usize) -> Result<()> {
+        let Done {} = self.ask(&Command::Open { kind, count })?;
+        let Done {} = self.ask(&Command::Greet)?;
+        Ok(())
+    }
+}
+
+/// A server and its client.
+pub(crate) struct Lane {
+    dialect: Dialect,
+    server: Process,
+    address: String,
+    pub(crate) client: Client,
+}
+
+impl Lane {
+    /// The server under test.
+    pub(crate) fn push(args: &ServerArgs, size: usize) -> Result<Self> {
+        Self::start(Dialect::Push, Process::start("server", &args.to_flags())?, size)
+    }
+
+    /// The limit.
+    pub(crate) fn limit(size: usize) -> Result<Self> {
+        Self::start(Dialect::Limit, Process::start("limit", &[])?, size)
+    }
+
+    fn start(dialect: Dialect, mut server: Process, size: usize) -> Result<Self> {
+        let address = server.line()?;
+        let client = client(&address, dialect, CHANNEL, size, false)?;
+        Ok(Self { dialect, server, address, client })
+    }
+
+    /// One more client, which goes before others on its core.
+    pub(crate) fn probe(&self, channel: &str, size: usize) -> Result<Client> {
+        client(&self.address, self.dialect, channel, size, true)
+    }
+
+    /// Processor time that the server has had, in nanoseconds.
+    pub(crate) fn cpu_ns(&self) -> Result<u64> {
+        system::cpu_ns(self.server.child.id())
+    }
+
+    /// Resident memory of the server.
+    pub(crate) fn rss_bytes(&self) -> Result<u64> {
+        system::rss_bytes(self.server.child.id())
+    }
+
+    /// What the client's subscribers have been sent in all.
+    pub(crate) fn settle(&mut self) -> Result<Account> {
+        self.client.ask(&Command::Settle)
+    }
+}
+
+fn client(address: &str, dialect: Dialect, channel: &str, size: usize, urgent: bool) -> Result<Client> {
+    let mut flags = vec![
+        format!("--target={address}"),
+        format!("--dialect={}", dialect.name()),
+        format!("--channel={channel}"),
+        format!("--size={size}"),
+    ];
+    if urgent {
+        flags.push("--urgent".to_owned());
+    }
+    Ok(Client(Process::start("client", &flags)?))
+}
+
+/// What one side did in a round.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Effort {
+    pub(crate) slice: Slice,
+    pub(crate) cpu_ns: u64,
+}
+
+impl Effort {
+    /// Processor time for each delivery or connection, in microseconds.
+    pub(crate) fn us_each(&self) -> f64 {
+        self.cpu_ns as f64 / 1000.0 / self.slice.count.max(1) as f64
+    }
+}
+
+/// One round of a duel: `lanes` are told their commands in turn, until each has worked for `ms`.
+///
+/// Processor time counts from the beginning to the end, what a server does in the other's turn included.
+pub(crate) fn duel(lanes: [&mut Lane; 2], commands: [&Command; 2], ms: u64) -> Result<[Effort; 2]> {
+    let mut efforts = [Effort::default(); 2];
+    let [first, second] = lanes;
+    let before = [first.cpu_ns()?, second.cpu_ns()?];
+    while efforts.iter().any(|effort| effort.slice.ns < ms * 1_000_000) {
+        efforts[0].slice.add(first.client.ask(commands[0])?);
+        efforts[1].slice.add(second.client.ask(commands[1])?);
+    }
+    efforts[0].cpu_ns = first.cpu_ns()? - before[0];
+    efforts[1].cpu_ns = second.cpu_ns()? - before[1];
+    Ok(efforts)
+}

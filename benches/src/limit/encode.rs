@@ -1,0 +1,80 @@
+//! What the limit sends, known by heart or made once for all subscribers.
+
+/// The answer to the nonce that our clients send (RFC 6455 §1.3).
+pub(super) const WS_HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+    sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+pub(super) const SSE_HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\r\n";
+
+pub(super) const POLL_EMPTY: &[u8] = b"HTTP/1.1 204 No Content\r\npush-cursor: 0\r\n\r\n";
+
+/// To a publication.
+pub(super) const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+
+/// How a subscriber is sent messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Ws = 0,
+    Sse = 1,
+    Poll = 2,
+}
+
+impl Form {
+    pub(super) const COUNT: usize = 3;
+    pub(super) const ALL: [Self; Self::COUNT] = [Self::Ws, Self::Sse, Self::Poll];
+
+    /// `message` as it goes over the wire.
+    pub(super) fn encode(self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Ws => frame(message),
+            Self::Sse => [b"data: ", message, b"\n\n"].concat(),
+            Self::Poll => {
+                let len = message.len();
+                let head = format!("HTTP/1.1 200 OK\r\npush-cursor: 0\r\ncontent-length: {len}\r\n\r\n");
+                [head.as_bytes(), message].concat()
+            }
+        }
+    }
+}
+
+/// RFC 6455 §5.2: a text frame, whole and not masked.
+fn frame(message: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x81];
+    match (u8::try_from(message.len()), u16::try_from(message.len())) {
+        (Ok(len @ 0..=125), _) => frame.push(len),
+        (_, Ok(len)) => {
+            frame.push(126);
+            frame.extend_from_slice(&len.to_be_bytes());
+        }
+        _ => {
+            frame.push(127);
+            frame.extend_from_slice(&(message.len() as u64).to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(message);
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_have_the_shortest_length() {
+        for (len, head) in
+            [(0, &b"\x81\x00"[..]), (125, b"\x81\x7d"), (126, b"\x81\x7e\x00\x7e"), (65535, b"\x81\x7e\xff\xff")]
+        {
+            let frame = Form::Ws.encode(&vec![b'x'; len]);
+            assert_eq!((&frame[..head.len()], frame.len()), (head, head.len() + len));
+        }
+        assert_eq!(Form::Ws.encode(&vec![b'x'; 65536])[..10], *b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00");
+    }
+
+    #[test]
+    fn a_poll_is_answered_with_the_message_as_its_body() {
+        let answer = Form::Poll.encode(b"hello");
+        assert!(answer.ends_with(b"content-length: 5\r\n\r\nhello"));
+        assert_eq!(Form::Sse.encode(b"hello"), b"data: hello\n\n");
+    }
+}

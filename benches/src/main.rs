@@ -1,0 +1,59 @@
+//! What push costs: a delivery, a connection, a subscriber. `cargo run --release -p benches -- --help` tells the scenarios.
+//!
+//! In reading order: `args`, `scenario` (what is measured), `lane` (a server and its client, and duels), `report`; then
+//! the roles that this program starts itself in: `server` (what is measured), `limit` (the ceiling that it is measured
+//! by) and `client` (subscribers that check every delivery); below them `poller`, `system`, `message`, `kind`, `clock`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod client;
+mod clock;
+mod kind;
+mod lane;
+mod limit;
+mod message;
+mod poller;
+mod report;
+mod scenario;
+mod server;
+mod system;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::args::{Cli, Role};
+
+/// A bench that fails says why and ends.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let role = Cli::parse().role;
+    match run(&role) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("benches: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(role: &Role) -> Result<()> {
+    match role {
+        Role::Server(args) => return server::run(args),
+        Role::Limit => return limit::run(),
+        Role::Client(args) => return client::run(args),
+        _ => system::pin(system::CLIENT_CORE)?,
+    }
+    match role {
+        Role::Fanout(args) => scenario::fanout(args),
+        Role::Burst(args) => scenario::burst(args),
+        Role::Idle(args) => scenario::idle(args),
+        Role::Connect(args) => scenario::connect(args),
+        Role::Churn(args) => scenario::churn(args),
+        Role::Quiet(args) => scenario::quiet(args),
+        Role::Poll(args) => scenario::poll(args),
+        Role::Slow(args) => scenario::slow(args),
+        Role::Server(_) | Role::Limit | Role::Client(_) => Ok(()),
+    }
+}

@@ -1,0 +1,102 @@
+//! What the system knows about processes: processors, descriptors, processor time and memory.
+
+use std::fs;
+
+use rustix::io::Errno;
+use rustix::process::{
+    Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setpriority_process, setrlimit,
+};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use crate::Result;
+
+/// Where servers run.
+pub(crate) const SERVER_CORE: usize = 0;
+
+/// Where clients run, and the process that leads them.
+pub(crate) const CLIENT_CORE: usize = 1;
+
+/// Keeps this process on `core`, if there is one of that number.
+pub(crate) fn pin(core: usize) -> Result<()> {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    match sched_setaffinity(None, &cores) {
+        Err(Errno::INVAL) => eprintln!("core {core} is not to be had: figures will be noisier"),
+        other => other?,
+    }
+    Ok(())
+}
+
+/// Lets this process run on every core, whatever the one that started it is kept on.
+pub(crate) fn unpin() -> Result<()> {
+    let mut cores = CpuSet::new();
+    (0..CpuSet::MAX_CPU).for_each(|core| cores.set(core));
+    Ok(sched_setaffinity(None, &cores)?)
+}
+
+/// Takes every descriptor that the hard limit allows.
+pub(crate) fn raise_descriptors() -> Result<()> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
+}
+
+/// Lets this process go before others of its core, where that is allowed: a probe is to measure the server, and not how
+/// long it waits for another client.
+pub(crate) fn hurry() {
+    const FIRST: i32 = -20;
+    if let Err(error) = setpriority_process(None, FIRST) {
+        eprintln!("the probe shares its core as an equal: {error}");
+    }
+}
+
+/// Ends this process with the one that started it.
+pub(crate) fn end_with_parent() -> Result<()> {
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+/// Processor time that all threads of `pid` have had, in nanoseconds.
+pub(crate) fn cpu_ns(pid: u32) -> Result<u64> {
+    let mut sum = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let stat = fs::read_to_string(thread?.path().join("schedstat"))?;
+        sum += first_number(&stat).ok_or("schedstat without a number")?;
+    }
+    Ok(sum)
+}
+
+/// Resident memory of `pid` in bytes.
+///
+/// From `smaps_rollup`, which counts pages: the figure in `status` is a sum of counters for each processor that may be
+/// off by hundreds of kilobytes.
+pub(crate) fn rss_bytes(pid: u32) -> Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    rss_of(&rollup).ok_or_else(|| "smaps_rollup without 'Rss:'".into())
+}
+
+fn rss_of(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    Some(first_number(line)? * 1024)
+}
+
+fn first_number(text: &str) -> Option<u64> {
+    text.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resident_memory_is_the_line_named_rss() {
+        let rollup = "55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss:                3044 kB\nPss:  99 kB\n";
+        assert_eq!(rss_of(rollup), Some(3044 * 1024));
+        assert_eq!(rss_of("Pss: 1 kB\n"), None);
+    }
+
+    #[test]
+    fn a_process_has_had_time_and_holds_memory() {
+        let me = std::process::id();
+        assert!(cpu_ns(me).expect("procfs") > 0);
+        assert!(rss_bytes(me).expect("procfs") > 100_000);
+    }
+}

@@ -1,0 +1,196 @@
+//! WebSockets that a lot owns: quiet ones are served together, and answered their pings there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use push_core::{Batch, BoxFuture, Budget, Crowd, Identity};
+
+use super::frames::{self, Wish};
+use super::shell::Shell;
+use super::socket::Socket;
+use crate::http::alarm::Alarm;
+use crate::http::parked::{SHARED, key_of};
+use crate::http::push::Push;
+use crate::proto::lot::pass::{Framing, Pass, PassBuilder};
+use crate::proto::operation;
+use crate::proto::websocket::{Opcode, Options, PING, Session, control_only, encode_frame_into};
+use crate::server::lot::{Cohort, Extra, Kind, Member, Parking};
+
+/// What is kept of a client that showed who it is.
+struct Shown {
+    identity: Arc<Identity>,
+    expires_at: Option<Instant>,
+}
+
+impl Shell {
+    /// Whether nothing is under way that is this connection's alone.
+    pub(super) fn is_quiet(&self) -> bool {
+        let is_idle = self.inbox.is_empty() && self.operation.is_none() && self.recoveries.is_empty();
+        let is_settled = self.subscriber.as_ref().is_some_and(|subscriber| subscriber.is_settled());
+        self.may_park
+            && is_idle
+            && is_settled
+            && self.identity.is_some()
+            && self.session.is_quiet()
+            && self.socket.may_park()
+    }
+
+    /// Hands the connection to its lot.
+    pub(super) fn park(self) {
+        let now = self.now();
+        let Self { push, socket, session, subscriber, identity, wish, expires_at, .. } = self;
+        let (Some(io), Some(subscriber)) = (socket.into_connection(), subscriber) else { return };
+        let identity = identity.filter(|identity| **identity != Identity::default());
+        let extra = identity.map(|identity| Box::new(Shown { identity, expires_at }) as Extra);
+        let kind = WebSockets { push, wish };
+        io.park(Parking {
+            key: key_of(&kind.push, kind.name(), &subscriber),
+            subscriber,
+            kind: Box::new(kind),
+            extra,
+            lasts: expires_at.map(|at| at.saturating_duration_since(now)),
+            silence: now.saturating_duration_since(session.heard()),
+            closes: false,
+        });
+    }
+}
+
+/// WebSockets that are written the same frames.
+#[derive(Clone)]
+struct WebSockets {
+    push: Push,
+    wish: Wish,
+}
+
+impl WebSockets {
+    const fn name(&self) -> &'static [u8] {
+        match (self.wish.raw, self.wish.deflate) {
+            (false, false) => b"ws-json",
+            (false, true) => b"ws-json-deflated",
+            (true, false) => b"ws-raw",
+            (true, true) => b"ws-raw-deflated",
+        }
+    }
+
+    const fn options(&self) -> Options {
+        Options { deflate: self.wish.deflate, discard: self.wish.raw }
+    }
+
+    fn resume(&self, member: Member) -> BoxFuture<'static, ()> {
+        let Member { io, subscriber, extra, rest, silence, may_park, is_blocked, .. } = member;
+        let push = self.push.clone();
+        let shown = extra.and_then(|extra| extra.downcast::<Shown>().ok());
+        let (identity, expires_at) = match shown {
+            Some(shown) => (shown.identity, shown.expires_at),
+            None => (Arc::default(), None),
+        };
+        let now = push.shared.hub.clock().now();
+        let heard = now.checked_sub(silence).unwrap_or(now);
+        let endpoint = Arc::clone(&push.shared.endpoints.push);
+        let shell = Shell {
+            session: Session::resume(now, heard, endpoint, self.options()),
+            push,
+            socket: Socket::resume(io, rest),
+            subscriber: Some(subscriber),
+            identity: Some(identity),
+            params: None,
+            wish: self.wish,
+            inbox: Vec::new(),
+            operation: None,
+            recoveries: std::collections::VecDeque::new(),
+            blocked: is_blocked,
+            stalled_since: None,
+            auth_until: None,
+            expires_at,
+            alarm: Alarm::default(),
+            may_park,
+        };
+        Box::pin(shell.run())
+    }
+}
+
+impl Kind for WebSockets {
+    fn found(self: Box<Self>, crowd: Crowd) -> Box<dyn Cohort> {
+        Box::new(Parked { kind: *self, crowd })
+    }
+
+    fn resume(self: Box<Self>, member: Member) -> BoxFuture<'static, ()> {
+        (*self).resume(member)
+    }
+}
+
+struct Parked {
+    kind: WebSockets,
+    crowd: Crowd,
+}
+
+impl Cohort for Parked {
+    fn crowd(&mut self) -> &mut Crowd {
+        &mut self.crowd
+    }
+
+    fn budget(&self) -> Budget {
+        SHARED
+    }
+
+    fn write(&mut self, batch: &Batch) -> Pass {
+        let mut pass = PassBuilder::new(Framing::Plain);
+        if !batch.gaps.is_empty() {
+            let mut out = Vec::new();
+            if !self.kind.wish.raw {
+                for gap in &batch.gaps {
+                    encode_frame_into(Opcode::Text, false, &operation::gap(gap), &mut out);
+                }
+            }
+            pass.frame(&out);
+        }
+        let deflaters = &self.kind.push.shared.endpoints.deflaters;
+        for publication in &batch.publications {
+            pass.frame_shared(frames::publication(deflaters, publication, self.kind.wish));
+        }
+        pass.build()
+    }
+
+    fn heartbeat(&self) -> Option<Duration> {
+        let heartbeat = self.kind.push.shared.endpoints.push.settings.heartbeat;
+        (!heartbeat.is_zero()).then_some(heartbeat)
+    }
+
+    fn beat(&mut self) -> Option<Pass> {
+        let mut pass = PassBuilder::new(Framing::Plain);
+        pass.frame(PING);
+        Some(pass.build())
+    }
+
+    fn silence_limit(&self) -> Option<Duration> {
+        let limit = self.kind.push.shared.endpoints.push.settings.silence_limit;
+        (!limit.is_zero()).then_some(limit)
+    }
+
+    fn listens(&self) -> bool {
+        true
+    }
+
+    fn answer(&mut self, input: &mut [u8]) -> Option<Vec<u8>> {
+        if !control_only(input) {
+            return None;
+        }
+        let shared = &self.kind.push.shared;
+        let now = shared.hub.clock().now();
+        let mut session = Session::new(now, Arc::clone(&shared.endpoints.push), self.kind.options());
+        let (mut read, mut reply) = (0, Vec::new());
+        while read < input.len() {
+            // Whole and valid frames: each is read in one go.
+            read += session.handle_input(now, &mut input[read..]).ok()?.max(1);
+            while session.poll_event().is_some() {}
+            while let Some(frame) = session.poll_output() {
+                reply.extend_from_slice(&frame);
+            }
+        }
+        Some(reply)
+    }
+
+    fn resume(&mut self, member: Member) -> BoxFuture<'static, ()> {
+        self.kind.resume(member)
+    }
+}

@@ -1,0 +1,95 @@
+//! The head of an answer that is written without an HTTP library: RFC 9112 §4, §5.
+
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, DATE, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, StatusCode};
+
+/// How the body's end is told, RFC 9112 §6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// By an empty chunk.
+    Chunked,
+    /// By its length.
+    Length(usize),
+    /// There is none, and the status says so.
+    None,
+}
+
+/// Headers that say how a message is carried: the head's writer knows better than who made the answer.
+fn is_carriage(name: &HeaderName) -> bool {
+    [CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, DATE, TRANSFER_ENCODING, UPGRADE].contains(name)
+        || name == "keep-alive"
+}
+
+/// Appends the lines of `headers` that are about the answer itself.
+pub(crate) fn write_headers(out: &mut Vec<u8>, headers: &HeaderMap) {
+    for (name, value) in headers.iter().filter(|(name, _)| !is_carriage(name)) {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Appends a whole head. `date` is that of now, RFC 9110 §6.6.1; `lines` are those of [`write_headers`].
+pub(crate) fn write(out: &mut Vec<u8>, status: StatusCode, lines: &[u8], body: Body, date: &str, closes: bool) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(lines);
+    match body {
+        Body::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Body::Length(length) => {
+            out.extend_from_slice(b"content-length: ");
+            super::json::push_display(out, length);
+            out.extend_from_slice(b"\r\n");
+        }
+        Body::None => {}
+    }
+    if closes {
+        out.extend_from_slice(b"connection: close\r\n");
+    }
+    out.extend_from_slice(b"date: ");
+    out.extend_from_slice(date.as_bytes());
+    out.extend_from_slice(b"\r\n\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn a_head_has_the_answers_headers_and_one_way_to_find_its_end() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("text/plain"));
+        headers.append("set-cookie", HeaderValue::from_static("a=1"));
+        headers.append("set-cookie", HeaderValue::from_static("b=2"));
+        for carriage in ["connection", "content-length", "transfer-encoding", "date", "keep-alive", "content-encoding"] {
+            headers.insert(carriage, HeaderValue::from_static("0"));
+        }
+        let mut lines = Vec::new();
+        write_headers(&mut lines, &headers);
+        let written = |status, body, closes| {
+            let mut out = Vec::new();
+            write(&mut out, status, &lines, body, "Thu, 01 Jan 1970 00:00:00 GMT", closes);
+            String::from_utf8(out).expect("ASCII")
+        };
+        let own = "content-type: text/plain\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n";
+        let date = "date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
+        assert_eq!(
+            written(StatusCode::OK, Body::Chunked, false),
+            format!("HTTP/1.1 200 OK\r\n{own}transfer-encoding: chunked\r\n{date}")
+        );
+        assert_eq!(
+            written(StatusCode::OK, Body::Length(12), true),
+            format!("HTTP/1.1 200 OK\r\n{own}content-length: 12\r\nconnection: close\r\n{date}")
+        );
+        // RFC 9110 §8.6: no Content-Length in a 204.
+        assert_eq!(
+            written(StatusCode::NO_CONTENT, Body::None, false),
+            format!("HTTP/1.1 204 No Content\r\n{own}{date}")
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Reading a request's head, before hyper is made for it: who sends slowly has a few bytes in memory and no more.
+
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use memchr::memmem;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::socket::LotSocket;
+use crate::server::config::ServeConfig;
+use crate::server::io::ConnectionIo;
+
+/// Read at a time, on the stack.
+const SCRATCH: usize = 16 * 1024;
+
+/// What came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// A head, or what hyper is to refuse.
+    Whole,
+    /// A head that asks for another protocol.
+    Upgrade,
+    /// Not a byte.
+    Nothing,
+    /// The end of the connection, or of its patience.
+    Over,
+}
+
+/// Reads until a head is there, which is left in front of the connection's bytes.
+pub(super) async fn read(io: &mut ConnectionIo, config: &ServeConfig) -> Head {
+    let owed = io.info().head_owed_within();
+    let Some(socket) = io.lot_socket() else { return Head::Over };
+    let mut bytes = Vec::new();
+    let mut head = poll_fn(|cx| Poll::Ready(poll_head(socket, &mut bytes, config, cx))).await;
+    if head.is_pending() {
+        if bytes.is_empty() {
+            return Head::Nothing;
+        }
+        let patience = owed.unwrap_or(config.header_timeout);
+        let rest = poll_fn(|cx| poll_head(socket, &mut bytes, config, cx));
+        head = Poll::Ready(tokio::time::timeout(patience, rest).await.unwrap_or(Head::Over));
+    }
+    socket.unread(Bytes::from(bytes));
+    match head {
+        Poll::Ready(head) => head,
+        Poll::Pending => Head::Over,
+    }
+}
+
+fn poll_head(socket: &mut LotSocket, bytes: &mut Vec<u8>, config: &ServeConfig, cx: &mut Context<'_>) -> Poll<Head> {
+    let mut scratch = [const { MaybeUninit::uninit() }; SCRATCH];
+    loop {
+        let mut buffer = ReadBuf::uninit(&mut scratch);
+        let read: Poll<io::Result<()>> = Pin::new(&mut *socket).poll_read(cx, &mut buffer);
+        match read {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(_)) => return Poll::Ready(Head::Over),
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Poll::Ready(Head::Over),
+            Poll::Ready(Ok(())) => bytes.extend_from_slice(buffer.filled()),
+        }
+        if let Some(end) = end_of_head(bytes, config) {
+            let head = if asks_to_upgrade(&bytes[..end]) { Head::Upgrade } else { Head::Whole };
+            return Poll::Ready(head);
+        }
+    }
+}
+
+/// Where the head ends, or what there is if hyper is to see it in any case: it is too long, or no head.
+fn end_of_head(bytes: &[u8], config: &ServeConfig) -> Option<usize> {
+    if let Some(end) = memmem::find(bytes, b"\r\n\r\n") {
+        return Some(end + 2);
+    }
+    if bytes.len() > config.header_bytes {
+        return Some(bytes.len());
+    }
+    // Only for heads in pieces: what hyper would refuse already is refused now. RFC 9112 §2.2 lets lines end with LF alone.
+    let mut headers = vec![httparse::EMPTY_HEADER; config.max_headers];
+    match httparse::Request::new(&mut headers).parse(bytes) {
+        Ok(httparse::Status::Partial) => None,
+        Ok(httparse::Status::Complete(end)) => Some(end),
+        Err(_) => Some(bytes.len()),
+    }
+}
+
+/// Whether a line begins with the name of the header `Upgrade`, RFC 9110 §7.8.
+fn asks_to_upgrade(head: &[u8]) -> bool {
+    const NAME: &[u8] = b"upgrade:";
+    memchr::memchr_iter(b'\n', head)
+        .filter_map(|end| head.get(end + 1..end + 1 + NAME.len()))
+        .any(|line| line.eq_ignore_ascii_case(NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_whole_at_its_empty_line_and_garbage_at_once() {
+        let config = ServeConfig::default();
+        let end = |bytes: &[u8]| end_of_head(bytes, &config);
+        assert_eq!(end(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nmore"), Some(25));
+        assert_eq!(end(b"GET / HTTP/1.1\nHost: a\n\n"), Some(24));
+        for partial in [&b"G"[..], b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n", b"\r\n"] {
+            assert_eq!(end(partial), None, "{}", partial.escape_ascii());
+        }
+        assert_eq!(end(b"\x16\x03\x01"), Some(3));
+        assert_eq!(end(&vec![b'a'; config.header_bytes + 1]), Some(config.header_bytes + 1));
+    }
+
+    #[test]
+    fn an_upgrade_is_seen_in_any_case_and_only_as_the_name_of_a_header() {
+        let asks = |lines: &str| asks_to_upgrade(format!("GET /upgrade: HTTP/1.1\r\n{lines}").as_bytes());
+        assert!(asks("Host: a\r\nUpgrade: websocket\r\n"));
+        assert!(asks("uPGRADE:x\r\n"));
+        assert!(!asks("Host: a\r\nX-Upgrade: websocket\r\n"));
+        assert!(!asks("Connection: upgrade\r\n"));
+    }
+}

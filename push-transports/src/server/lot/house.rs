@@ -1,0 +1,119 @@
+//! What the lots of one server share: settings, counts, and how far the server is on its way to its end.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::inbox::Inbox;
+use crate::proto::lot::addresses::Addresses;
+use crate::server::config::ServeConfig;
+use crate::server::connection::Phase;
+
+#[derive(Debug)]
+pub(super) struct House {
+    pub(super) config: ServeConfig,
+    pub(super) inboxes: Vec<Arc<Inbox>>,
+    /// Connections of each lot, as far as they were given to it.
+    loads: Vec<AtomicUsize>,
+    open: AtomicUsize,
+    phase: AtomicU8,
+    addresses: Mutex<Addresses>,
+    /// Told when the last connection has left.
+    emptied: Notify,
+}
+
+impl House {
+    pub(super) fn new(config: ServeConfig, lots: usize) -> Self {
+        Self {
+            config,
+            inboxes: (0..lots).map(|_| Arc::default()).collect(),
+            loads: (0..lots).map(|_| AtomicUsize::new(0)).collect(),
+            open: AtomicUsize::new(0),
+            phase: AtomicU8::new(Phase::Open as u8),
+            addresses: Mutex::default(),
+            emptied: Notify::new(),
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        Phase::from_u8(self.phase.load(SeqCst))
+    }
+
+    /// Moves all lots to `phase`.
+    pub(super) fn advance(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, SeqCst);
+        self.inboxes.iter().for_each(|inbox| inbox.nudge());
+    }
+
+    /// A place for a connection from `address`, unless there are too many.
+    pub(super) fn enter(&self, address: IpAddr) -> Option<u32> {
+        if self.open.fetch_add(1, SeqCst) >= self.config.max_connections {
+            self.open.fetch_sub(1, SeqCst);
+            return None;
+        }
+        let entered = {
+            let most = u32::try_from(self.config.max_connections_per_address).unwrap_or(u32::MAX);
+            self.addresses().enter(address, most)
+        };
+        match entered {
+            Ok(id) => {
+                self.config.counters.opened();
+                Some(id)
+            }
+            Err(_) => {
+                self.leave_place();
+                None
+            }
+        }
+    }
+
+    /// A connection has closed.
+    pub(super) fn left(&self, address: u32) {
+        self.addresses().leave(address);
+        self.config.counters.closed();
+        self.leave_place();
+    }
+
+    fn leave_place(&self) {
+        if self.open.fetch_sub(1, SeqCst) == 1 {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.load(SeqCst)
+    }
+
+    /// Waits until no connection is open. Cancel safe.
+    pub(super) async fn emptied(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.len() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Notes how many connections `lot` has, and tells which other one has so many fewer that it should take the next.
+    pub(super) fn lighter_than(&self, lot: usize, connections: usize) -> Option<usize> {
+        /// Below this the difference costs less than the way to another lot.
+        const SLACK: usize = 16;
+        self.loads[lot].store(connections, SeqCst);
+        let loads = self.loads.iter().map(|load| load.load(SeqCst)).enumerate();
+        let (lightest, load) = loads.min_by_key(|(_, load)| *load)?;
+        (lightest != lot && load + SLACK <= connections).then_some(lightest)
+    }
+
+    /// One more is on its way to `lot`.
+    pub(super) fn sent_to(&self, lot: usize) {
+        self.loads[lot].fetch_add(1, SeqCst);
+    }
+
+    fn addresses(&self) -> MutexGuard<'_, Addresses> {
+        // Nothing in here can panic half-way: a poisoned lock holds what it always holds.
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,359 @@
+//! The lot's task: what has come in, what the sockets say, what is on its way, what is due.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep};
+
+use super::cohort::Guest;
+use super::door::Door;
+use super::epoll::{Epoll, LISTENER, Notice};
+use super::groups::Groups;
+use super::house::House;
+use super::inbox::{Inbox, Message};
+use crate::server::readiness::{ENDED, GONE, READ, WRITE};
+use super::socket::{LotSocket, Returned};
+use crate::proto::lot::records::{Records, State};
+use crate::proto::lot::ticks::{NEVER, TICK, Ticks, in_ticks};
+use crate::server::connection::{ConnectionInfo, Phase};
+use crate::server::io::ConnectionIo;
+
+/// Sends of one group's pass before others have their turn.
+const SENDS_A_TURN: usize = 128;
+
+/// Takes a connection whose first byte has come: it reads the request and serves it.
+pub(super) type Opener = Box<dyn FnMut(ConnectionIo) + Send>;
+
+/// One lot. All of it belongs to one task; the inbox is the only way in.
+pub(super) struct Lot {
+    pub(super) house: Arc<House>,
+    /// Which of the house's lots it is.
+    pub(super) number: usize,
+    pub(super) epoll: Epoll,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) door: Door,
+    pub(super) open: Opener,
+    pub(super) records: Records<OwnedFd>,
+    /// Those whose descriptor is on loan.
+    pub(super) busy: HashMap<u32, ConnectionInfo>,
+    /// What members sent ahead of their time: read by hyper together with their request.
+    pub(super) early: HashMap<u32, Bytes>,
+    pub(super) guests: HashMap<u32, Guest>,
+    pub(super) groups: Groups,
+    pub(super) ticks: Ticks,
+    /// The time of this turn, and its tick.
+    pub(super) instant: std::time::Instant,
+    pub(super) now: u32,
+    phase: Phase,
+    timer: Pin<Box<Sleep>>,
+    notices: Vec<Notice>,
+    messages: Vec<Message>,
+    moved: Vec<u32>,
+    due: Vec<u32>,
+}
+
+impl Lot {
+    pub(super) fn new(house: Arc<House>, number: usize, listener: OwnedFd, open: Opener) -> std::io::Result<Self> {
+        let now = Instant::now();
+        let epoll = Epoll::new()?;
+        let door = Door::new(listener, &epoll)?;
+        Ok(Self {
+            inbox: Arc::clone(&house.inboxes[number]),
+            house,
+            number,
+            epoll,
+            door,
+            open,
+            records: Records::default(),
+            busy: HashMap::new(),
+            early: HashMap::new(),
+            guests: HashMap::new(),
+            groups: Groups::new(),
+            ticks: Ticks::new(now.into_std()),
+            instant: now.into_std(),
+            now: 0,
+            phase: Phase::Open,
+            timer: Box::pin(tokio::time::sleep_until(now)),
+            notices: Vec::new(),
+            messages: Vec::new(),
+            moved: Vec::new(),
+            due: Vec::new(),
+        })
+    }
+
+    /// Runs until the server has ended and the last connection with it.
+    pub(super) async fn run(mut self) {
+        loop {
+            let is_ready = poll_fn(|cx| self.poll_news(cx)).await;
+            self.instant = Instant::now().into_std();
+            self.now = self.ticks.passed(self.instant);
+            self.turn(is_ready);
+            if self.phase >= Phase::Draining && self.records.is_empty() || self.phase == Phase::Cut {
+                break;
+            }
+            // Passes go on in turns: between two of them other tasks run, and what came meanwhile is looked at.
+            if !self.groups.queue.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Ready once there is something to do, with whether the sockets may have something to say.
+    fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let told = self.inbox.poll_take(cx, &mut self.messages, &mut self.moved).is_ready();
+        let is_ready = self.epoll.poll_ready(cx).is_ready();
+        let is_late = self.poll_timer(cx).is_ready();
+        if told || is_ready || is_late || !self.groups.queue.is_empty() { Poll::Ready(is_ready) } else { Poll::Pending }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ticks = [self.records.earliest(), self.groups.next_beat()];
+        let tick = ticks.into_iter().flatten().min().and_then(|tick| self.ticks.instant(tick)).map(Instant::from_std);
+        let Some(at) = tick.into_iter().chain(self.door.deadline()).min() else { return Poll::Pending };
+        if self.timer.deadline() != at {
+            self.timer.as_mut().reset(at);
+        }
+        self.timer.as_mut().poll(cx)
+    }
+
+    fn turn(&mut self, is_ready: bool) {
+        self.notice_phase();
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.drain(..).for_each(|message| self.receive(message));
+        give_back_room(&mut messages);
+        self.messages = messages;
+        if is_ready {
+            self.hear();
+        }
+        let mut moved = std::mem::take(&mut self.moved);
+        moved.drain(..).for_each(|group| self.begin(group));
+        give_back_room(&mut moved);
+        self.moved = moved;
+        self.expire();
+        // One turn of each group that has something on its way, so that none waits for another's whole pass.
+        for _ in 0..self.groups.queue.len() {
+            let Some(group) = self.groups.queue.pop_front() else { break };
+            self.go_on(group, SENDS_A_TURN);
+        }
+        self.records.end_batch();
+        self.give_back_maps();
+    }
+
+    fn notice_phase(&mut self) {
+        let phase = self.house.phase();
+        if phase == self.phase {
+            return;
+        }
+        self.phase = phase;
+        self.door.close(&self.epoll);
+        self.busy.values().for_each(|info| info.advance(phase));
+        let waiting = |state| matches!(state, State::Silent | State::Idle);
+        let keys: Vec<u32> = self.records.iter().filter(|(_, record)| waiting(record.state())).map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.close(key));
+    }
+
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Accepted(descriptor, address) => self.enter(descriptor, address),
+            Message::Idle(returned) => {
+                if let Some(returned) = self.take_back(returned) {
+                    self.rest(*returned);
+                }
+            }
+            Message::Park(returned, parking) => self.admit(returned, parking),
+            Message::Gone(key) => self.forget(key),
+            Message::Ended(key) => self.end_member(key),
+        }
+    }
+
+    /// A new connection, which owes its first head from now on.
+    pub(super) fn enter(&mut self, descriptor: OwnedFd, address: u32) {
+        if self.phase != Phase::Open {
+            self.house.left(address);
+            return;
+        }
+        let key = self.records.insert(descriptor, address, self.now);
+        let descriptor = self.records.handle(key).expect("it was inserted");
+        if let Err(error) = self.epoll.add_socket(descriptor, key) {
+            tracing::warn!(%error, "a connection cannot be watched");
+            self.close(key);
+            return;
+        }
+        self.records.set_deadline(key, self.now.saturating_add(in_ticks(self.house.config.header_timeout)));
+    }
+
+    /// The loan is over; adds what was heard of the socket since the task looked last.
+    pub(super) fn take_back(&mut self, mut returned: Box<Returned>) -> Option<Box<Returned>> {
+        let info = self.busy.remove(&returned.key)?;
+        returned.bits |= info.readiness().close();
+        Some(returned)
+    }
+
+    /// Between two requests: the next byte makes it busy again.
+    fn rest(&mut self, returned: Returned) {
+        let Returned { key, descriptor, early, bits } = returned;
+        if self.records.put_back(key, descriptor).is_err() {
+            return;
+        }
+        self.idle(key, early, bits);
+    }
+
+    /// A connection whose descriptor is here and that waits for nothing.
+    pub(super) fn idle(&mut self, key: u32, early: Bytes, bits: u8) {
+        if self.phase != Phase::Open && early.is_empty() && bits & READ == 0 {
+            return self.close(key);
+        }
+        let Some(record) = self.records.get_mut(key) else { return };
+        record.set_state(State::Idle);
+        self.records.set_deadline(key, self.now.saturating_add(in_ticks(self.house.config.idle)));
+        if !early.is_empty() || bits & READ != 0 {
+            self.lend(key, early, bits);
+        } else if bits & (ENDED | GONE) != 0 {
+            self.close(key);
+        }
+    }
+
+    /// Hands the descriptor to a task of its own, which reads the next request.
+    fn lend(&mut self, key: u32, early: Bytes, bits: u8) {
+        if let Some(io) = self.borrow(key, early, bits | READ | WRITE) {
+            (self.open)(io);
+        }
+    }
+
+    /// The connection as tasks know it.
+    pub(super) fn borrow(&mut self, key: u32, early: Bytes, bits: u8) -> Option<ConnectionIo> {
+        let record = *self.records.get(key)?;
+        let descriptor = self.records.take(key)?;
+        let is_first = record.state() == State::Silent;
+        let left = record.deadline().saturating_sub(self.now);
+        self.records.set_deadline(key, NEVER);
+        let info = ConnectionInfo::new(peer(&descriptor));
+        info.readiness().raise(bits);
+        if is_first {
+            info.owe_head_within(TICK * left);
+        }
+        if self.phase != Phase::Open {
+            info.advance(self.phase);
+        }
+        self.busy.insert(key, info.clone());
+        let way = (Arc::clone(&self.inbox), self.epoll.handle());
+        Some(ConnectionIo::on_lot(LotSocket::new(descriptor, key, way, info.clone(), early), info, &self.house.config))
+    }
+
+    /// A busy connection was closed by its task.
+    pub(super) fn forget(&mut self, key: u32) {
+        self.busy.remove(&key);
+        if let Some(record) = self.records.get(key) {
+            let address = record.address;
+            self.records.remove(key);
+            self.house.left(address);
+        }
+    }
+
+    /// Closes a connection whose descriptor is here and that is no member (any more).
+    pub(super) fn close(&mut self, key: u32) {
+        let Some(record) = self.records.get(key) else { return };
+        let address = record.address;
+        self.early.remove(&key);
+        drop(self.records.remove(key));
+        self.house.left(address);
+    }
+
+    fn hear(&mut self) {
+        let mut notices = std::mem::take(&mut self.notices);
+        self.epoll.take(&mut notices);
+        for (key, bits) in notices.drain(..) {
+            if key == LISTENER {
+                self.accept();
+            } else {
+                self.notice(key as u32, bits);
+            }
+        }
+        self.notices = notices;
+    }
+
+    fn notice(&mut self, key: u32, bits: u8) {
+        let Some(record) = self.records.get(key) else { return };
+        match record.state() {
+            State::Free => {}
+            State::Busy => {
+                if let Some(info) = self.busy.get(&key) {
+                    info.readiness().raise(bits);
+                }
+            }
+            State::Silent | State::Idle if bits & READ != 0 && bits & GONE == 0 => self.lend(key, Bytes::new(), bits),
+            State::Silent | State::Idle => self.close(key),
+            State::Member => self.notice_member(key, bits),
+        }
+    }
+
+    fn expire(&mut self) {
+        let mut due = std::mem::take(&mut self.due);
+        self.records.due(self.now, &mut due);
+        for key in due.drain(..) {
+            match self.records.get(key).map(|record| record.state()) {
+                Some(State::Silent | State::Idle) => self.close(key),
+                Some(State::Member) => self.expire_member(key),
+                _ => {}
+            }
+        }
+        self.groups.due(self.now, &mut due);
+        for group in due.drain(..) {
+            self.beat(group);
+        }
+        self.due = due;
+        self.reopen();
+    }
+
+    /// Memory of a crowd that has left.
+    fn give_back_maps(&mut self) {
+        fn shrink<V>(map: &mut HashMap<u32, V>) {
+            if map.capacity() > 256 && map.len() * 8 < map.capacity() {
+                map.shrink_to(map.len() * 2);
+            }
+        }
+        shrink(&mut self.busy);
+        shrink(&mut self.early);
+        shrink(&mut self.guests);
+    }
+
+    fn close_all(&mut self) {
+        self.busy.values().for_each(|info| info.advance(Phase::Cut));
+        let groups: Vec<u32> = self.groups.ids().collect();
+        for id in groups {
+            let Some(group) = self.groups.lend(id) else { continue };
+            self.groups.remove(id, group);
+        }
+        let keys: Vec<(u32, u32)> = self.records.iter().map(|(key, record)| (key, record.address)).collect();
+        for (key, address) in keys {
+            drop(self.records.remove(key));
+            self.house.left(address);
+        }
+    }
+}
+
+impl Drop for Lot {
+    fn drop(&mut self) {
+        self.inbox.close();
+        self.close_all();
+    }
+}
+
+/// Room for a storm that is over.
+fn give_back_room<T>(list: &mut Vec<T>) {
+    if list.capacity() > 1024 {
+        *list = Vec::new();
+    }
+}
+
+fn peer(descriptor: &OwnedFd) -> std::net::SocketAddr {
+    let known = rustix::net::getpeername(descriptor).ok().flatten();
+    // A client that has reset the connection meanwhile has no address any more, and no answer will reach it.
+    known.and_then(|any| any.try_into().ok()).unwrap_or_else(|| (IpAddr::from([0, 0, 0, 0]), 0).into())
+}
