@@ -5,9 +5,9 @@ use std::fmt;
 use std::pin::Pin;
 #[cfg(target_os = "linux")]
 use std::sync::PoisonError;
-use std::task::{Context, Poll};
 #[cfg(target_os = "linux")]
 use std::task::ready;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};

@@ -52,7 +52,15 @@ pub(crate) async fn handle(push: &Push, mut call: Call, transport: Transport) ->
     if call.is_head() {
         return Ok(answer(headers, PushBody::empty()));
     }
-    let body = StreamBody::new(push, (dialect, encoder), call.connection.clone(), subscriber, (&start, sent), params.refresh, expires_at);
+    let body = StreamBody::new(
+        push,
+        (dialect, encoder),
+        call.connection.clone(),
+        subscriber,
+        (&start, sent),
+        params.refresh,
+        expires_at,
+    );
     #[cfg(target_os = "linux")]
     if call.may_be_taken_over() {
         let cell = parked::Cell::new(std::sync::Mutex::new(Some(Box::new(body))));

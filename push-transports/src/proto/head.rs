@@ -66,7 +66,8 @@ mod tests {
         headers.insert("content-type", HeaderValue::from_static("text/plain"));
         headers.append("set-cookie", HeaderValue::from_static("a=1"));
         headers.append("set-cookie", HeaderValue::from_static("b=2"));
-        for carriage in ["connection", "content-length", "transfer-encoding", "date", "keep-alive", "content-encoding"] {
+        for carriage in ["connection", "content-length", "transfer-encoding", "date", "keep-alive", "content-encoding"]
+        {
             headers.insert(carriage, HeaderValue::from_static("0"));
         }
         let mut lines = Vec::new();

@@ -227,7 +227,7 @@ fn json(text: &str) -> Value {
 }
 
 /// Checks a payload against what it says it is.
-fn publication(data: &str) -> Heard {
+pub(crate) fn publication(data: &str) -> Heard {
     let mut parts = data.splitn(4, '|');
     let mut part = || parts.next().unwrap_or_else(|| panic!("no payload of ours: {data:?}"));
     let (channel, number, length) = (part(), part(), part());

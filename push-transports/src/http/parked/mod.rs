@@ -39,7 +39,8 @@ pub(super) fn key_of(push: &Push, kind: &[u8], subscriber: &Subscriber) -> Arc<[
 /// Whether a session can go on behind `head`: middleware has not given another answer, nor said that it sees to the
 /// body's bytes.
 fn may_take_over(head: &Parts) -> bool {
-    let is_carried = [CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
+    let is_carried =
+        [CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
     head.status == StatusCode::OK && !is_carried
 }
 

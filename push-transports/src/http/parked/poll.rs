@@ -229,7 +229,8 @@ impl Cohort for Parked {
         let is_expired = expiry(extra).is_some_and(|at| at <= now);
         let ending = is_expired.then(|| shared.with_retry(Ending::token_expired()));
         let cursor = self.crowd.cursor();
-        let batch = Batch { gaps: Vec::new(), publications: Vec::new(), before: cursor, cursor, more: false, ending: None };
+        let batch =
+            Batch { gaps: Vec::new(), publications: Vec::new(), before: cursor, cursor, more: false, ending: None };
         Some(self.kind.write(&Told { batch, gaps: Vec::new(), ending }))
     }
 

@@ -12,7 +12,6 @@
 //! group, and how far a pass has come), [`pass`] (the bytes that a pass sends), [`addresses`] (connections counted by
 //! address, for all lots), [`grow`] (how tables take memory and give it back).
 
-
 pub(crate) mod addresses;
 pub(crate) mod grow;
 pub(crate) mod pass;

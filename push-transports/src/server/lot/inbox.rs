@@ -71,7 +71,12 @@ impl Inbox {
     }
 
     /// Takes what has come; pending, with word left, if that is nothing.
-    pub(super) fn poll_take(&self, cx: &mut Context<'_>, messages: &mut Vec<Message>, moved: &mut Vec<u32>) -> Poll<()> {
+    pub(super) fn poll_take(
+        &self,
+        cx: &mut Context<'_>,
+        messages: &mut Vec<Message>,
+        moved: &mut Vec<u32>,
+    ) -> Poll<()> {
         let mut waiting = self.lock();
         let nudged = mem::take(&mut waiting.nudged);
         if waiting.messages.is_empty() && waiting.moved.is_empty() && !nudged {

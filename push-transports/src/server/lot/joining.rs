@@ -8,11 +8,11 @@ use push_core::{Crowd, Seat};
 use super::cohort::{Extra, Guest, Member, Parking};
 use super::group::Group;
 use super::passes::{Sent, send};
-use crate::server::readiness::WRITE;
 use super::run::Lot;
 use super::socket::Returned;
 use crate::proto::lot::records::{CLOSE, State};
 use crate::proto::lot::ticks::{NEVER, in_ticks};
+use crate::server::readiness::WRITE;
 
 /// Times a joiner reads on before it is left to itself.
 const CATCH_UPS: usize = 8;
@@ -147,7 +147,13 @@ impl Lot {
     }
 
     /// Gives a connection its slot; returns its key, and what was heard of its socket.
-    fn place(&mut self, id: u32, group: &mut Group, returned: Box<Returned>, (seat, extra): (Seat, Option<Extra>)) -> Option<(u32, u8)> {
+    fn place(
+        &mut self,
+        id: u32,
+        group: &mut Group,
+        returned: Box<Returned>,
+        (seat, extra): (Seat, Option<Extra>),
+    ) -> Option<(u32, u8)> {
         let Some(returned) = self.take_back(returned) else {
             group.cohort.crowd().leave(seat);
             return None;

@@ -12,10 +12,10 @@ use rustix::net::RecvFlags;
 use super::cohort::{Guest, Member};
 use super::group::Group;
 use super::inbox::MemberWaker;
-use crate::server::readiness::{self, GONE, READ, WRITE};
 use super::run::Lot;
 use crate::proto::lot::records::{CLOSE, ENDED, READABLE, State};
 use crate::proto::lot::ticks::{NEVER, TICK, in_ticks};
+use crate::server::readiness::{self, GONE, READ, WRITE};
 
 /// Read at a time of what a member sends.
 const SCRATCH: usize = 16 * 1024;

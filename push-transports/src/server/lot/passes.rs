@@ -68,7 +68,8 @@ impl Lot {
         let bytes = passing.pass.bytes().clone();
         let is_beat = passing.batch.is_none();
         let is_answer = group.cohort.is_answer() && !is_beat;
-        let dead_before = group.cohort.silence_limit().filter(|_| is_beat).map(|limit| self.now.saturating_sub(in_ticks(limit)));
+        let dead_before =
+            group.cohort.silence_limit().filter(|_| is_beat).map(|limit| self.now.saturating_sub(in_ticks(limit)));
         for _ in 0..sends {
             let Some(key) = group.slots.next() else { return true };
             if dead_before.is_some_and(|before| self.records.get(key).is_some_and(|record| record.heard < before)) {
@@ -148,7 +149,12 @@ impl Lot {
     }
 
     /// What a member has got of the pass that is on its way.
-    pub(super) fn given_of<'a>(&self, group: &Group, passing: Option<&'a super::group::Passing>, key: u32) -> Given<'a> {
+    pub(super) fn given_of<'a>(
+        &self,
+        group: &Group,
+        passing: Option<&'a super::group::Passing>,
+        key: u32,
+    ) -> Given<'a> {
         let place = self.records.get(key).map_or(0, |record| record.link);
         match group.slots.has_passed(place) || passing.is_none() {
             true => Given::All,

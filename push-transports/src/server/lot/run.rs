@@ -17,12 +17,12 @@ use super::epoll::{Epoll, LISTENER, Notice};
 use super::groups::Groups;
 use super::house::House;
 use super::inbox::{Inbox, Message};
-use crate::server::readiness::{ENDED, GONE, READ, WRITE};
 use super::socket::{LotSocket, Returned};
 use crate::proto::lot::records::{Records, State};
 use crate::proto::lot::ticks::{NEVER, TICK, Ticks, in_ticks};
 use crate::server::connection::{ConnectionInfo, Phase};
 use crate::server::io::ConnectionIo;
+use crate::server::readiness::{ENDED, GONE, READ, WRITE};
 
 /// Sends of one group's pass before others have their turn.
 const SENDS_A_TURN: usize = 128;
@@ -154,7 +154,8 @@ impl Lot {
         self.door.close(&self.epoll);
         self.busy.values().for_each(|info| info.advance(phase));
         let waiting = |state| matches!(state, State::Silent | State::Idle);
-        let keys: Vec<u32> = self.records.iter().filter(|(_, record)| waiting(record.state())).map(|(key, _)| key).collect();
+        let keys: Vec<u32> =
+            self.records.iter().filter(|(_, record)| waiting(record.state())).map(|(key, _)| key).collect();
         keys.into_iter().for_each(|key| self.close(key));
     }
 

@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::epoll::watch_room;
 use super::inbox::{Inbox, Message};
-use crate::server::readiness::{READ, WRITE};
 use crate::server::connection::ConnectionInfo;
+use crate::server::readiness::{READ, WRITE};
 
 /// Read at a time, on the stack: a connection holds no buffer.
 const SCRATCH: usize = 16 * 1024;
@@ -83,7 +83,11 @@ impl LotSocket {
         self.descriptor.as_ref().expect("it is taken only when the socket goes")
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, send: impl Fn(&OwnedFd) -> rustix::io::Result<usize>) -> Poll<io::Result<usize>> {
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        send: impl Fn(&OwnedFd) -> rustix::io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.info.readiness().poll_write(cx));
             match send(self.descriptor()) {
@@ -141,7 +145,11 @@ impl AsyncWrite for LotSocket {
         self.get_mut().poll_send(cx, |descriptor| rustix::net::send(descriptor, buf, SEND))
     }
 
-    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.get_mut().poll_send(cx, |descriptor| match bufs {
             [one] => rustix::net::send(descriptor, one, SEND),
             _ => rustix::net::sendmsg(descriptor, bufs, &mut SendAncillaryBuffer::default(), SEND),
