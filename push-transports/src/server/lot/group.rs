@@ -27,6 +27,8 @@ pub(super) struct Group {
     pub(super) is_ending: bool,
     /// When its silence is to be broken.
     pub(super) beat_at: u32,
+    /// That fell due while a pass was on its way: it follows the pass.
+    pub(super) is_beat_late: bool,
 }
 
 /// Bytes on their way to all members.
@@ -63,6 +65,7 @@ impl Group {
             is_queued: false,
             is_ending: false,
             beat_at: NEVER,
+            is_beat_late: false,
         }
     }
 
@@ -70,6 +73,9 @@ impl Group {
     pub(super) fn begin(&mut self, now: u32) -> Begun {
         if self.pass.is_some() || self.is_ending {
             return Begun::Work;
+        }
+        if std::mem::take(&mut self.is_beat_late) && self.beat(now) == Begun::Work {
+            return Begun::Work; // what is to be read follows it
         }
         let budget = self.cohort.budget();
         loop {
@@ -106,6 +112,8 @@ impl Group {
     /// Breaks the silence, if nothing is on its way.
     pub(super) fn beat(&mut self, now: u32) -> Begun {
         self.set_beat(now);
+        // Members that are listened to must speak, whatever they are told.
+        self.is_beat_late = self.cohort.listens() && self.pass.is_some();
         if self.pass.is_some() || self.is_ending || self.slots.is_empty() {
             return Begun::Nothing;
         }
@@ -121,7 +129,10 @@ impl Group {
     fn start(&mut self, passing: Passing, now: u32) {
         self.pass = Some(passing);
         self.slots.begin();
-        self.set_beat(now);
+        // Where it is the members' silence that is broken, being written to does not break it.
+        if !self.cohort.listens() {
+            self.set_beat(now);
+        }
     }
 
     /// Sets when the silence that begins now is to be broken. Long ones are broken at whole seconds, so that many groups
