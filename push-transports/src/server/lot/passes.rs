@@ -131,10 +131,9 @@ impl Lot {
         if group.slots.is_passing() {
             group.slots.finish();
         }
-        let passing = group.pass.take();
+        group.pass = None;
         let is_ending = std::mem::take(&mut group.is_ending);
         let joiners = std::mem::take(&mut group.joiners);
-        let more = passing.and_then(|passing| passing.batch).is_some_and(|batch| batch.more);
         if group.slots.is_empty() && (joiners.is_empty() || is_ending) {
             self.groups.remove(id, group);
         } else {
@@ -143,9 +142,8 @@ impl Lot {
         for (returned, parking) in joiners {
             self.join(returned, parking);
         }
-        if more {
-            self.begin(id);
-        }
+        // What came during the pass has marked the group, which was not looked at then.
+        self.begin(id);
     }
 
     /// What a member has got of the pass that is on its way.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use tokio::time::{Instant, Sleep};
 
 use super::cohort::Guest;
@@ -288,10 +290,20 @@ impl Lot {
                     info.readiness().raise(bits);
                 }
             }
-            State::Silent | State::Idle if bits & READ != 0 && bits & GONE == 0 => self.lend(key, Bytes::new(), bits),
+            State::Silent | State::Idle if bits & READ != 0 && bits & GONE == 0 && !self.is_over(key, bits) => {
+                self.lend(key, Bytes::new(), bits);
+            }
             State::Silent | State::Idle => self.close(key),
             State::Member => self.notice_member(key, bits),
         }
+    }
+
+    /// Whether a client that has ended its direction had nothing more to say: no task is needed to see that.
+    fn is_over(&self, key: u32, bits: u8) -> bool {
+        let mut byte = [0];
+        let peek = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+        let Some(descriptor) = self.records.handle(key).filter(|_| bits & ENDED != 0) else { return false };
+        matches!(rustix::net::recv(descriptor, &mut byte, peek), Ok((0, _)) | Err(Errno::CONNRESET))
     }
 
     fn expire(&mut self) {
