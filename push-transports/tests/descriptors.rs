@@ -42,7 +42,7 @@ impl Limit {
 
 impl Drop for Limit {
     fn drop(&mut self) {
-        setrlimit(Resource::Nofile, self.0.clone()).expect("it may be raised up to the maximum");
+        setrlimit(Resource::Nofile, self.0).expect("it may be raised up to the maximum");
     }
 }
 
