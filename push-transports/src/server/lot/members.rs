@@ -13,7 +13,7 @@ use super::cohort::{Guest, Member};
 use super::group::Group;
 use super::inbox::MemberWaker;
 use super::run::Lot;
-use crate::proto::lot::records::{CLOSE, ENDED, READABLE, State};
+use crate::proto::lot::records::{CLOSE, ENDED, LEAVING, READABLE, State};
 use crate::proto::lot::ticks::{NEVER, TICK, in_ticks};
 use crate::server::readiness::{self, GONE, READ, WRITE};
 
@@ -47,8 +47,10 @@ impl Lot {
         if bits & readiness::ENDED != 0 && !record.has(ENDED) {
             record.set(ENDED, true);
             let patience = self.now.saturating_add(in_ticks(self.house.config.half_close));
-            let deadline = record.deadline().min(patience);
-            self.records.set_deadline(key, deadline);
+            if patience <= record.deadline() {
+                record.set(LEAVING, true);
+                self.records.set_deadline(key, patience);
+            }
         }
     }
 
@@ -87,10 +89,13 @@ impl Lot {
     pub(super) fn expire_member(&mut self, key: u32) {
         let Some(id) = self.group_of(key) else { return };
         let Some(mut group) = self.groups.lend(id) else { return };
-        let is_ended = self.records.get(key).is_some_and(|record| record.has(ENDED));
+        let is_leaving = self.records.get(key).is_some_and(|record| record.has(LEAVING));
         let extra = self.guests.get(&key).and_then(|guest| guest.extra.as_ref());
-        if is_ended {
+        if is_leaving {
             self.lose(&mut group, key);
+        } else if self.is_to_be_answered(&group, key) {
+            // The group has read on: to be told that nothing came would take the member past what did.
+            self.records.set_deadline(key, self.now.saturating_add(1));
         } else if let Some(last) = group.cohort.expire(extra) {
             match self.send_alone(key, &last) {
                 Some(rest) if rest.is_empty() => self.answered(&mut group, key),
@@ -101,6 +106,12 @@ impl Lot {
             self.resume_as_it_stands(&mut group, key, Bytes::new(), false);
         }
         self.put_back(id, group);
+    }
+
+    /// Whether the answer that a member waits for is on its way to it.
+    fn is_to_be_answered(&self, group: &Group, key: u32) -> bool {
+        let is_passing = group.pass.is_some() && group.cohort.is_answer();
+        is_passing && self.records.get(key).is_some_and(|record| !group.slots.has_passed(record.link))
     }
 
     /// An operator, or a drain, may have ended a member.
@@ -128,7 +139,7 @@ impl Lot {
         let Some(record) = self.records.get_mut(key) else { return };
         let closes = record.has(CLOSE);
         let bits = if record.has(READABLE) { READ } else { 0 } | if record.has(ENDED) { readiness::ENDED } else { 0 };
-        record.set(CLOSE | READABLE | ENDED, false);
+        record.set(CLOSE | READABLE | ENDED | LEAVING, false);
         record.set_state(State::Idle);
         let early = self.early.remove(&key).unwrap_or_default();
         if closes {
@@ -170,7 +181,7 @@ impl Lot {
         let left = left.map(|deadline| TICK * deadline.saturating_sub(self.now));
         let is_readable = record.has(READABLE) || group.cohort.listens();
         let bits = if is_readable { READ } else { 0 } | if record.has(ENDED) { readiness::ENDED } else { 0 };
-        record.set(CLOSE | READABLE | ENDED, false);
+        record.set(CLOSE | READABLE | ENDED | LEAVING, false);
         let early = self.early.remove(&key).unwrap_or_default();
         let Some(io) = self.borrow(key, early, bits | WRITE) else { return };
         let silence = TICK.checked_mul(silence).unwrap_or(Duration::MAX);
