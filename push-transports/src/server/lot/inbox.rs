@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::cohort::Parking;
+use super::house::Entered;
 use super::socket::Returned;
 
 /// One thing that a lot is told.
 #[derive(Debug)]
 pub(in crate::server) enum Message {
-    /// A connection that another lot accepted, with the id of its address.
-    Accepted(OwnedFd, u32),
+    /// A connection that another lot accepted.
+    Accepted(OwnedFd, Entered),
     /// Between two requests.
     Idle(Box<Returned>),
     /// Subscribed, and all that it was owed is written.
@@ -107,6 +108,11 @@ impl Inbox {
         };
         // Outside the lock: what is dropped here may tell the inbox of it.
         drop(left);
+    }
+
+    /// Another lot goes on in the place of the one that has ended.
+    pub(super) fn reopen(&self) {
+        *self.lock() = Waiting::default();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
