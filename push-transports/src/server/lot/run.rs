@@ -15,8 +15,8 @@ use tokio::time::{Instant, Sleep};
 
 use super::cohort::Guest;
 use super::door::Door;
+use super::engine::Groups;
 use super::epoll::{Epoll, LISTENER, Notice};
-use super::groups::Groups;
 use super::house::House;
 use super::inbox::{Inbox, Message};
 use super::socket::{LotSocket, Returned};
@@ -47,7 +47,7 @@ pub(super) struct Lot {
     /// What members sent ahead of their time: read by hyper together with their request.
     pub(super) early: HashMap<u32, Bytes>,
     pub(super) guests: HashMap<u32, Guest>,
-    pub(super) groups: Groups,
+    pub(super) groups: Groups<OwnedFd, ConnectionIo>,
     pub(super) ticks: Ticks,
     /// The time of this turn, and its tick.
     pub(super) instant: std::time::Instant,
@@ -100,7 +100,7 @@ impl Lot {
                 break;
             }
             // Passes go on in turns: between two of them other tasks run, and what came meanwhile is looked at.
-            if !self.groups.queue.is_empty() {
+            if self.groups.is_busy() {
                 tokio::task::yield_now().await;
             }
         }
@@ -111,7 +111,7 @@ impl Lot {
         let told = self.inbox.poll_take(cx, &mut self.messages, &mut self.moved).is_ready();
         let is_ready = self.epoll.poll_ready(cx).is_ready();
         let is_late = self.poll_timer(cx).is_ready();
-        if told || is_ready || is_late || !self.groups.queue.is_empty() { Poll::Ready(is_ready) } else { Poll::Pending }
+        if told || is_ready || is_late || self.groups.is_busy() { Poll::Ready(is_ready) } else { Poll::Pending }
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -134,15 +134,11 @@ impl Lot {
             self.hear();
         }
         let mut moved = std::mem::take(&mut self.moved);
-        moved.drain(..).for_each(|group| self.begin(group));
+        moved.drain(..).for_each(|group| self.engine().begin(group));
         give_back_room(&mut moved);
         self.moved = moved;
         self.expire();
-        // One turn of each group that has something on its way, so that none waits for another's whole pass.
-        for _ in 0..self.groups.queue.len() {
-            let Some(group) = self.groups.queue.pop_front() else { break };
-            self.go_on(group, SENDS_A_TURN);
-        }
+        self.engine().go_round(SENDS_A_TURN);
         self.records.end_batch();
         self.give_back_maps();
     }
@@ -169,9 +165,9 @@ impl Lot {
                     self.rest(*returned);
                 }
             }
-            Message::Park(returned, parking) => self.admit(returned, parking),
+            Message::Park(returned, parking) => self.engine().admit(returned, parking),
             Message::Gone(key) => self.forget(key),
-            Message::Ended(key) => self.end_member(key),
+            Message::Ended(key) => self.engine().end_member(key),
         }
     }
 
@@ -294,7 +290,7 @@ impl Lot {
                 self.lend(key, Bytes::new(), bits);
             }
             State::Silent | State::Idle => self.close(key),
-            State::Member => self.notice_member(key, bits),
+            State::Member => self.engine().notice_member(key, bits),
         }
     }
 
@@ -312,13 +308,13 @@ impl Lot {
         for key in due.drain(..) {
             match self.records.get(key).map(|record| record.state()) {
                 Some(State::Silent | State::Idle) => self.close(key),
-                Some(State::Member) => self.expire_member(key),
+                Some(State::Member) => self.engine().expire_member(key),
                 _ => {}
             }
         }
         self.groups.due(self.now, &mut due);
         for group in due.drain(..) {
-            self.beat(group);
+            self.engine().beat(group);
         }
         self.due = due;
         self.reopen();
@@ -338,11 +334,7 @@ impl Lot {
 
     fn close_all(&mut self) {
         self.busy.values().for_each(|info| info.advance(Phase::Cut));
-        let groups: Vec<u32> = self.groups.ids().collect();
-        for id in groups {
-            let Some(group) = self.groups.lend(id) else { continue };
-            self.groups.remove(id, group);
-        }
+        self.groups.clear();
         let keys: Vec<(u32, u32)> = self.records.iter().map(|(key, record)| (key, record.address)).collect();
         for (key, address) in keys {
             drop(self.records.remove(key));
