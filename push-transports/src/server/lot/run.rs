@@ -289,6 +289,8 @@ impl Lot {
             State::Silent | State::Idle if bits & READ != 0 && bits & GONE == 0 && !self.is_over(key, bits) => {
                 self.lend(key, Bytes::new(), bits);
             }
+            // Room to write, which the answer before had asked for.
+            State::Silent | State::Idle if bits & !WRITE == 0 => {}
             State::Silent | State::Idle => self.close(key),
             State::Member => self.engine().notice_member(key, bits),
         }
