@@ -60,7 +60,7 @@ impl TakeoverSession for Opening {
         let (mut lines, mut out) = (Vec::with_capacity(512), Vec::with_capacity(640));
         head::write_headers(&mut lines, &head.headers);
         // RFC 6455 §4.2.2, 5.
-        lines.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
+        lines.extend_from_slice(b"connection: Upgrade\r\nupgrade: websocket\r\n");
         head::write(&mut out, head.status, &lines, head::Body::None, &date(), false);
         Box::pin(Shell::new(push, Socket::resume(io, out.into()), options, beginning).run())
     }
