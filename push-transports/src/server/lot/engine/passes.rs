@@ -64,11 +64,12 @@ impl<O: Outlet> Engine<'_, O> {
         let bytes = passing.pass.bytes().clone();
         let is_beat = passing.batch.is_none();
         let is_answer = group.cohort.is_answer() && !is_beat;
-        let dead_before =
-            group.cohort.silence_limit().filter(|_| is_beat).map(|limit| self.0.now().saturating_sub(in_ticks(limit)));
+        let silence_limit = group.cohort.silence_limit().filter(|_| is_beat).map(in_ticks);
         for _ in 0..sends {
             let Some(key) = group.slots.next() else { return true };
-            if dead_before.is_some_and(|before| self.0.records().get(key).is_some_and(|record| record.heard < before)) {
+            if let Some(limit) = silence_limit
+                && self.is_dead(key, limit, group.beat_at)
+            {
                 self.lose(group, key);
                 continue;
             }
@@ -80,6 +81,17 @@ impl<O: Outlet> Engine<'_, O> {
             }
         }
         group.slots.next().is_none()
+    }
+
+    /// Whether a member was silent for `limit`. One that will be before the next beat is looked at then.
+    fn is_dead(&mut self, key: u32, limit: u32, next_beat: u32) -> bool {
+        let now = self.0.now();
+        let Some(record) = self.0.records().get(key) else { return false };
+        let (dead_at, deadline) = (record.heard.saturating_add(limit), record.deadline());
+        if now < dead_at && dead_at < next_beat.min(deadline) {
+            self.0.records().set_deadline(key, dead_at);
+        }
+        dead_at <= now
     }
 
     fn send(&mut self, key: u32, bytes: &[u8]) -> Sent {
