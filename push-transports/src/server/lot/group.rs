@@ -36,6 +36,13 @@ pub(super) struct Passing {
     pub(super) batch: Option<Batch>,
 }
 
+impl Passing {
+    /// How many publications each member gets with it.
+    pub(super) fn publications(&self) -> usize {
+        self.batch.as_ref().map_or(0, |batch| batch.publications.len())
+    }
+}
+
 /// What beginning a pass came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begun {

@@ -24,6 +24,10 @@ impl Groups {
         Self { next_beat: NEVER, ..Self::default() }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.list.len() - self.free.len()
+    }
+
     pub(super) fn find(&self, key: &[u8]) -> Option<u32> {
         self.by_key.get(key).copied()
     }

@@ -175,6 +175,7 @@ impl Lot {
                 record.link = place;
             }
         });
+        self.tally.members += 1;
         if let Some(record) = self.records.get_mut(key) {
             record.set_state(State::Member);
             record.group = id;
@@ -209,7 +210,8 @@ impl Lot {
         let Some(io) = self.borrow(key, early, bits | WRITE) else { return };
         let Parking { subscriber, extra, lasts: left, silence, closes, kind, .. } = *parking;
         let is_blocked = !rest.is_empty();
-        tokio::spawn(kind.resume(Member { io, subscriber, extra, rest, silence, left, closes, may_park, is_blocked }));
+        let member = Member { io, subscriber, extra, rest, silence, left, closes, may_park, is_blocked };
+        self.set_off(kind.resume(member));
     }
 
     /// A joiner whose connection is over.

@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use push_core::{Given, Seat};
+use push_core::{BoxFuture, Given, Seat};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
@@ -176,12 +176,22 @@ impl Lot {
         let silence = TICK.checked_mul(silence).unwrap_or(Duration::MAX);
         let member =
             Member { io, subscriber, extra: guest.extra, rest, silence, left, closes, may_park: true, is_blocked };
-        tokio::spawn(group.cohort.resume(member));
+        self.set_off(group.cohort.resume(member));
+    }
+
+    /// Gives a connection that goes on by itself its task.
+    pub(super) fn set_off(&self, session: BoxFuture<'static, ()>) {
+        let resumed = self.tally.resume();
+        tokio::spawn(async move {
+            session.await;
+            drop(resumed);
+        });
     }
 
     /// Takes a member out of its slot.
     fn unseat(&mut self, group: &mut Group, key: u32) -> (Seat, Guest) {
         if let Some(place) = self.records.get(key).map(|record| record.link) {
+            self.tally.members -= 1;
             let records = &mut self.records;
             group.slots.remove(place, |moved, place| {
                 if let Some(record) = records.get_mut(moved) {

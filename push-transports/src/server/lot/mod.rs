@@ -14,7 +14,7 @@
 //!   the head (`head`), lets hyper serve it (`heads`), and hands the connection to a session that asks for it (`takeover`).
 //! - A **group** (`group`, `groups`) is a cohort of members that are served alike (`cohort`: what the transports say of
 //!   them), its slots and the pass on its way (`passes`). `joining` is how a connection gets level with the others,
-//!   `members` what happens to it there.
+//!   `members` what happens to it there. `tally` counts for metrics.
 
 mod cohort;
 mod door;
@@ -32,6 +32,7 @@ mod passes;
 mod run;
 mod socket;
 mod takeover;
+mod tally;
 
 use std::convert::Infallible;
 use std::error::Error;

@@ -66,6 +66,7 @@ impl Lot {
     fn send_some(&mut self, group: &mut Group, sends: usize) -> bool {
         let Some(passing) = &group.pass else { return true };
         let bytes = passing.pass.bytes().clone();
+        let publications = passing.publications();
         let is_beat = passing.batch.is_none();
         let is_answer = group.cohort.is_answer() && !is_beat;
         let dead_before =
@@ -76,7 +77,11 @@ impl Lot {
                 self.lose(group, key);
                 continue;
             }
-            match self.send(key, &bytes) {
+            let sent = self.send(key, &bytes);
+            if !matches!(sent, Sent::Gone) {
+                self.tally.sent(publications, matches!(sent, Sent::Whole));
+            }
+            match sent {
                 Sent::Whole if is_answer => self.answered(group, key),
                 Sent::Whole => group.slots.passed(),
                 Sent::Part(written) => self.lag(group, key, written),
@@ -131,8 +136,9 @@ impl Lot {
         if group.slots.is_passing() {
             group.slots.finish();
         }
-        group.pass = None;
+        let passed = group.pass.take();
         let is_ending = std::mem::take(&mut group.is_ending);
+        self.tally.passed(passed.filter(|_| !is_ending).map_or(0, |passing| passing.publications()));
         let joiners = std::mem::take(&mut group.joiners);
         if group.slots.is_empty() && (joiners.is_empty() || is_ending) {
             self.groups.remove(id, group);
