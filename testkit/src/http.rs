@@ -270,8 +270,13 @@ impl Connection {
     /// # Errors
     /// When nobody listens.
     pub async fn open_with(addr: SocketAddr, receive_buffer: Option<u32>) -> io::Result<Self> {
-        let stream = connect(addr, receive_buffer).await?;
-        Ok(Self { stream, addr, buffer: BytesMut::new(), framing: Framing::Done, head_only: false, partial: None })
+        Ok(Self::over(connect(addr, receive_buffer).await?, addr))
+    }
+
+    /// Speaks over a socket that is connected to `addr`.
+    #[must_use]
+    pub fn over(stream: TcpStream, addr: SocketAddr) -> Self {
+        Self { stream, addr, buffer: BytesMut::new(), framing: Framing::Done, head_only: false, partial: None }
     }
 
     /// Writes a request.

@@ -4,6 +4,8 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+#[cfg(target_os = "linux")]
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use super::counters::ServeCounters;
 #[cfg(target_os = "linux")]
 use super::lot::{LotSocket, Message, Parking};
 use super::registry::Place;
+#[cfg(target_os = "linux")]
+use super::stream::Shared;
 use super::stream::Stream;
 
 /// Bytes read and forgotten after a shutdown.
@@ -253,7 +257,20 @@ impl ConnectionIo {
     pub(super) fn lot_socket(&mut self) -> Option<&mut LotSocket> {
         match &mut self.stream {
             Stream::Lot(socket) => Some(socket),
-            Stream::Tcp(_) => None,
+            Stream::Tcp(_) | Stream::Shared(_) => None,
+        }
+    }
+
+    /// Over a socket that can be taken away again.
+    pub(super) fn shared(socket: Arc<Shared>, info: ConnectionInfo, config: &ServeConfig) -> Self {
+        Self::over(Stream::Shared(socket), info, None, config)
+    }
+
+    /// The socket alone.
+    pub(super) fn into_socket(self) -> Option<LotSocket> {
+        match self.stream {
+            Stream::Lot(socket) => Some(socket),
+            Stream::Tcp(_) | Stream::Shared(_) => None,
         }
     }
 

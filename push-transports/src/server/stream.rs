@@ -2,6 +2,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+#[cfg(target_os = "linux")]
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,6 +17,37 @@ pub(super) enum Stream {
     Tcp(TcpStream),
     #[cfg(target_os = "linux")]
     Lot(LotSocket),
+    /// One that may be taken away from whoever has the connection.
+    #[cfg(target_os = "linux")]
+    Shared(Arc<Shared>),
+}
+
+/// A socket that two have hold of: who speaks HTTP on it, and who takes it from there.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub(super) struct Shared(Mutex<Option<LotSocket>>);
+
+#[cfg(target_os = "linux")]
+impl Shared {
+    pub(super) fn new(socket: LotSocket) -> Self {
+        Self(Mutex::new(Some(socket)))
+    }
+
+    pub(super) fn take(&self) -> Option<LotSocket> {
+        self.lock().take()
+    }
+
+    /// Lets everything be read.
+    pub(super) fn lift_limit(&self) {
+        if let Some(socket) = &mut *self.lock() {
+            socket.set_limit(None);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<LotSocket>> {
+        // A socket is valid whatever panicked while it was held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Does the same on whichever it is.
@@ -30,6 +63,14 @@ macro_rules! on_either {
                 let $io = Pin::new(socket);
                 $do
             }
+            #[cfg(target_os = "linux")]
+            Stream::Shared(shared) => match &mut *shared.lock() {
+                Some(socket) => {
+                    let $io = Pin::new(socket);
+                    $do
+                }
+                None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            },
         }
     };
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unused_macros, reason = "each test file uses a part of it")]
 
+pub(crate) mod listener;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -306,4 +308,9 @@ pub(crate) fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
 pub(crate) fn reset(stream: tokio::net::TcpStream) {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("an option of every socket");
     drop(stream);
+}
+
+/// Ten times as much where there is time.
+pub(crate) fn long(count: u64) -> u64 {
+    if std::env::var_os("PUSH_TEST_LONG").is_some() { count * 10 } else { count }
 }

@@ -59,6 +59,12 @@ enum Beginning {
     Refused(Ending),
 }
 
+impl Beginning {
+    fn is_raw(&self) -> bool {
+        matches!(self, Self::Known(known) if known.params.format == Format::Raw)
+    }
+}
+
 /// A WebSocket whose client may subscribe what it asked for.
 struct Known {
     params: SubscribeParams,
@@ -72,6 +78,8 @@ pub(crate) async fn handle(
     request: Request<RequestBody>,
     is_echo: bool,
 ) -> Result<Response<PushBody>, Problem> {
+    #[cfg(target_os = "linux")]
+    let is_body_read = http_body::Body::is_end_stream(request.body());
     let (mut parts, _) = request.into_parts();
     let handshake = match Handshake::accept(&parts.method, parts.version, &parts.headers, Terms::default()) {
         Ok(handshake) => handshake,
@@ -80,8 +88,15 @@ pub(crate) async fn handle(
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
         return Err(Problem::new(Code::Internal, "the HTTP server under this route cannot upgrade connections"));
     };
-    let answer = switch(handshake.headers());
+    #[cfg_attr(not(target_os = "linux"), expect(unused_mut, reason = "a lot's may be taken over"))]
+    let mut answer = switch(handshake.headers());
     let options = Options { deflate: handshake.deflate, discard: false };
+    #[cfg(target_os = "linux")]
+    let is_on_lot = parked::is_on_lot(&parts);
+    #[cfg(target_os = "linux")]
+    if is_on_lot && !is_body_read {
+        return Err(Problem::bad_parameter("a handshake has no body"));
+    }
     if is_echo {
         tokio::spawn(echo::run(push.clone(), upgrade, options));
         return Ok(answer);
@@ -90,6 +105,11 @@ pub(crate) async fn handle(
     let token = handshake.token.map(Token::new);
     let beginning = begin(&push.shared, query, &parts.headers, token).await;
     drop(parts);
+    #[cfg(target_os = "linux")]
+    if is_on_lot {
+        parked::offer(&mut answer, push, options, beginning);
+        return Ok(answer);
+    }
     tokio::spawn(run(push.clone(), upgrade, options, beginning));
     Ok(answer)
 }
@@ -151,8 +171,8 @@ async fn prepare(
     }
 }
 
-async fn run(push: Push, upgrade: OnUpgrade, mut options: Options, beginning: Beginning) {
-    options.discard = matches!(&beginning, Beginning::Known(known) if known.params.format == Format::Raw);
+async fn run(push: Push, upgrade: OnUpgrade, options: Options, beginning: Beginning) {
+    let options = Options { discard: beginning.is_raw(), ..options };
     match socket::upgraded(upgrade).await {
         Ok(socket) => shell::Shell::new(push, socket, options, beginning).run().await,
         Err(error) => tracing::debug!(%error, "upgrade failed"),

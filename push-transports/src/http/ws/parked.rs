@@ -1,20 +1,70 @@
 //! WebSockets that a lot owns: quiet ones are served together, and answered their pings there.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use http::request::Parts;
+use http::{Response, StatusCode, Version, response};
 use push_core::{Batch, BoxFuture, Budget, Crowd, Identity};
 
+use super::Beginning;
 use super::frames::{self, Wish};
 use super::shell::Shell;
 use super::socket::Socket;
 use crate::http::alarm::Alarm;
-use crate::http::parked::{SHARED, key_of};
+use crate::http::body::PushBody;
+use crate::http::parked::{SHARED, date, key_of};
 use crate::http::push::Push;
+use crate::proto::head;
 use crate::proto::lot::pass::{Framing, Pass, PassBuilder};
 use crate::proto::operation;
 use crate::proto::websocket::{Opcode, Options, PING, Session, control_only, encode_frame_into};
-use crate::server::lot::{Cohort, Extra, Kind, Member, Parking};
+use crate::server::lot::{
+    Cohort, Extra, Kind, Member, Offer, OnLot, Parking, Session as TakeoverSession, Taken, Takeover,
+};
+
+/// Whether a lot owns the connection of a handshake, so that it need not be upgraded by hyper.
+pub(super) fn is_on_lot(request: &Parts) -> bool {
+    request.extensions.get::<OnLot>().is_some() && request.version == Version::HTTP_11
+}
+
+/// Offers the connection to go on as a WebSocket behind `answer`.
+pub(super) fn offer(answer: &mut Response<PushBody>, push: &Push, options: Options, beginning: Beginning) {
+    let options = Options { discard: beginning.is_raw(), ..options };
+    let opening = Opening { push: push.clone(), options, beginning };
+    answer.extensions_mut().insert(Takeover(Arc::new(Handshaken(Mutex::new(Some(opening))))));
+}
+
+/// A WebSocket whose handshake is not answered yet.
+struct Opening {
+    push: Push,
+    options: Options,
+    beginning: Beginning,
+}
+
+struct Handshaken(Mutex<Option<Opening>>);
+
+impl Offer for Handshaken {
+    fn take(&self, head: &response::Parts) -> Option<Box<dyn TakeoverSession>> {
+        let is_accepted = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        let opening = self.0.lock().unwrap_or_else(PoisonError::into_inner).take_if(|_| is_accepted)?;
+        Some(Box::new(opening))
+    }
+}
+
+impl TakeoverSession for Opening {
+    fn run(self: Box<Self>, taken: Taken) -> BoxFuture<'static, ()> {
+        let Self { push, options, beginning } = *self;
+        let Taken { io, head, .. } = taken;
+        io.info().upgraded();
+        let (mut lines, mut out) = (Vec::with_capacity(512), Vec::with_capacity(640));
+        head::write_headers(&mut lines, &head.headers);
+        // RFC 6455 §4.2.2, 5.
+        lines.extend_from_slice(b"connection: Upgrade\r\nupgrade: websocket\r\n");
+        head::write(&mut out, head.status, &lines, head::Body::None, &date(), false);
+        Box::pin(Shell::new(push, Socket::resume(io, out.into()), options, beginning).run())
+    }
+}
 
 /// What is kept of a client that showed who it is.
 struct Shown {

@@ -22,8 +22,8 @@ const SCRATCH: usize = 16 * 1024;
 pub(super) enum Head {
     /// A head, or what hyper is to refuse.
     Whole,
-    /// A head that asks for another protocol.
-    Upgrade,
+    /// A head of so many bytes that asks for another protocol and announces no body.
+    Upgrade(usize),
     /// Not a byte.
     Nothing,
     /// The end of the connection, or of its patience.
@@ -63,16 +63,16 @@ fn poll_head(socket: &mut LotSocket, bytes: &mut Vec<u8>, config: &ServeConfig, 
             Poll::Ready(Ok(())) => bytes.extend_from_slice(buffer.filled()),
         }
         if let Some(end) = end_of_head(bytes, config) {
-            let head = if asks_to_upgrade(&bytes[..end]) { Head::Upgrade } else { Head::Whole };
-            return Poll::Ready(head);
+            return Poll::Ready(kind_of(&bytes[..end]));
         }
     }
 }
 
 /// Where the head ends, or what there is if hyper is to see it in any case: it is too long, or no head.
 fn end_of_head(bytes: &[u8], config: &ServeConfig) -> Option<usize> {
-    if let Some(end) = memmem::find(bytes, b"\r\n\r\n") {
-        return Some(end + 2);
+    const EMPTY_LINE: &[u8] = b"\r\n\r\n";
+    if let Some(end) = memmem::find(bytes, EMPTY_LINE) {
+        return Some(end + EMPTY_LINE.len());
     }
     if bytes.len() > config.header_bytes {
         return Some(bytes.len());
@@ -86,12 +86,18 @@ fn end_of_head(bytes: &[u8], config: &ServeConfig) -> Option<usize> {
     }
 }
 
-/// Whether a line begins with the name of the header `Upgrade`, RFC 9110 §7.8.
-fn asks_to_upgrade(head: &[u8]) -> bool {
-    const NAME: &[u8] = b"upgrade:";
+fn kind_of(head: &[u8]) -> Head {
+    let asks = has_header(head, b"upgrade:") || head.starts_with(b"CONNECT ");
+    // RFC 9112 §6.3: a request without these has no body.
+    let has_body = || has_header(head, b"content-length:") || has_header(head, b"transfer-encoding:");
+    if asks && !has_body() { Head::Upgrade(head.len()) } else { Head::Whole }
+}
+
+/// Whether a line begins with `name`, which is in lower case and has its colon.
+fn has_header(head: &[u8], name: &[u8]) -> bool {
     memchr::memchr_iter(b'\n', head)
-        .filter_map(|end| head.get(end + 1..end + 1 + NAME.len()))
-        .any(|line| line.eq_ignore_ascii_case(NAME))
+        .filter_map(|end| head.get(end + 1..end + 1 + name.len()))
+        .any(|line| line.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -102,7 +108,7 @@ mod tests {
     fn a_head_is_whole_at_its_empty_line_and_garbage_at_once() {
         let config = ServeConfig::default();
         let end = |bytes: &[u8]| end_of_head(bytes, &config);
-        assert_eq!(end(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nmore"), Some(25));
+        assert_eq!(end(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nmore"), Some(27));
         assert_eq!(end(b"GET / HTTP/1.1\nHost: a\n\n"), Some(24));
         for partial in [&b"G"[..], b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n", b"\r\n"] {
             assert_eq!(end(partial), None, "{}", partial.escape_ascii());
@@ -113,10 +119,15 @@ mod tests {
 
     #[test]
     fn an_upgrade_is_seen_in_any_case_and_only_as_the_name_of_a_header() {
-        let asks = |lines: &str| asks_to_upgrade(format!("GET /upgrade: HTTP/1.1\r\n{lines}").as_bytes());
+        let asks = |lines: &str| {
+            let head = format!("GET /upgrade: HTTP/1.1\r\n{lines}\r\n");
+            kind_of(head.as_bytes()) == Head::Upgrade(head.len())
+        };
         assert!(asks("Host: a\r\nUpgrade: websocket\r\n"));
         assert!(asks("uPGRADE:x\r\n"));
         assert!(!asks("Host: a\r\nX-Upgrade: websocket\r\n"));
         assert!(!asks("Connection: upgrade\r\n"));
+        assert!(!asks("Upgrade: websocket\r\nContent-Length: 5\r\n"));
+        assert_eq!(kind_of(b"CONNECT a:80 HTTP/1.1\r\n\r\n"), Head::Upgrade(25));
     }
 }

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 
 use http::header::CONNECTION;
 use http::response::Parts;
-use http::{HeaderMap, Request, Response, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::rt::{Sleep, Timer};
 use tower_service::Service;
 
 use super::takeover::{OnLot, Session, Takeover};
 use crate::server::connection::ConnectionInfo;
+use crate::server::stream::Shared;
 
 /// A session that was offered instead of an answer, its head, and whether the client asked to close behind it.
 pub(super) type Offer = (Box<dyn Session>, Parts, bool);
@@ -54,14 +55,16 @@ pub(super) struct Answering<S> {
     service: S,
     info: ConnectionInfo,
     offered: Arc<Offered>,
+    /// The socket of a request that asks for another protocol: whoever gets that reads what comes behind the request.
+    socket: Option<Arc<Shared>>,
 }
 
 /// Its service is never pinned: each request gets a clone.
 impl<S> Unpin for Answering<S> {}
 
 impl<S> Answering<S> {
-    pub(super) fn new(service: S, info: ConnectionInfo, offered: Arc<Offered>) -> Self {
-        Self { service, info, offered }
+    pub(super) fn new(service: S, info: ConnectionInfo, offered: Arc<Offered>, socket: Option<Arc<Shared>>) -> Self {
+        Self { service, info, offered, socket }
     }
 }
 
@@ -79,8 +82,10 @@ where
         extensions.insert(OnLot);
         self.info.begin_answer();
         let closes = request.version() != Version::HTTP_11 || asks_to_close(request.headers());
+        let is_connect = request.method() == Method::CONNECT;
+        let socket = self.socket.clone().map(|socket| (socket, is_connect));
         let step = Step::Waiting { service: self.service.clone(), request: Some(request) };
-        Answer { step: Box::pin(step), closes, offered: Arc::clone(&self.offered) }
+        Answer { step: Box::pin(step), closes, offered: Arc::clone(&self.offered), socket }
     }
 }
 
@@ -109,6 +114,8 @@ where
     step: Pin<Box<Step<S>>>,
     closes: bool,
     offered: Arc<Offered>,
+    /// With whether it is a CONNECT.
+    socket: Option<(Arc<Shared>, bool)>,
 }
 
 impl<S, B> Future for Answer<S>
@@ -136,18 +143,23 @@ where
                 }
             }
         };
-        let Some(Takeover(offer)) = response.extensions().get::<Takeover>().cloned() else {
-            return Poll::Ready(Ok(response));
-        };
+        let offer = response.extensions().get::<Takeover>().cloned();
         let (head, body) = response.into_parts();
-        match offer.take(&head) {
+        match offer.and_then(|Takeover(offer)| offer.take(&head)) {
             Some(session) => {
                 drop(body);
                 let closes = this.closes || asks_to_close(&head.headers);
                 this.offered.put((session, head, closes));
                 Poll::Pending
             }
-            None => Poll::Ready(Ok(Response::from_parts(head, body))),
+            None => {
+                if let Some((socket, is_connect)) = &this.socket
+                    && (head.status == StatusCode::SWITCHING_PROTOCOLS || *is_connect && head.status.is_success())
+                {
+                    socket.lift_limit();
+                }
+                Poll::Ready(Ok(Response::from_parts(head, body)))
+            }
         }
     }
 }

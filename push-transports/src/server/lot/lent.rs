@@ -1,15 +1,15 @@
 //! A connection on loan: its request is read and served by hyper, then hyper goes and the connection returns.
 //!
 //! ```text
-//!  first byte ─▶ head whole? ─┬─ upgrade asked for ─▶ hyper for good, as without lots
-//!                             └─ else hyper for this request ─┬─ answered ─▶ idle in the lot
-//!                                                             ├─ Takeover ─▶ a session of ours, which parks
-//!                                                             └─ close ────▶ lingering close
+//!  first byte ─▶ head ─▶ hyper, for this request ─┬─ answered ─▶ the next head, or idle in the lot
+//!                                                 ├─ Takeover ─▶ a session of ours, which parks
+//!                                                 ├─ upgraded ─▶ somebody else's for good
+//!                                                 └─ close ────▶ lingering close
 //! ```
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,8 +27,9 @@ use super::heads::{Answering, Heads, Offered};
 use super::takeover::Taken;
 use crate::server::config::ServeConfig;
 use crate::server::connection::{ConnectionInfo, Side};
-use crate::server::drive::{drive, report};
+use crate::server::drive::report;
 use crate::server::io::ConnectionIo;
+use crate::server::stream::Shared;
 
 /// What is the same for all connections.
 #[derive(Clone)]
@@ -58,25 +59,21 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     loop {
-        match head::read(&mut io, &rules.config).await {
-            Head::Whole => {}
-            Head::Upgrade => return drive(io, service, rules.http1, &rules.config).await,
+        let upgrade = match head::read(&mut io, &rules.config).await {
+            Head::Whole => None,
+            Head::Upgrade(head) => Some(head),
             Head::Nothing => return io.rest(),
             Head::Over => return,
-        }
+        };
         let info = io.info().clone();
         info.begin_anew();
         let offered = Arc::new(Offered::default());
-        let door = Answering::new(service.clone(), info.clone(), Arc::clone(&offered));
-        let mut http1 = rules.http1.clone();
-        let mut connection = http1.timer(Heads(info.clone())).serve_connection(TokioIo::new(io), door);
-        let done = poll_fn(|cx| poll_request(&mut connection, &info, &offered, cx)).await;
-        let parts = connection.into_parts();
-        io = parts.io.into_inner();
-        // Copied: it is a slice of hyper's buffer, even where it is empty.
-        io.unread(Bytes::copy_from_slice(&parts.read_buf));
-        drop(parts.read_buf);
-        drop(parts.service);
+        let (served, done) = match upgrade {
+            None => request(io, service.clone(), &rules, (&info, &offered)).await,
+            Some(head) => Box::pin(upgradeable(io, head, service.clone(), &rules, (&info, &offered))).await,
+        };
+        let Some(served) = served else { return };
+        io = served;
         match done {
             Done::Answered if info.draining() => return io.hang_up().await,
             Done::Answered => {}
@@ -94,12 +91,13 @@ where
     }
 }
 
-fn poll_request<S, B>(
-    connection: &mut http1::Connection<TokioIo<ConnectionIo>, Answering<S>>,
-    info: &ConnectionInfo,
-    offered: &Offered,
-    cx: &mut Context<'_>,
-) -> Poll<Done>
+/// One request, by a hyper that can be taken apart.
+async fn request<S, B>(
+    io: ConnectionIo,
+    service: S,
+    rules: &Rules,
+    (info, offered): (&ConnectionInfo, &Arc<Offered>),
+) -> (Option<ConnectionIo>, Done)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
@@ -107,12 +105,84 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let answering = Answering::new(service, info.clone(), Arc::clone(offered), None);
+    let mut http1 = rules.http1.clone();
+    let mut connection = http1.timer(Heads(info.clone())).serve_connection(TokioIo::new(io), answering);
+    let done = poll_fn(|cx| {
+        poll_done((info, offered), cx, |cx, drains| {
+            if drains {
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            connection.poll_without_shutdown(cx)
+        })
+    });
+    let done = done.await;
+    let parts = connection.into_parts();
+    let mut io = parts.io.into_inner();
+    // Copied: it is a slice of hyper's buffer, even where it is empty.
+    io.unread(Bytes::copy_from_slice(&parts.read_buf));
+    (Some(io), done)
+}
+
+/// One request that asks for another protocol. hyper is given its head and no byte more, so that the socket can be taken
+/// from it at any time; and if somebody else's handler does the upgrade, hyper can give it to that.
+async fn upgradeable<S, B>(
+    io: ConnectionIo,
+    head: usize,
+    service: S,
+    rules: &Rules,
+    (info, offered): (&ConnectionInfo, &Arc<Offered>),
+) -> (Option<ConnectionIo>, Done)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let Some(mut socket) = io.into_socket() else { return (None, Done::Cut) };
+    socket.set_limit(Some(head));
+    let shared = Arc::new(Shared::new(socket));
+    let io = ConnectionIo::shared(Arc::clone(&shared), info.clone(), &rules.config);
+    let answering = Answering::new(service, info.clone(), Arc::clone(offered), Some(Arc::clone(&shared)));
+    let mut http1 = rules.http1.clone();
+    let http1 = http1.timer(Heads(info.clone()));
+    let mut connection = http1.serve_connection(TokioIo::new(io), answering).with_upgrades();
+    let done = poll_fn(|cx| {
+        poll_done((info, offered), cx, |cx, drains| {
+            if drains {
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            Pin::new(&mut connection).poll(cx)
+        })
+    });
+    let done = done.await;
+    if matches!(done, Done::Ended(_)) {
+        // Closed in an orderly way, or somebody else's from here on.
+        return (None, done);
+    }
+    let socket = shared.take();
+    drop(connection);
+    let io = socket.map(|mut socket| {
+        socket.set_limit(None);
+        ConnectionIo::on_lot(socket, info.clone(), &rules.config)
+    });
+    (io, done)
+}
+
+/// Polls hyper until the request is done; `poll` is told when the server begins to go down.
+fn poll_done(
+    (info, offered): (&ConnectionInfo, &Offered),
+    cx: &mut Context<'_>,
+    mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<hyper::Result<()>>,
+) -> Poll<Done> {
     info.register(Side::Driver, cx.waker());
+    let mut drains = false;
     let done = loop {
         if info.cut() {
             break Done::Cut;
         }
-        if let Poll::Ready(result) = connection.poll_without_shutdown(cx) {
+        if let Poll::Ready(result) = poll(cx, std::mem::take(&mut drains)) {
             break Done::Ended(result);
         }
         if offered.is_some() {
@@ -123,7 +193,7 @@ where
             break Done::Answered;
         }
         if info.draining() && offered.tell_once() {
-            Pin::new(&mut *connection).graceful_shutdown();
+            drains = true;
             continue;
         }
         return Poll::Pending;

@@ -300,10 +300,10 @@ impl Lot {
                     info.readiness().raise(bits);
                 }
             }
-            State::Silent | State::Idle if bits & READ != 0 && bits & GONE == 0 && !self.is_over(key, bits) => {
-                self.lend(key, Bytes::new(), bits);
-            }
-            State::Silent | State::Idle => self.close(key),
+            State::Silent | State::Idle if bits & GONE != 0 || self.is_over(key, bits) => self.close(key),
+            State::Silent | State::Idle if bits & READ != 0 => self.lend(key, Bytes::new(), bits),
+            // Room to write, for a write that is over.
+            State::Silent | State::Idle => {}
             State::Member => self.notice_member(key, bits),
         }
     }

@@ -32,6 +32,8 @@ pub(in crate::server) struct LotSocket {
     info: ConnectionInfo,
     /// What the client sent and nobody has read: comes before what is in the socket.
     early: Bytes,
+    /// How much of it may be read for now; everything, and the socket, if `None`.
+    limit: Option<usize>,
     /// Whether the lot hears of room to write.
     watches_room: bool,
 }
@@ -54,7 +56,7 @@ impl LotSocket {
         info: ConnectionInfo,
         early: Bytes,
     ) -> Self {
-        Self { descriptor: Some(descriptor), key, inbox, epoll, info, early, watches_room: false }
+        Self { descriptor: Some(descriptor), key, inbox, epoll, info, early, limit: None, watches_room: false }
     }
 
     /// Puts bytes that were read in front of what comes next.
@@ -66,9 +68,9 @@ impl LotSocket {
         }
     }
 
-    /// What the client sent and nobody has read.
-    pub(in crate::server) fn early(&self) -> &Bytes {
-        &self.early
+    /// Keeps what lies behind the first `limit` bytes from being read, until that is lifted.
+    pub(in crate::server) fn set_limit(&mut self, limit: Option<usize>) {
+        self.limit = limit;
     }
 
     /// Ends the loan; the lot is told what comes next by whoever asks.
@@ -110,8 +112,12 @@ impl LotSocket {
 impl AsyncRead for LotSocket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.limit == Some(0) {
+            return Poll::Pending; // whoever lifts the limit takes the socket, or reads anew
+        }
         if !this.early.is_empty() {
-            let taken = this.early.len().min(buf.remaining());
+            let taken = this.early.len().min(buf.remaining()).min(this.limit.unwrap_or(usize::MAX));
+            this.limit = this.limit.map(|limit| limit - taken);
             buf.put_slice(&this.early[..taken]);
             this.early.advance(taken);
             if this.early.is_empty() {
