@@ -14,7 +14,7 @@
 //!   the head (`head`), lets hyper serve it (`heads`), and hands the connection to a session that asks for it (`takeover`).
 //! - A **group** is a cohort of members that are served alike (`cohort`: what the transports say of them), its slots and
 //!   the pass on its way. What is decided about groups is the `engine`, which knows no sockets; `outlet` is what it has
-//!   the lot do.
+//!   the lot do. `tally` counts for metrics.
 
 mod cohort;
 mod door;
@@ -29,6 +29,7 @@ mod outlet;
 mod run;
 mod socket;
 mod takeover;
+mod tally;
 
 use std::convert::Infallible;
 use std::error::Error;

@@ -15,6 +15,7 @@ use super::engine::{Engine, Groups, Outlet, Received, Sent};
 use super::inbox::Inbox;
 use super::run::Lot;
 use super::socket::Returned;
+use super::tally::Tally;
 use crate::proto::lot::records::Records;
 use crate::proto::lot::ticks::in_ticks;
 use crate::server::io::ConnectionIo;
@@ -51,6 +52,10 @@ impl Outlet for Lot {
 
     fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
 
     fn now(&self) -> u32 {
@@ -102,7 +107,11 @@ impl Outlet for Lot {
     }
 
     fn spawn(&mut self, task: BoxFuture<'static, ()>) {
-        tokio::spawn(task);
+        let resumed = self.tally.resume();
+        tokio::spawn(async move {
+            task.await;
+            drop(resumed);
+        });
     }
 
     fn idle(&mut self, key: u32, early: Bytes, bits: u8) {

@@ -20,6 +20,7 @@ use super::epoll::{Epoll, LISTENER, Notice};
 use super::house::House;
 use super::inbox::{Inbox, Message};
 use super::socket::{LotSocket, Returned};
+use super::tally::{Standing, Tally};
 use crate::proto::lot::records::{Records, State};
 use crate::proto::lot::ticks::{NEVER, TICK, Ticks, in_ticks};
 use crate::server::connection::{ConnectionInfo, Phase};
@@ -49,6 +50,7 @@ pub(super) struct Lot {
     pub(super) guests: HashMap<u32, Guest>,
     pub(super) groups: Groups<OwnedFd, ConnectionIo>,
     pub(super) ticks: Ticks,
+    pub(super) tally: Tally,
     /// The time of this turn, and its tick.
     pub(super) instant: std::time::Instant,
     pub(super) now: u32,
@@ -67,6 +69,7 @@ impl Lot {
         let door = Door::new(listener, &epoll)?;
         Ok(Self {
             inbox: Arc::clone(&house.inboxes[number]),
+            tally: Tally::new(house.config.counters.clone()),
             house,
             number,
             epoll,
@@ -141,6 +144,13 @@ impl Lot {
         self.engine().go_round(SENDS_A_TURN);
         self.records.end_batch();
         self.give_back_maps();
+        self.tell_counts();
+    }
+
+    fn tell_counts(&mut self) {
+        let (parked, busy) = (self.tally.members, self.busy.len());
+        let waiting = self.records.len().saturating_sub(parked + busy);
+        self.tally.tell(Standing { waiting, parked, busy, groups: self.groups.len() });
     }
 
     fn notice_phase(&mut self) {

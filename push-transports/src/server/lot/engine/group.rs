@@ -50,6 +50,11 @@ impl Passing {
             None => Given::Nothing,
         }
     }
+
+    /// How many publications each member gets with it.
+    pub(super) fn publications(&self) -> usize {
+        self.batch.as_ref().map_or(0, |batch| batch.publications.len())
+    }
 }
 
 /// What beginning a pass came to.

@@ -44,6 +44,10 @@ impl<H, I> Groups<H, I> {
         *self = Self::new();
     }
 
+    pub(in crate::server::lot) fn len(&self) -> usize {
+        self.list.len() - self.free.len()
+    }
+
     pub(super) fn find(&self, key: &[u8]) -> Option<u32> {
         self.by_key.get(key).copied()
     }

@@ -193,6 +193,7 @@ impl<O: Outlet> Engine<'_, O> {
     /// Takes a member out of its slot.
     fn unseat(&mut self, group: &mut Group<O::Handle, O::Io>, key: u32) -> (Seat, Guest) {
         if let Some(place) = self.0.records().get(key).map(|record| record.link) {
+            self.0.tally().members -= 1;
             let records = self.0.records();
             group.slots.remove(place, |moved, place| {
                 if let Some(record) = records.get_mut(moved) {

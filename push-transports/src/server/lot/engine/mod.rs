@@ -26,6 +26,7 @@ use push_core::BoxFuture;
 use super::cohort::Guest;
 use super::inbox::Inbox;
 use super::socket::Returned;
+use super::tally::Tally;
 use crate::proto::lot::records::Records;
 
 pub(super) use self::groups::Groups;
@@ -69,6 +70,9 @@ pub(super) trait Outlet {
 
     /// Where groups that moved and members that were ended are told.
     fn inbox(&self) -> &Arc<Inbox<Self::Handle, Self::Io>>;
+
+    /// What is counted.
+    fn tally(&mut self) -> &mut Tally;
 
     /// The tick of this turn.
     fn now(&self) -> u32;

@@ -62,6 +62,7 @@ impl<O: Outlet> Engine<'_, O> {
     fn send_some(&mut self, group: &mut Group<O::Handle, O::Io>, sends: usize) -> bool {
         let Some(passing) = &group.pass else { return true };
         let bytes = passing.pass.bytes().clone();
+        let publications = passing.publications();
         let is_beat = passing.batch.is_none();
         let is_answer = group.cohort.is_answer() && !is_beat;
         let silence_limit = group.cohort.silence_limit().filter(|_| is_beat).map(in_ticks);
@@ -73,7 +74,11 @@ impl<O: Outlet> Engine<'_, O> {
                 self.lose(group, key);
                 continue;
             }
-            match self.send(key, &bytes) {
+            let sent = self.send(key, &bytes);
+            if !matches!(sent, Sent::Gone) {
+                self.0.tally().sent(publications, matches!(sent, Sent::Whole));
+            }
+            match sent {
                 Sent::Whole if is_answer => self.answered(group, key),
                 Sent::Whole => group.slots.passed(),
                 Sent::Part(written) => self.lag(group, key, written),
@@ -135,8 +140,9 @@ impl<O: Outlet> Engine<'_, O> {
         if group.slots.is_passing() {
             group.slots.finish();
         }
-        group.pass = None;
+        let passed = group.pass.take();
         let is_ending = std::mem::take(&mut group.is_ending);
+        self.0.tally().passed(passed.filter(|_| !is_ending).map_or(0, |passing| passing.publications()));
         let joiners = std::mem::take(&mut group.joiners);
         if group.slots.is_empty() && (joiners.is_empty() || is_ending) {
             self.0.groups().remove(id, group);
