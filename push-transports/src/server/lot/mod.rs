@@ -12,26 +12,26 @@
 //!   `inbox`. The tables are pure and stand in `proto::lot`.
 //! - A **connection** is silent, idle, busy or a member. Busy ones have a `LotSocket` (`socket`) in a task (`lent`): it reads
 //!   the head (`head`), lets hyper serve it (`heads`), and hands the connection to a session that asks for it (`takeover`).
-//! - A **group** (`group`, `groups`) is a cohort of members that are served alike (`cohort`: what the transports say of
-//!   them), its slots and the pass on its way (`passes`). `joining` is how a connection gets level with the others,
-//!   `members` what happens to it there.
+//! - A **group** is a cohort of members that are served alike (`cohort`: what the transports say of them), its slots and
+//!   the pass on its way. What is decided about groups is the `engine`, which knows no sockets; `outlet` is what it has
+//!   the lot do. `tally` counts for metrics.
 
 mod cohort;
 mod door;
+mod engine;
 mod epoll;
-mod group;
-mod groups;
 mod head;
 mod heads;
 mod house;
 mod inbox;
-mod joining;
+mod keys;
 mod lent;
-mod members;
-mod passes;
+mod outlet;
 mod run;
 mod socket;
+mod starter;
 mod takeover;
+mod tally;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -52,6 +52,7 @@ use tower_service::Service;
 use self::house::House;
 use self::lent::Rules;
 use self::run::{Lot, Opener};
+use self::starter::Starter;
 use super::accept::ServeSummary;
 use super::config::ServeConfig;
 use super::connection::Phase;
@@ -161,9 +162,8 @@ where
     fn start(&mut self, number: usize) -> std::io::Result<()> {
         let listener = self.listener.try_clone()?;
         let (service, rules) = (self.service.clone(), self.rules.clone());
-        let open: Opener = Box::new(move |io| {
-            tokio::spawn(lent::serve(io, service.clone(), rules.clone()));
-        });
+        let mut starter = Starter::default();
+        let open: Opener = Box::new(move |io| starter.start(lent::serve(io, service.clone(), rules.clone())));
         let house = Arc::clone(&self.house);
         house.inboxes[number].reopen();
         let lot = Lot::new(Arc::clone(&house), number, listener, open)?;

@@ -11,7 +11,6 @@ use bytes::{Buf as _, Bytes};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::coop;
 
 use super::epoll::watch_room;
 use super::inbox::{Inbox, Message};
@@ -41,9 +40,9 @@ pub(in crate::server) struct LotSocket {
 
 /// A descriptor that goes back to its lot.
 #[derive(Debug)]
-pub(in crate::server) struct Returned {
+pub(in crate::server) struct Returned<H = OwnedFd> {
     pub(in crate::server) key: u32,
-    pub(in crate::server) descriptor: OwnedFd,
+    pub(in crate::server) descriptor: H,
     pub(in crate::server) early: Bytes,
     /// What was heard of the socket and not taken.
     pub(in crate::server) bits: u8,
@@ -91,14 +90,11 @@ impl LotSocket {
         cx: &mut Context<'_>,
         send: impl Fn(&OwnedFd) -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        // As sockets that the runtime watches: a task whose client takes all it is sent must let others run.
-        let budget = ready!(coop::poll_proceed(cx));
         loop {
             ready!(self.info.readiness().poll_write(cx));
             match send(self.descriptor()) {
                 Ok(sent) => {
                     self.info.readiness().put_back(WRITE);
-                    budget.made_progress();
                     return Poll::Ready(Ok(sent));
                 }
                 Err(Errno::INTR) => self.info.readiness().put_back(WRITE),
@@ -119,9 +115,7 @@ impl AsyncRead for LotSocket {
         if this.limit == Some(0) {
             return Poll::Pending; // whoever lifts the limit takes the socket, or reads anew
         }
-        let budget = ready!(coop::poll_proceed(cx));
         if !this.early.is_empty() {
-            budget.made_progress();
             let taken = this.early.len().min(buf.remaining()).min(this.limit.unwrap_or(usize::MAX));
             this.limit = this.limit.map(|limit| limit - taken);
             buf.put_slice(&this.early[..taken]);
@@ -142,7 +136,6 @@ impl AsyncRead for LotSocket {
                         this.info.readiness().put_back(READ);
                     }
                     buf.put_slice(read);
-                    budget.made_progress();
                     return Poll::Ready(Ok(()));
                 }
                 Err(Errno::INTR) => this.info.readiness().put_back(READ),

@@ -6,19 +6,19 @@ use std::task::{Context, Waker};
 
 use push_core::{Batch, Given};
 
-use super::cohort::{Cohort, Parking};
-use super::socket::Returned;
 use crate::proto::lot::pass::Pass;
 use crate::proto::lot::slots::Slots;
 use crate::proto::lot::ticks::{NEVER, in_ticks};
+use crate::server::lot::cohort::{Cohort, Parking};
+use crate::server::lot::socket::Returned;
 
-pub(super) struct Group {
+pub(super) struct Group<H, I> {
     pub(super) key: Arc<[u8]>,
-    pub(super) cohort: Box<dyn Cohort>,
+    pub(super) cohort: Box<dyn Cohort<I>>,
     pub(super) slots: Slots,
     pub(super) pass: Option<Passing>,
     /// Ahead of the members: they join once these have got so far.
-    pub(super) joiners: Vec<(Box<Returned>, Box<Parking>)>,
+    pub(super) joiners: Vec<(Box<Returned<H>>, Box<Parking<I>>)>,
     /// Marks the group when its channels move.
     pub(super) waker: Waker,
     /// Whether it is in the queue of those that have a pass, or an end, to go on with.
@@ -38,6 +38,25 @@ pub(super) struct Passing {
     pub(super) batch: Option<Batch>,
 }
 
+impl Passing {
+    /// What a member has got of the pass when `frames` of its frames have begun to go out.
+    pub(super) fn given(passing: Option<&Self>, frames: usize) -> Given<'_> {
+        let Some(Self { batch: Some(batch), .. }) = passing else { return Given::All };
+        let gaps = usize::from(!batch.gaps.is_empty());
+        match frames.checked_sub(gaps) {
+            // Without gaps, no frames are nothing.
+            Some(0) if gaps == 0 => Given::Nothing,
+            Some(count) => Given::Part(&batch.publications[..count.min(batch.publications.len())]),
+            None => Given::Nothing,
+        }
+    }
+
+    /// How many publications each member gets with it.
+    pub(super) fn publications(&self) -> usize {
+        self.batch.as_ref().map_or(0, |batch| batch.publications.len())
+    }
+}
+
 /// What beginning a pass came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begun {
@@ -47,14 +66,14 @@ pub(super) enum Begun {
     Nothing,
 }
 
-impl fmt::Debug for Group {
+impl<H, I> fmt::Debug for Group<H, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group").field("key", &String::from_utf8_lossy(&self.key)).finish_non_exhaustive()
     }
 }
 
-impl Group {
-    pub(super) fn new(key: Arc<[u8]>, cohort: Box<dyn Cohort>, waker: Waker) -> Self {
+impl<H, I> Group<H, I> {
+    pub(super) fn new(key: Arc<[u8]>, cohort: Box<dyn Cohort<I>>, waker: Waker) -> Self {
         Self {
             key,
             cohort,
@@ -145,18 +164,6 @@ impl Group {
             Some(ticks) => now.saturating_add(ticks.saturating_sub(1).max(1)),
             None => NEVER,
         };
-    }
-
-    /// What a member has got of the pass when `frames` of its frames have begun to go out.
-    pub(super) fn given(passing: Option<&Passing>, frames: usize) -> Given<'_> {
-        let Some(Passing { batch: Some(batch), .. }) = passing else { return Given::All };
-        let gaps = usize::from(!batch.gaps.is_empty());
-        match frames.checked_sub(gaps) {
-            // Without gaps, no frames are nothing.
-            Some(0) if gaps == 0 => Given::Nothing,
-            Some(count) => Given::Part(&batch.publications[..count.min(batch.publications.len())]),
-            None => Given::Nothing,
-        }
     }
 
     /// Whether nobody is here, and nobody waits.
