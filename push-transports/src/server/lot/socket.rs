@@ -11,6 +11,7 @@ use bytes::{Buf as _, Bytes};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop;
 
 use super::epoll::watch_room;
 use super::inbox::{Inbox, Message};
@@ -90,11 +91,14 @@ impl LotSocket {
         cx: &mut Context<'_>,
         send: impl Fn(&OwnedFd) -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        // As sockets that the runtime watches: a task whose client takes all it is sent must let others run.
+        let budget = ready!(coop::poll_proceed(cx));
         loop {
             ready!(self.info.readiness().poll_write(cx));
             match send(self.descriptor()) {
                 Ok(sent) => {
                     self.info.readiness().put_back(WRITE);
+                    budget.made_progress();
                     return Poll::Ready(Ok(sent));
                 }
                 Err(Errno::INTR) => self.info.readiness().put_back(WRITE),
@@ -115,7 +119,9 @@ impl AsyncRead for LotSocket {
         if this.limit == Some(0) {
             return Poll::Pending; // whoever lifts the limit takes the socket, or reads anew
         }
+        let budget = ready!(coop::poll_proceed(cx));
         if !this.early.is_empty() {
+            budget.made_progress();
             let taken = this.early.len().min(buf.remaining()).min(this.limit.unwrap_or(usize::MAX));
             this.limit = this.limit.map(|limit| limit - taken);
             buf.put_slice(&this.early[..taken]);
@@ -136,6 +142,7 @@ impl AsyncRead for LotSocket {
                         this.info.readiness().put_back(READ);
                     }
                     buf.put_slice(read);
+                    budget.made_progress();
                     return Poll::Ready(Ok(()));
                 }
                 Err(Errno::INTR) => this.info.readiness().put_back(READ),
