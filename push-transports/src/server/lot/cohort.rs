@@ -12,7 +12,7 @@ use crate::proto::lot::pass::Pass;
 use crate::server::io::ConnectionIo;
 
 /// Connections that subscribe the same, have read equally far and are written the same bytes.
-pub(crate) trait Cohort: Send {
+pub(crate) trait Cohort<I = ConnectionIo>: Send {
     /// The reader that they share.
     fn crowd(&mut self) -> &mut Crowd;
 
@@ -61,16 +61,16 @@ pub(crate) trait Cohort: Send {
     }
 
     /// A member goes on by itself.
-    fn resume(&mut self, member: Member) -> BoxFuture<'static, ()>;
+    fn resume(&mut self, member: Member<I>) -> BoxFuture<'static, ()>;
 }
 
 /// What a transport keeps of a member beside its place.
 pub(crate) type Extra = Box<dyn Any + Send>;
 
 /// A member that was taken out of its cohort.
-pub(crate) struct Member {
+pub(crate) struct Member<I = ConnectionIo> {
     /// Its connection.
-    pub(crate) io: ConnectionIo,
+    pub(crate) io: I,
     /// Where it reads on.
     pub(crate) subscriber: Subscriber,
     /// What its transport kept.
@@ -89,29 +89,29 @@ pub(crate) struct Member {
     pub(crate) is_blocked: bool,
 }
 
-impl fmt::Debug for Member {
+impl<I> fmt::Debug for Member<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Member").field("rest", &self.rest.len()).finish_non_exhaustive()
     }
 }
 
 /// What kind of member a connection is to be.
-pub(crate) trait Kind: Send {
+pub(crate) trait Kind<I = ConnectionIo>: Send {
     /// A cohort of such members, if it is the first.
-    fn found(self: Box<Self>, crowd: Crowd) -> Box<dyn Cohort>;
+    fn found(self: Box<Self>, crowd: Crowd) -> Box<dyn Cohort<I>>;
 
     /// It goes on by itself after all.
-    fn resume(self: Box<Self>, member: Member) -> BoxFuture<'static, ()>;
+    fn resume(self: Box<Self>, member: Member<I>) -> BoxFuture<'static, ()>;
 }
 
 /// A connection that becomes a member.
-pub(crate) struct Parking {
+pub(crate) struct Parking<I = ConnectionIo> {
     /// Equal for connections that may be in one cohort.
     pub(crate) key: Arc<[u8]>,
     /// Settled, and everything it has read is written.
     pub(crate) subscriber: Subscriber,
     /// What it is to be a member of.
-    pub(crate) kind: Box<dyn Kind>,
+    pub(crate) kind: Box<dyn Kind<I>>,
     /// What the transport keeps of it.
     pub(crate) extra: Option<Extra>,
     /// How long until [`Cohort::expire`], if ever.
@@ -122,7 +122,7 @@ pub(crate) struct Parking {
     pub(crate) closes: bool,
 }
 
-impl fmt::Debug for Parking {
+impl<I> fmt::Debug for Parking<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Parking").field("key", &String::from_utf8_lossy(&self.key)).finish_non_exhaustive()
     }

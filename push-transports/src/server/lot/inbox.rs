@@ -2,21 +2,28 @@
 
 use std::mem;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+
+// A model checker's where orders of events are searched, see `engine`.
+#[cfg(push_shuttle)]
+use shuttle::sync::{Mutex, MutexGuard};
+#[cfg(not(push_shuttle))]
+use std::sync::{Mutex, MutexGuard};
 
 use super::cohort::Parking;
 use super::socket::Returned;
+use crate::server::io::ConnectionIo;
 
 /// One thing that a lot is told.
 #[derive(Debug)]
-pub(in crate::server) enum Message {
+pub(in crate::server) enum Message<H = OwnedFd, I = ConnectionIo> {
     /// A connection that another lot accepted, with the id of its address.
-    Accepted(OwnedFd, u32),
+    Accepted(H, u32),
     /// Between two requests.
-    Idle(Box<Returned>),
+    Idle(Box<Returned<H>>),
     /// Subscribed, and all that it was owed is written.
-    Park(Box<Returned>, Box<Parking>),
+    Park(Box<Returned<H>>, Box<Parking<I>>),
     /// Closed by its task.
     Gone(u32),
     /// An operator has ended this member, or a drain.
@@ -24,12 +31,12 @@ pub(in crate::server) enum Message {
 }
 
 /// The way into a lot.
-#[derive(Debug, Default)]
-pub(in crate::server) struct Inbox(Mutex<Waiting>);
+#[derive(Debug)]
+pub(in crate::server) struct Inbox<H = OwnedFd, I = ConnectionIo>(Mutex<Waiting<H, I>>);
 
-#[derive(Debug, Default)]
-struct Waiting {
-    messages: Vec<Message>,
+#[derive(Debug)]
+struct Waiting<H, I> {
+    messages: Vec<Message<H, I>>,
     /// Groups whose channels moved.
     moved: Vec<u32>,
     /// Something outside of the inbox changed: look at it.
@@ -39,8 +46,15 @@ struct Waiting {
     is_closed: bool,
 }
 
-impl Inbox {
-    pub(in crate::server) fn send(&self, message: Message) {
+impl<H, I> Default for Inbox<H, I> {
+    fn default() -> Self {
+        let waiting = Waiting { messages: Vec::new(), moved: Vec::new(), nudged: false, waker: None, is_closed: false };
+        Self(Mutex::new(waiting))
+    }
+}
+
+impl<H, I> Inbox<H, I> {
+    pub(in crate::server) fn send(&self, message: Message<H, I>) {
         let mut refused = None;
         self.tell(|waiting| match waiting.is_closed {
             true => refused = Some(message),
@@ -59,7 +73,7 @@ impl Inbox {
         self.tell(|waiting| waiting.nudged = true);
     }
 
-    fn tell(&self, what: impl FnOnce(&mut Waiting)) {
+    fn tell(&self, what: impl FnOnce(&mut Waiting<H, I>)) {
         let waker = {
             let mut waiting = self.lock();
             what(&mut waiting);
@@ -74,7 +88,7 @@ impl Inbox {
     pub(super) fn poll_take(
         &self,
         cx: &mut Context<'_>,
-        messages: &mut Vec<Message>,
+        messages: &mut Vec<Message<H, I>>,
         moved: &mut Vec<u32>,
     ) -> Poll<()> {
         let mut waiting = self.lock();
@@ -109,19 +123,19 @@ impl Inbox {
         drop(left);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting<H, I>> {
         // Nothing in here can panic half-way: a poisoned lock holds what it always holds.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Wakes a lot because a group's channels moved.
-pub(super) struct GroupWaker {
-    pub(super) inbox: Arc<Inbox>,
+pub(super) struct GroupWaker<H, I> {
+    pub(super) inbox: Arc<Inbox<H, I>>,
     pub(super) group: u32,
 }
 
-impl Wake for GroupWaker {
+impl<H, I> Wake for GroupWaker<H, I> {
     fn wake(self: Arc<Self>) {
         self.inbox.mark(self.group);
     }
@@ -132,12 +146,12 @@ impl Wake for GroupWaker {
 }
 
 /// Wakes a lot because one of its members was ended.
-pub(super) struct MemberWaker {
-    pub(super) inbox: Arc<Inbox>,
+pub(super) struct MemberWaker<H, I> {
+    pub(super) inbox: Arc<Inbox<H, I>>,
     pub(super) key: u32,
 }
 
-impl Wake for MemberWaker {
+impl<H, I> Wake for MemberWaker<H, I> {
     fn wake(self: Arc<Self>) {
         self.inbox.send(Message::Ended(self.key));
     }

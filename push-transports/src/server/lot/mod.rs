@@ -12,26 +12,24 @@
 //!   `inbox`. The tables are pure and stand in `proto::lot`.
 //! - A **connection** is silent, idle, busy or a member. Busy ones have a `LotSocket` (`socket`) in a task (`lent`): it reads
 //!   the head (`head`), lets hyper serve it (`heads`), and hands the connection to a session that asks for it (`takeover`).
-//! - A **group** (`group`, `groups`) is a cohort of members that are served alike (`cohort`: what the transports say of
-//!   them), its slots and the pass on its way (`passes`). `joining` is how a connection gets level with the others,
-//!   `members` what happens to it there.
+//! - A **group** is a cohort of members that are served alike (`cohort`: what the transports say of them), its slots and
+//!   the pass on its way. What is decided about groups is the `engine`, which knows no sockets; `outlet` is what it has
+//!   the lot do. `tally` counts for metrics.
 
 mod cohort;
 mod door;
+mod engine;
 mod epoll;
-mod group;
-mod groups;
 mod head;
 mod heads;
 mod house;
 mod inbox;
-mod joining;
 mod lent;
-mod members;
-mod passes;
+mod outlet;
 mod run;
 mod socket;
 mod takeover;
+mod tally;
 
 use std::convert::Infallible;
 use std::error::Error;

@@ -15,11 +15,12 @@ use tokio::time::{Instant, Sleep};
 
 use super::cohort::Guest;
 use super::door::Door;
+use super::engine::Groups;
 use super::epoll::{Epoll, LISTENER, Notice};
-use super::groups::Groups;
 use super::house::House;
 use super::inbox::{Inbox, Message};
 use super::socket::{LotSocket, Returned};
+use super::tally::{Standing, Tally};
 use crate::proto::lot::records::{Records, State};
 use crate::proto::lot::ticks::{NEVER, TICK, Ticks, in_ticks};
 use crate::server::connection::{ConnectionInfo, Phase};
@@ -47,8 +48,9 @@ pub(super) struct Lot {
     /// What members sent ahead of their time: read by hyper together with their request.
     pub(super) early: HashMap<u32, Bytes>,
     pub(super) guests: HashMap<u32, Guest>,
-    pub(super) groups: Groups,
+    pub(super) groups: Groups<OwnedFd, ConnectionIo>,
     pub(super) ticks: Ticks,
+    pub(super) tally: Tally,
     /// The time of this turn, and its tick.
     pub(super) instant: std::time::Instant,
     pub(super) now: u32,
@@ -67,6 +69,7 @@ impl Lot {
         let door = Door::new(listener, &epoll)?;
         Ok(Self {
             inbox: Arc::clone(&house.inboxes[number]),
+            tally: Tally::new(house.config.counters.clone()),
             house,
             number,
             epoll,
@@ -100,7 +103,7 @@ impl Lot {
                 break;
             }
             // Passes go on in turns: between two of them other tasks run, and what came meanwhile is looked at.
-            if !self.groups.queue.is_empty() {
+            if self.groups.is_busy() {
                 tokio::task::yield_now().await;
             }
         }
@@ -111,7 +114,7 @@ impl Lot {
         let told = self.inbox.poll_take(cx, &mut self.messages, &mut self.moved).is_ready();
         let is_ready = self.epoll.poll_ready(cx).is_ready();
         let is_late = self.poll_timer(cx).is_ready();
-        if told || is_ready || is_late || !self.groups.queue.is_empty() { Poll::Ready(is_ready) } else { Poll::Pending }
+        if told || is_ready || is_late || self.groups.is_busy() { Poll::Ready(is_ready) } else { Poll::Pending }
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -134,17 +137,20 @@ impl Lot {
             self.hear();
         }
         let mut moved = std::mem::take(&mut self.moved);
-        moved.drain(..).for_each(|group| self.begin(group));
+        moved.drain(..).for_each(|group| self.engine().begin(group));
         give_back_room(&mut moved);
         self.moved = moved;
         self.expire();
-        // One turn of each group that has something on its way, so that none waits for another's whole pass.
-        for _ in 0..self.groups.queue.len() {
-            let Some(group) = self.groups.queue.pop_front() else { break };
-            self.go_on(group, SENDS_A_TURN);
-        }
+        self.engine().go_round(SENDS_A_TURN);
         self.records.end_batch();
         self.give_back_maps();
+        self.tell_counts();
+    }
+
+    fn tell_counts(&mut self) {
+        let (parked, busy) = (self.tally.members, self.busy.len());
+        let waiting = self.records.len().saturating_sub(parked + busy);
+        self.tally.tell(Standing { waiting, parked, busy, groups: self.groups.len() });
     }
 
     fn notice_phase(&mut self) {
@@ -169,9 +175,9 @@ impl Lot {
                     self.rest(*returned);
                 }
             }
-            Message::Park(returned, parking) => self.admit(returned, parking),
+            Message::Park(returned, parking) => self.engine().admit(returned, parking),
             Message::Gone(key) => self.forget(key),
-            Message::Ended(key) => self.end_member(key),
+            Message::Ended(key) => self.engine().end_member(key),
         }
     }
 
@@ -294,7 +300,7 @@ impl Lot {
             State::Silent | State::Idle if bits & READ != 0 => self.lend(key, Bytes::new(), bits),
             // Room to write, for a write that is over.
             State::Silent | State::Idle => {}
-            State::Member => self.notice_member(key, bits),
+            State::Member => self.engine().notice_member(key, bits),
         }
     }
 
@@ -312,13 +318,13 @@ impl Lot {
         for key in due.drain(..) {
             match self.records.get(key).map(|record| record.state()) {
                 Some(State::Silent | State::Idle) => self.close(key),
-                Some(State::Member) => self.expire_member(key),
+                Some(State::Member) => self.engine().expire_member(key),
                 _ => {}
             }
         }
         self.groups.due(self.now, &mut due);
         for group in due.drain(..) {
-            self.beat(group);
+            self.engine().beat(group);
         }
         self.due = due;
         self.reopen();
@@ -338,11 +344,7 @@ impl Lot {
 
     fn close_all(&mut self) {
         self.busy.values().for_each(|info| info.advance(Phase::Cut));
-        let groups: Vec<u32> = self.groups.ids().collect();
-        for id in groups {
-            let Some(group) = self.groups.lend(id) else { continue };
-            self.groups.remove(id, group);
-        }
+        self.groups.clear();
         let keys: Vec<(u32, u32)> = self.records.iter().map(|(key, record)| (key, record.address)).collect();
         for (key, address) in keys {
             drop(self.records.remove(key));

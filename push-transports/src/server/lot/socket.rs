@@ -40,9 +40,9 @@ pub(in crate::server) struct LotSocket {
 
 /// A descriptor that goes back to its lot.
 #[derive(Debug)]
-pub(in crate::server) struct Returned {
+pub(in crate::server) struct Returned<H = OwnedFd> {
     pub(in crate::server) key: u32,
-    pub(in crate::server) descriptor: OwnedFd,
+    pub(in crate::server) descriptor: H,
     pub(in crate::server) early: Bytes,
     /// What was heard of the socket and not taken.
     pub(in crate::server) bits: u8,

@@ -5,23 +5,47 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::group::Group;
-use super::inbox::{GroupWaker, Inbox};
 use crate::proto::lot::ticks::NEVER;
+use crate::server::lot::inbox::{GroupWaker, Inbox};
 
-#[derive(Debug, Default)]
-pub(super) struct Groups {
-    list: Vec<Option<Box<Group>>>,
+#[derive(Debug)]
+pub(in crate::server::lot) struct Groups<H, I> {
+    list: Vec<Option<Box<Group<H, I>>>>,
     free: Vec<u32>,
     by_key: HashMap<Arc<[u8]>, u32>,
     /// Those with a pass on its way, or an end, in turn.
-    pub(super) queue: VecDeque<u32>,
+    queue: VecDeque<u32>,
     /// No group's silence is to be broken earlier.
     next_beat: u32,
 }
 
-impl Groups {
-    pub(super) fn new() -> Self {
-        Self { next_beat: NEVER, ..Self::default() }
+impl<H, I> Groups<H, I> {
+    pub(in crate::server::lot) fn new() -> Self {
+        Self { list: Vec::new(), free: Vec::new(), by_key: HashMap::new(), queue: VecDeque::new(), next_beat: NEVER }
+    }
+
+    /// Whether a group has something to go on with.
+    pub(in crate::server::lot) fn is_busy(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// How many groups have something to go on with.
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The next of those.
+    pub(super) fn next(&mut self) -> Option<u32> {
+        self.queue.pop_front()
+    }
+
+    /// Ends all groups.
+    pub(in crate::server::lot) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    pub(in crate::server::lot) fn len(&self) -> usize {
+        self.list.len() - self.free.len()
     }
 
     pub(super) fn find(&self, key: &[u8]) -> Option<u32> {
@@ -29,7 +53,11 @@ impl Groups {
     }
 
     /// Takes a place for a group that `make` makes from its waker.
-    pub(super) fn insert(&mut self, inbox: &Arc<Inbox>, make: impl FnOnce(Waker) -> Group) -> u32 {
+    pub(super) fn insert(&mut self, inbox: &Arc<Inbox<H, I>>, make: impl FnOnce(Waker) -> Group<H, I>) -> u32
+    where
+        H: Send + 'static,
+        I: Send + 'static,
+    {
         let id = self.free.pop().unwrap_or_else(|| {
             self.list.push(None);
             u32::try_from(self.list.len() - 1).expect("groups have members, whose keys are of 32 bits")
@@ -41,16 +69,16 @@ impl Groups {
         id
     }
 
-    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut Group> {
+    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut Group<H, I>> {
         self.list.get_mut(id as usize)?.as_deref_mut()
     }
 
     /// Lends a group, for work that needs the rest of the lot as well; to be put back.
-    pub(super) fn lend(&mut self, id: u32) -> Option<Box<Group>> {
+    pub(super) fn lend(&mut self, id: u32) -> Option<Box<Group<H, I>>> {
         self.list.get_mut(id as usize)?.take()
     }
 
-    pub(super) fn put_back(&mut self, id: u32, group: Box<Group>) {
+    pub(super) fn put_back(&mut self, id: u32, group: Box<Group<H, I>>) {
         self.list[id as usize] = Some(group);
     }
 
@@ -62,7 +90,7 @@ impl Groups {
     }
 
     /// Ends a group that was lent.
-    pub(super) fn remove(&mut self, id: u32, group: Box<Group>) {
+    pub(super) fn remove(&mut self, id: u32, group: Box<Group<H, I>>) {
         self.hide(id, &group.key);
         self.free.push(id);
         let (held, used) = (self.by_key.capacity(), self.by_key.len());
@@ -91,12 +119,12 @@ impl Groups {
         self.next_beat = self.next_beat.min(tick);
     }
 
-    pub(super) fn next_beat(&self) -> Option<u32> {
+    pub(in crate::server::lot) fn next_beat(&self) -> Option<u32> {
         (self.next_beat != NEVER).then_some(self.next_beat)
     }
 
     /// The groups whose silence is to be broken.
-    pub(super) fn due(&mut self, now: u32, due: &mut Vec<u32>) {
+    pub(in crate::server::lot) fn due(&mut self, now: u32, due: &mut Vec<u32>) {
         if now < self.next_beat {
             return;
         }
@@ -109,10 +137,5 @@ impl Groups {
                 self.next_beat = self.next_beat.min(group.beat_at);
             }
         }
-    }
-
-    /// All groups, for the end.
-    pub(super) fn ids(&self) -> impl Iterator<Item = u32> {
-        self.list.iter().enumerate().filter(|(_, group)| group.is_some()).map(|(id, _)| id as u32)
     }
 }

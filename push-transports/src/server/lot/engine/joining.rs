@@ -1,77 +1,73 @@
 //! How a connection becomes a member: once it has read exactly as far as the others.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use push_core::{Crowd, Seat};
 
-use super::cohort::{Extra, Guest, Member, Parking};
 use super::group::Group;
-use super::passes::{Sent, send};
-use super::run::Lot;
-use super::socket::Returned;
+use super::{Engine, Outlet, Sent};
 use crate::proto::lot::records::{CLOSE, State};
 use crate::proto::lot::ticks::{NEVER, in_ticks};
+use crate::server::lot::cohort::{Extra, Guest, Member, Parking};
+use crate::server::lot::socket::Returned;
 use crate::server::readiness::WRITE;
 
 /// Times a joiner reads on before it is left to itself.
 const CATCH_UPS: usize = 8;
 
-impl Lot {
+impl<O: Outlet> Engine<'_, O> {
     /// A task hands its connection over, to be served with others.
-    pub(super) fn admit(&mut self, returned: Box<Returned>, parking: Box<Parking>) {
+    pub(in crate::server::lot) fn admit(&mut self, returned: Box<Returned<O::Handle>>, parking: Box<Parking<O::Io>>) {
         // Its record stays busy until it has joined, so that what is heard of its socket is kept.
-        if self.busy.contains_key(&returned.key) {
+        if self.0.is_busy(returned.key) {
             self.join(returned, parking);
         }
     }
 
     /// Lets a connection into its group, now or when the group has got as far as it is.
-    pub(super) fn join(&mut self, mut returned: Box<Returned>, mut parking: Box<Parking>) {
-        for round in 0..=CATCH_UPS {
-            let Some(id) = self.groups.find(&parking.key) else { return self.found(returned, parking) };
-            let Some(mut group) = self.groups.lend(id) else { return self.drop_joiner(returned) };
+    pub(super) fn join(&mut self, mut returned: Box<Returned<O::Handle>>, mut parking: Box<Parking<O::Io>>) {
+        for _ in 0..=CATCH_UPS {
+            let Some(id) = self.0.groups().find(&parking.key) else { return self.found(returned, parking) };
+            let Some(mut group) = self.0.groups().lend(id) else { return self.drop_joiner(returned) };
             let position = group.cohort.crowd().position();
             let is_ahead = parking.subscriber.position() > position;
             if group.is_ending || group.cohort.crowd().ending().is_some() {
                 // It is over for those who are here; who comes now begins anew.
-                self.groups.hide(id, &group.key);
-                self.groups.put_back(id, group);
+                self.0.groups().hide(id, &group.key);
+                self.0.groups().put_back(id, group);
                 self.begin(id);
             } else if group.slots.is_empty() || parking.subscriber.position() == position {
                 return self.seat(id, group, returned, parking);
             } else if is_ahead && group.pass.is_some() {
                 group.joiners.push((returned, parking));
-                return self.groups.put_back(id, group);
+                return self.0.groups().put_back(id, group);
             } else if is_ahead {
                 // Nothing is on its way: reading on takes the group as far, unless there is much.
-                self.groups.put_back(id, group);
+                self.0.groups().put_back(id, group);
                 self.begin(id);
             } else {
-                let may_go_on = round < CATCH_UPS;
-                let caught_up = self.catch_up(&mut group, position, (returned, parking), may_go_on);
-                self.groups.put_back(id, group);
+                let caught_up = self.catch_up(&mut group, position, returned, parking);
+                self.0.groups().put_back(id, group);
                 match caught_up {
                     Some(still) => (returned, parking) = still,
                     None => return,
                 }
             }
         }
-        self.drop_joiner(returned);
+        // The group has too much of a lead.
+        self.go_alone(returned, parking, Bytes::new(), true);
     }
 
     /// Writes a joiner what the group has got before it came. `None` if it does not join after all.
     fn catch_up(
         &mut self,
-        group: &mut Group,
+        group: &mut Group<O::Handle, O::Io>,
         through: u64,
-        (returned, mut parking): (Box<Returned>, Box<Parking>),
-        may_go_on: bool,
-    ) -> Option<(Box<Returned>, Box<Parking>)> {
-        if !may_go_on {
-            self.go_alone(returned, parking, Bytes::new(), true);
-            return None;
-        }
+        returned: Box<Returned<O::Handle>>,
+        mut parking: Box<Parking<O::Io>>,
+    ) -> Option<(Box<Returned<O::Handle>>, Box<Parking<O::Io>>)> {
         let batch = parking.subscriber.read_through(through, group.cohort.budget(), false);
         if batch.ending.is_some() {
             self.go_alone(returned, parking, Bytes::new(), true);
@@ -81,7 +77,7 @@ impl Lot {
             return Some((returned, parking));
         }
         let pass = group.cohort.write(&batch);
-        match send(&returned.descriptor, pass.bytes()) {
+        match O::send(&returned.descriptor, pass.bytes()) {
             Sent::Whole if group.cohort.is_answer() => self.answer_joiner(returned, &parking),
             Sent::Whole => return Some((returned, parking)),
             Sent::Part(written) => {
@@ -93,30 +89,36 @@ impl Lot {
         None
     }
 
-    fn answer_joiner(&mut self, returned: Box<Returned>, parking: &Parking) {
-        let Some(returned) = self.take_back(returned) else { return };
+    fn answer_joiner(&mut self, returned: Box<Returned<O::Handle>>, parking: &Parking<O::Io>) {
+        let Some(returned) = self.0.take_back(returned) else { return };
         let Returned { key, descriptor, early, bits } = *returned;
-        if self.records.put_back(key, descriptor).is_err() {
+        if self.0.records().put_back(key, descriptor).is_err() {
             return;
         }
         if parking.closes {
-            self.hang_up(key, early);
+            self.0.hang_up(key, early);
         } else {
-            self.idle(key, early, bits);
+            self.0.idle(key, early, bits);
         }
     }
 
     /// Takes a seat in the group's crowd: level with it, or the first.
-    fn seat(&mut self, id: u32, mut group: Box<Group>, returned: Box<Returned>, parking: Box<Parking>) {
+    fn seat(
+        &mut self,
+        id: u32,
+        mut group: Box<Group<O::Handle, O::Io>>,
+        returned: Box<Returned<O::Handle>>,
+        parking: Box<Parking<O::Io>>,
+    ) {
         let Parking { subscriber, extra, lasts, silence, closes, key, kind } = *parking;
         match group.cohort.crowd().join(subscriber) {
             Ok(seat) => {
                 let key = self.place(id, &mut group, returned, (seat, extra));
-                self.groups.put_back(id, group);
+                self.0.groups().put_back(id, group);
                 self.settle(key, lasts, silence, closes);
             }
             Err(subscriber) => {
-                self.groups.put_back(id, group);
+                self.0.groups().put_back(id, group);
                 let parking = Parking { subscriber: *subscriber, extra, lasts, silence, closes, key, kind };
                 // It was told to end, or differs in a way that its key does not tell.
                 self.go_alone(returned, Box::new(parking), Bytes::new(), false);
@@ -125,7 +127,7 @@ impl Lot {
     }
 
     /// The first of its kind: makes the group.
-    fn found(&mut self, returned: Box<Returned>, parking: Box<Parking>) {
+    fn found(&mut self, returned: Box<Returned<O::Handle>>, parking: Box<Parking<O::Io>>) {
         let Parking { subscriber, extra, lasts, silence, closes, key, kind } = *parking;
         let (crowd, seat) = match Crowd::of(subscriber) {
             Ok(founded) => founded,
@@ -135,12 +137,13 @@ impl Lot {
             }
         };
         let cohort = kind.found(crowd);
-        let id = self.groups.insert(&self.inbox, |waker| Group::new(key, cohort, waker));
-        let Some(mut group) = self.groups.lend(id) else { return };
-        group.set_beat(self.now);
-        self.groups.note_beat(group.beat_at);
+        let inbox = Arc::clone(self.0.inbox());
+        let id = self.0.groups().insert(&inbox, |waker| Group::new(key, cohort, waker));
+        let Some(mut group) = self.0.groups().lend(id) else { return };
+        group.set_beat(self.0.now());
+        self.0.groups().note_beat(group.beat_at);
         let key = self.place(id, &mut group, returned, (seat, extra));
-        self.groups.put_back(id, group);
+        self.0.groups().put_back(id, group);
         self.settle(key, lasts, silence, closes);
         // From here on its channels mark it; what they had before that is read.
         self.begin(id);
@@ -150,32 +153,33 @@ impl Lot {
     fn place(
         &mut self,
         id: u32,
-        group: &mut Group,
-        returned: Box<Returned>,
+        group: &mut Group<O::Handle, O::Io>,
+        returned: Box<Returned<O::Handle>>,
         (seat, extra): (Seat, Option<Extra>),
     ) -> Option<(u32, u8)> {
-        let Some(returned) = self.take_back(returned) else {
+        let Some(returned) = self.0.take_back(returned) else {
             group.cohort.crowd().leave(seat);
             return None;
         };
         let Returned { key, descriptor, early, bits } = *returned;
-        if self.records.put_back(key, descriptor).is_err() {
+        if self.0.records().put_back(key, descriptor).is_err() {
             group.cohort.crowd().leave(seat);
             return None;
         }
         if !early.is_empty() {
-            self.early.insert(key, Bytes::copy_from_slice(&early));
+            self.0.early().insert(key, Bytes::copy_from_slice(&early));
         }
         if seat.is_named() || extra.is_some() {
-            self.guests.insert(key, Guest { seat: Some(seat), extra });
+            self.0.guests().insert(key, Guest { seat: Some(seat), extra });
         }
-        let records = &mut self.records;
+        let records = self.0.records();
         let link = group.slots.insert(key, |moved, place| {
             if let Some(record) = records.get_mut(moved) {
                 record.link = place;
             }
         });
-        if let Some(record) = self.records.get_mut(key) {
+        self.0.tally().members += 1;
+        if let Some(record) = self.0.records().get_mut(key) {
             record.set_state(State::Member);
             record.group = id;
             record.link = link;
@@ -186,12 +190,13 @@ impl Lot {
     /// The times of a new member, and what was heard of it on the way.
     fn settle(&mut self, key: Option<(u32, u8)>, lasts: Option<Duration>, silence: Duration, closes: bool) {
         let Some((key, bits)) = key else { return };
-        if let Some(record) = self.records.get_mut(key) {
+        let now = self.0.now();
+        if let Some(record) = self.0.records().get_mut(key) {
             record.set(CLOSE, closes);
-            record.heard = self.now.saturating_sub(in_ticks(silence));
+            record.heard = now.saturating_sub(in_ticks(silence));
         }
-        let deadline = lasts.map_or(NEVER, |lasts| self.ticks.reaching(self.instant + lasts));
-        self.records.set_deadline(key, deadline);
+        let deadline = lasts.map_or(NEVER, |lasts| self.0.tick_in(lasts));
+        self.0.records().set_deadline(key, deadline);
         if self.is_ended(key) {
             self.end_member(key);
         } else if bits & !WRITE != 0 {
@@ -200,22 +205,29 @@ impl Lot {
     }
 
     /// A joiner that goes on by itself.
-    fn go_alone(&mut self, returned: Box<Returned>, parking: Box<Parking>, rest: Bytes, may_park: bool) {
-        let Some(returned) = self.take_back(returned) else { return };
+    fn go_alone(
+        &mut self,
+        returned: Box<Returned<O::Handle>>,
+        parking: Box<Parking<O::Io>>,
+        rest: Bytes,
+        may_park: bool,
+    ) {
+        let Some(returned) = self.0.take_back(returned) else { return };
         let Returned { key, descriptor, early, bits } = *returned;
-        if self.records.put_back(key, descriptor).is_err() {
+        if self.0.records().put_back(key, descriptor).is_err() {
             return;
         }
-        let Some(io) = self.borrow(key, early, bits | WRITE) else { return };
+        let Some(io) = self.0.borrow(key, early, bits | WRITE) else { return };
         let Parking { subscriber, extra, lasts: left, silence, closes, kind, .. } = *parking;
         let is_blocked = !rest.is_empty();
-        tokio::spawn(kind.resume(Member { io, subscriber, extra, rest, silence, left, closes, may_park, is_blocked }));
+        let member = Member { io, subscriber, extra, rest, silence, left, closes, may_park, is_blocked };
+        self.0.spawn(kind.resume(member));
     }
 
     /// A joiner whose connection is over.
-    fn drop_joiner(&mut self, returned: Box<Returned>) {
+    fn drop_joiner(&mut self, returned: Box<Returned<O::Handle>>) {
         let key = returned.key;
         drop(returned); // closed before the key is free
-        self.forget(key);
+        self.0.forget(key);
     }
 }

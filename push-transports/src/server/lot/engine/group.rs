@@ -6,19 +6,19 @@ use std::task::{Context, Waker};
 
 use push_core::{Batch, Given};
 
-use super::cohort::{Cohort, Parking};
-use super::socket::Returned;
 use crate::proto::lot::pass::Pass;
 use crate::proto::lot::slots::Slots;
 use crate::proto::lot::ticks::{NEVER, in_ticks};
+use crate::server::lot::cohort::{Cohort, Parking};
+use crate::server::lot::socket::Returned;
 
-pub(super) struct Group {
+pub(super) struct Group<H, I> {
     pub(super) key: Arc<[u8]>,
-    pub(super) cohort: Box<dyn Cohort>,
+    pub(super) cohort: Box<dyn Cohort<I>>,
     pub(super) slots: Slots,
     pub(super) pass: Option<Passing>,
     /// Ahead of the members: they join once these have got so far.
-    pub(super) joiners: Vec<(Box<Returned>, Box<Parking>)>,
+    pub(super) joiners: Vec<(Box<Returned<H>>, Box<Parking<I>>)>,
     /// Marks the group when its channels move.
     pub(super) waker: Waker,
     /// Whether it is in the queue of those that have a pass, or an end, to go on with.
@@ -27,6 +27,8 @@ pub(super) struct Group {
     pub(super) is_ending: bool,
     /// When its silence is to be broken.
     pub(super) beat_at: u32,
+    /// That fell due while a pass was on its way: it follows the pass.
+    pub(super) is_beat_late: bool,
 }
 
 /// Bytes on their way to all members.
@@ -34,6 +36,25 @@ pub(super) struct Passing {
     pub(super) pass: Pass,
     /// What they say; `None` for what breaks a silence.
     pub(super) batch: Option<Batch>,
+}
+
+impl Passing {
+    /// What a member has got of the pass when `frames` of its frames have begun to go out.
+    pub(super) fn given(passing: Option<&Self>, frames: usize) -> Given<'_> {
+        let Some(Self { batch: Some(batch), .. }) = passing else { return Given::All };
+        let gaps = usize::from(!batch.gaps.is_empty());
+        match frames.checked_sub(gaps) {
+            // Without gaps, no frames are nothing.
+            Some(0) if gaps == 0 => Given::Nothing,
+            Some(count) => Given::Part(&batch.publications[..count.min(batch.publications.len())]),
+            None => Given::Nothing,
+        }
+    }
+
+    /// How many publications each member gets with it.
+    pub(super) fn publications(&self) -> usize {
+        self.batch.as_ref().map_or(0, |batch| batch.publications.len())
+    }
 }
 
 /// What beginning a pass came to.
@@ -45,14 +66,14 @@ pub(super) enum Begun {
     Nothing,
 }
 
-impl fmt::Debug for Group {
+impl<H, I> fmt::Debug for Group<H, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group").field("key", &String::from_utf8_lossy(&self.key)).finish_non_exhaustive()
     }
 }
 
-impl Group {
-    pub(super) fn new(key: Arc<[u8]>, cohort: Box<dyn Cohort>, waker: Waker) -> Self {
+impl<H, I> Group<H, I> {
+    pub(super) fn new(key: Arc<[u8]>, cohort: Box<dyn Cohort<I>>, waker: Waker) -> Self {
         Self {
             key,
             cohort,
@@ -63,6 +84,7 @@ impl Group {
             is_queued: false,
             is_ending: false,
             beat_at: NEVER,
+            is_beat_late: false,
         }
     }
 
@@ -70,6 +92,9 @@ impl Group {
     pub(super) fn begin(&mut self, now: u32) -> Begun {
         if self.pass.is_some() || self.is_ending {
             return Begun::Work;
+        }
+        if std::mem::take(&mut self.is_beat_late) && self.beat(now) == Begun::Work {
+            return Begun::Work; // what is to be read follows it
         }
         let budget = self.cohort.budget();
         loop {
@@ -106,6 +131,8 @@ impl Group {
     /// Breaks the silence, if nothing is on its way.
     pub(super) fn beat(&mut self, now: u32) -> Begun {
         self.set_beat(now);
+        // Members that are listened to must speak, whatever they are told.
+        self.is_beat_late = self.cohort.listens() && self.pass.is_some();
         if self.pass.is_some() || self.is_ending || self.slots.is_empty() {
             return Begun::Nothing;
         }
@@ -121,7 +148,10 @@ impl Group {
     fn start(&mut self, passing: Passing, now: u32) {
         self.pass = Some(passing);
         self.slots.begin();
-        self.set_beat(now);
+        // Where it is the members' silence that is broken, being written to does not break it.
+        if !self.cohort.listens() {
+            self.set_beat(now);
+        }
     }
 
     /// Sets when the silence that begins now is to be broken. Long ones are broken at whole seconds, so that many groups
@@ -134,18 +164,6 @@ impl Group {
             Some(ticks) => now.saturating_add(ticks.saturating_sub(1).max(1)),
             None => NEVER,
         };
-    }
-
-    /// What a member has got of the pass when `frames` of its frames have begun to go out.
-    pub(super) fn given(passing: Option<&Passing>, frames: usize) -> Given<'_> {
-        let Some(Passing { batch: Some(batch), .. }) = passing else { return Given::All };
-        let gaps = usize::from(!batch.gaps.is_empty());
-        match frames.checked_sub(gaps) {
-            // Without gaps, no frames are nothing.
-            Some(0) if gaps == 0 => Given::Nothing,
-            Some(count) => Given::Part(&batch.publications[..count.min(batch.publications.len())]),
-            None => Given::Nothing,
-        }
     }
 
     /// Whether nobody is here, and nobody waits.
