@@ -24,10 +24,12 @@ mod head;
 mod heads;
 mod house;
 mod inbox;
+mod keys;
 mod lent;
 mod outlet;
 mod run;
 mod socket;
+mod starter;
 mod takeover;
 mod tally;
 
@@ -49,6 +51,7 @@ use tower_service::Service;
 use self::house::House;
 use self::lent::Rules;
 use self::run::{Lot, Opener};
+use self::starter::Starter;
 use super::accept::ServeSummary;
 use super::config::ServeConfig;
 use super::connection::Phase;
@@ -132,9 +135,8 @@ where
     for number in 0..house.inboxes.len() {
         let listener = OwnedFd::from(listener.try_clone()?);
         let (service, rules) = (service.clone(), rules.clone());
-        let open: Opener = Box::new(move |io| {
-            tokio::spawn(lent::serve(io, service.clone(), rules.clone()));
-        });
+        let mut starter = Starter::default();
+        let open: Opener = Box::new(move |io| starter.start(lent::serve(io, service.clone(), rules.clone())));
         let lot = Lot::new(Arc::clone(house), number, listener, open)?;
         running.spawn(lot.run());
     }

@@ -1,6 +1,5 @@
 //! What the lot does for its engine: descriptors are written and read, connections are lent and closed.
 
-use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use super::cohort::Guest;
 use super::engine::{Engine, Groups, Outlet, Received, Sent};
 use super::inbox::Inbox;
+use super::keys::KeyMap;
 use super::run::Lot;
 use super::socket::Returned;
 use super::tally::Tally;
@@ -42,11 +42,11 @@ impl Outlet for Lot {
         &mut self.groups
     }
 
-    fn guests(&mut self) -> &mut HashMap<u32, Guest> {
+    fn guests(&mut self) -> &mut KeyMap<Guest> {
         &mut self.guests
     }
 
-    fn early(&mut self) -> &mut HashMap<u32, Bytes> {
+    fn early(&mut self) -> &mut KeyMap<Bytes> {
         &mut self.early
     }
 

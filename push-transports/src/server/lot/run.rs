@@ -1,6 +1,5 @@
 //! The lot's task: what has come in, what the sockets say, what is on its way, what is due.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -19,6 +18,7 @@ use super::engine::Groups;
 use super::epoll::{Epoll, LISTENER, Notice};
 use super::house::House;
 use super::inbox::{Inbox, Message};
+use super::keys::KeyMap;
 use super::socket::{LotSocket, Returned};
 use super::tally::{Standing, Tally};
 use crate::proto::lot::records::{Records, State};
@@ -44,10 +44,10 @@ pub(super) struct Lot {
     pub(super) open: Opener,
     pub(super) records: Records<OwnedFd>,
     /// Those whose descriptor is on loan.
-    pub(super) busy: HashMap<u32, ConnectionInfo>,
+    pub(super) busy: KeyMap<ConnectionInfo>,
     /// What members sent ahead of their time: read by hyper together with their request.
-    pub(super) early: HashMap<u32, Bytes>,
-    pub(super) guests: HashMap<u32, Guest>,
+    pub(super) early: KeyMap<Bytes>,
+    pub(super) guests: KeyMap<Guest>,
     pub(super) groups: Groups<OwnedFd, ConnectionIo>,
     pub(super) ticks: Ticks,
     pub(super) tally: Tally,
@@ -76,9 +76,9 @@ impl Lot {
             door,
             open,
             records: Records::default(),
-            busy: HashMap::new(),
-            early: HashMap::new(),
-            guests: HashMap::new(),
+            busy: KeyMap::default(),
+            early: KeyMap::default(),
+            guests: KeyMap::default(),
             groups: Groups::new(),
             ticks: Ticks::new(now.into_std()),
             instant: now.into_std(),
@@ -332,7 +332,7 @@ impl Lot {
 
     /// Memory of a crowd that has left.
     fn give_back_maps(&mut self) {
-        fn shrink<V>(map: &mut HashMap<u32, V>) {
+        fn shrink<V>(map: &mut KeyMap<V>) {
             if map.capacity() > 256 && map.len() * 8 < map.capacity() {
                 map.shrink_to(map.len() * 2);
             }

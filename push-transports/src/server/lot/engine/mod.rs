@@ -16,7 +16,6 @@ mod joining;
 mod members;
 mod passes;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +24,7 @@ use push_core::BoxFuture;
 
 use super::cohort::Guest;
 use super::inbox::Inbox;
+use super::keys::KeyMap;
 use super::socket::Returned;
 use super::tally::Tally;
 use crate::proto::lot::records::Records;
@@ -63,10 +63,10 @@ pub(super) trait Outlet {
     fn groups(&mut self) -> &mut Groups<Self::Handle, Self::Io>;
 
     /// Members that are more than a place.
-    fn guests(&mut self) -> &mut HashMap<u32, Guest>;
+    fn guests(&mut self) -> &mut KeyMap<Guest>;
 
     /// What members sent ahead of their time.
-    fn early(&mut self) -> &mut HashMap<u32, Bytes>;
+    fn early(&mut self) -> &mut KeyMap<Bytes>;
 
     /// Where groups that moved and members that were ended are told.
     fn inbox(&self) -> &Arc<Inbox<Self::Handle, Self::Io>>;
