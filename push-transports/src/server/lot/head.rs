@@ -20,8 +20,8 @@ const SCRATCH: usize = 16 * 1024;
 /// What came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head {
-    /// A head, or what hyper is to refuse.
-    Whole,
+    /// A head, or what hyper is to refuse. With its length, if that is all of the request.
+    Whole(Option<usize>),
     /// A head of so many bytes that asks for another protocol and announces no body.
     Upgrade(usize),
     /// Not a byte.
@@ -87,10 +87,13 @@ fn end_of_head(bytes: &[u8], config: &ServeConfig) -> Option<usize> {
 }
 
 fn kind_of(head: &[u8]) -> Head {
-    let asks = has_header(head, b"upgrade:") || head.starts_with(b"CONNECT ");
     // RFC 9112 §6.3: a request without these has no body.
-    let has_body = || has_header(head, b"content-length:") || has_header(head, b"transfer-encoding:");
-    if asks && !has_body() { Head::Upgrade(head.len()) } else { Head::Whole }
+    let has_body = has_header(head, b"content-length:") || has_header(head, b"transfer-encoding:");
+    let asks = has_header(head, b"upgrade:") || head.starts_with(b"CONNECT ");
+    match asks {
+        true if !has_body => Head::Upgrade(head.len()),
+        _ => Head::Whole((!has_body).then_some(head.len())),
+    }
 }
 
 /// Whether a line begins with `name`, which is in lower case and has its colon.

@@ -16,7 +16,7 @@ use super::cohort::Guest;
 use super::door::Door;
 use super::engine::Groups;
 use super::epoll::{Epoll, LISTENER, Notice};
-use super::house::House;
+use super::house::{Entered, House};
 use super::inbox::{Inbox, Message};
 use super::keys::KeyMap;
 use super::socket::{LotSocket, Returned};
@@ -164,12 +164,26 @@ impl Lot {
         let waiting = |state| matches!(state, State::Silent | State::Idle);
         let keys: Vec<u32> =
             self.records.iter().filter(|(_, record)| waiting(record.state())).map(|(key, _)| key).collect();
-        keys.into_iter().for_each(|key| self.close(key));
+        keys.into_iter().for_each(|key| self.dismiss(key));
+    }
+
+    /// The server goes down: a connection that waits is closed, unless its request has come already.
+    fn dismiss(&mut self, key: u32) {
+        match self.phase == Phase::Draining && matches!(self.peek(key), Ok(1..)) {
+            true => self.lend(key, Bytes::new(), READ),
+            false => self.close(key),
+        }
+    }
+
+    /// How much of one byte could be read.
+    fn peek(&self, key: u32) -> rustix::io::Result<usize> {
+        let descriptor = self.records.handle(key).ok_or(Errno::BADF)?;
+        Ok(rustix::net::recv(descriptor, &mut [0_u8], RecvFlags::DONTWAIT | RecvFlags::PEEK)?.0)
     }
 
     fn receive(&mut self, message: Message) {
         match message {
-            Message::Accepted(descriptor, address) => self.enter(descriptor, address),
+            Message::Accepted(descriptor, entered) => self.enter(descriptor, entered),
             Message::Idle(returned) => {
                 if let Some(returned) = self.take_back(returned) {
                     self.rest(*returned);
@@ -182,12 +196,8 @@ impl Lot {
     }
 
     /// A new connection, which owes its first head from now on.
-    pub(super) fn enter(&mut self, descriptor: OwnedFd, address: u32) {
-        if self.phase != Phase::Open {
-            self.house.left(address);
-            return;
-        }
-        let key = self.records.insert(descriptor, address, self.now);
+    pub(super) fn enter(&mut self, descriptor: OwnedFd, entered: Entered) {
+        let key = self.records.insert(descriptor, entered.stay(), self.now);
         let descriptor = self.records.handle(key).expect("it was inserted");
         if let Err(error) = self.epoll.add_socket(descriptor, key) {
             tracing::warn!(%error, "a connection cannot be watched");
@@ -195,6 +205,9 @@ impl Lot {
             return;
         }
         self.records.set_deadline(key, self.now.saturating_add(in_ticks(self.house.config.header_timeout)));
+        if self.phase != Phase::Open {
+            self.dismiss(key); // another lot accepted it meanwhile
+        }
     }
 
     /// The loan is over; adds what was heard of the socket since the task looked last.
@@ -306,10 +319,7 @@ impl Lot {
 
     /// Whether a client that has ended its direction had nothing more to say: no task is needed to see that.
     fn is_over(&self, key: u32, bits: u8) -> bool {
-        let mut byte = [0];
-        let peek = RecvFlags::DONTWAIT | RecvFlags::PEEK;
-        let Some(descriptor) = self.records.handle(key).filter(|_| bits & ENDED != 0) else { return false };
-        matches!(rustix::net::recv(descriptor, &mut byte, peek), Ok((0, _)) | Err(Errno::CONNRESET))
+        bits & ENDED != 0 && matches!(self.peek(key), Ok(0) | Err(Errno::CONNRESET))
     }
 
     fn expire(&mut self) {
@@ -355,6 +365,7 @@ impl Lot {
 
 impl Drop for Lot {
     fn drop(&mut self) {
+        self.house.lost(self.number);
         self.inbox.close();
         self.close_all();
     }
