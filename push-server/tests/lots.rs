@@ -71,6 +71,26 @@ async fn without_lots_everything_is_delivered_and_their_metrics_stay_zero() {
     assert!(metric(&server, "push_connections").await > SUBSCRIBERS as u64);
 }
 
+#[tokio::test]
+async fn who_does_not_read_is_resumed_and_comes_back_once_it_has_read_all() {
+    let server = start("lots = 1\nsend_buffer_bytes = 4096\nstall_s = 600\n").await;
+    let mut reading = Subscriber::open(Transport::SseRaw, server.addr(), &Options::channel("news")).await;
+    let mut idle = Subscriber::open(Transport::SseRaw, server.addr(), &Options::channel("news")).await;
+    becomes(&server, PARKED, 2).await;
+    let (payload, mut published) = ("x".repeat(512 * 1024), 0);
+    while metric(&server, "push_lot_blocked_total").await == 0 || metric(&server, "push_lot_resumed").await == 0 {
+        publish::text(server.addr(), "news", &payload).await;
+        published += 1;
+        assert!(published < 1000, "a socket takes no end of bytes");
+        assert_eq!(reading.publication().await.text().len(), payload.len());
+    }
+    for _ in 0..published {
+        assert_eq!(idle.publication().await.text().len(), payload.len());
+    }
+    becomes(&server, "push_lot_resumed", 0).await;
+    becomes(&server, PARKED, 2).await;
+}
+
 /// Connects from `from` and asks; gives the connection and the status.
 async fn asked(addr: SocketAddr, from: [u8; 4]) -> (TcpStream, String) {
     let socket = TcpSocket::new_v4().expect("a socket");

@@ -1,5 +1,6 @@
 //! A server whose memory is looked at.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -36,12 +37,12 @@ impl Measured {
         Self { server, _alone: alone }
     }
 
-    /// Waits until a line of `/metrics` has this value.
-    pub(crate) async fn becomes(&self, name: &str, value: usize) {
-        let line = format!("{name} {value}");
-        api::eventually(&line, || async {
+    /// Waits until a line of `/metrics` has one of these values.
+    pub(crate) async fn becomes(&self, name: &str, values: RangeInclusive<usize>) {
+        api::eventually(&format!("{name} within {values:?}"), || async {
             let page = Request::get("/metrics").send(self.server.addr()).await.text();
-            page.lines().any(|have| have == line)
+            let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+            value.is_some_and(|value| values.contains(&value))
         })
         .await;
     }

@@ -13,6 +13,7 @@ use http::response::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::rt::{Sleep, Timer};
+use hyper::upgrade::OnUpgrade;
 use push_core::BoxFuture;
 use tower_service::Service;
 
@@ -79,6 +80,10 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Answer<S, B> {
         let extensions = request.extensions_mut();
+        if self.socket.is_none() {
+            // This hyper gives no connection away: who would upgrade is to hear that it cannot.
+            extensions.remove::<OnUpgrade>();
+        }
         extensions.insert(self.info.clone());
         extensions.insert(OnLot);
         self.info.begin_answer();

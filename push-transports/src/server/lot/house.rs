@@ -21,6 +21,12 @@ pub(in crate::server) struct Entered {
 }
 
 impl Entered {
+    /// Of no house.
+    #[cfg(test)]
+    pub(super) const fn nowhere() -> Self {
+        Self { house: None, address: 0 }
+    }
+
     /// A lot has it in its records: gives the address for [`House::left`].
     pub(super) fn stay(mut self) -> u32 {
         self.house = None;

@@ -47,10 +47,15 @@ struct Waiting<H, I> {
     is_closed: bool,
 }
 
+impl<H, I> Waiting<H, I> {
+    const fn new() -> Self {
+        Self { messages: Vec::new(), moved: Vec::new(), nudged: false, waker: None, is_closed: false }
+    }
+}
+
 impl<H, I> Default for Inbox<H, I> {
     fn default() -> Self {
-        let waiting = Waiting { messages: Vec::new(), moved: Vec::new(), nudged: false, waker: None, is_closed: false };
-        Self(Mutex::new(waiting))
+        Self(Mutex::new(Waiting::new()))
     }
 }
 
@@ -126,7 +131,7 @@ impl<H, I> Inbox<H, I> {
 
     /// Another lot goes on in the place of the one that has ended.
     pub(super) fn reopen(&self) {
-        self.lock().is_closed = false;
+        *self.lock() = Waiting::new();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting<H, I>> {

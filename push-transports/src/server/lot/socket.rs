@@ -81,6 +81,26 @@ impl LotSocket {
         (Arc::clone(&self.inbox), returned)
     }
 
+    /// At the limit: ready only at the connection's end. What comes before that is for whoever lifts the limit, and so is
+    /// the end behind it.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [const { MaybeUninit::<u8>::uninit() }; SCRATCH];
+        while self.early.is_empty() {
+            ready!(self.info.readiness().poll_read(cx));
+            match rustix::net::recv(self.descriptor(), &mut scratch, RecvFlags::DONTWAIT) {
+                Ok(((read, _), _)) if read.is_empty() => return Poll::Ready(Ok(())),
+                Ok(((read, _), _)) => {
+                    self.early = Bytes::copy_from_slice(read);
+                    self.info.readiness().put_back(READ);
+                }
+                Err(Errno::INTR) => self.info.readiness().put_back(READ),
+                Err(Errno::AGAIN) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+        Poll::Pending
+    }
+
     fn descriptor(&self) -> &OwnedFd {
         self.descriptor.as_ref().expect("it is taken only when the socket goes")
     }
@@ -113,7 +133,7 @@ impl AsyncRead for LotSocket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.limit == Some(0) {
-            return Poll::Pending; // whoever lifts the limit takes the socket, or reads anew
+            return this.poll_end(cx);
         }
         if !this.early.is_empty() {
             let taken = this.early.len().min(buf.remaining()).min(this.limit.unwrap_or(usize::MAX));

@@ -44,6 +44,7 @@ impl<H, I> Groups<H, I> {
         *self = Self::new();
     }
 
+    /// Groups there are, those that are lent included.
     pub(in crate::server::lot) fn len(&self) -> usize {
         self.list.len() - self.free.len()
     }

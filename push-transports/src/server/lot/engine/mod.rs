@@ -8,13 +8,15 @@
 //! ```
 //!
 //! The engine works on its lot's tables and has the lot do the rest: that is the [`Outlet`]. So the same code runs over
-//! made-up sockets, with every order of events tried (`model`) and any script of them (`script`).
+//! made-up sockets, with every order of events, and any script of them (`trial`).
 
 mod group;
 mod groups;
 mod joining;
 mod members;
 mod passes;
+#[cfg(test)]
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;

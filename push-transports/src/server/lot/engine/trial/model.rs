@@ -1,0 +1,217 @@
+//! All at once: the lot, its sessions, publishers, clients and operators, in every order that a model checker tries.
+//!
+//! ```sh
+//! RUSTFLAGS="--cfg push_shuttle" cargo test -p push-transports --lib --target-dir target/shuttle trial::model
+//! ```
+//!
+//! `PUSH_TEST_LONG=1` searches twenty times as long. Who waits for ever shows as a deadlock.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use push_core::{Ending, Overflow, Target};
+use shuttle::future::{self, JoinHandle};
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, Runner, thread};
+
+use super::client::Client;
+use super::pipe::ENDLESS;
+use super::stage::Stage;
+use super::{Kind, Wish, World};
+
+/// Tries `iterations` orders at random, and as many with few changes of the running task.
+fn search(iterations: usize, scenario: impl Fn() + Send + Sync + Copy + 'static) {
+    let factor = if std::env::var_os("PUSH_TEST_LONG").is_some() { 20 } else { 1 };
+    let mut config = Config::new();
+    config.stack_size = 1 << 18;
+    Runner::new(RandomScheduler::new(iterations * factor), config.clone()).run(scenario);
+    for depth in [2, 4] {
+        Runner::new(PctScheduler::new(depth, iterations * factor / 2), config.clone()).run(scenario);
+    }
+}
+
+const STREAM: Wish =
+    Wish { kind: Kind::Stream, channels: &["a"], overflow: Overflow::Gap, is_named: false, lasts: None };
+const POLL: Wish = Wish { kind: Kind::Poll, ..STREAM };
+const LISTENING: Wish = Wish { kind: Kind::Listening, ..STREAM };
+
+/// How a client takes what it is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taking {
+    All,
+    /// Its socket is full now and then.
+    Parts,
+}
+
+/// A lot at work.
+struct Scene {
+    world: Arc<World>,
+    is_over: Arc<AtomicBool>,
+    lot: JoinHandle<()>,
+    clients: Vec<JoinHandle<Client>>,
+    /// Clients that have not left.
+    present: Arc<AtomicUsize>,
+}
+
+impl Scene {
+    fn new(kept: usize) -> Self {
+        let world = World::new(kept);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let stage = Stage::new(&world, 1, Box::new(|task| drop(future::spawn(task))));
+        let over = Arc::clone(&is_over);
+        let lot = future::spawn(stage.run(move || over.load(Ordering::SeqCst)));
+        Self { world, is_over, lot, clients: Vec::new(), present: Arc::default() }
+    }
+
+    /// Publishes to `channels` in turn, in a thread of its own.
+    fn publisher(&self, channels: &'static [&'static str]) -> thread::JoinHandle<()> {
+        let world = Arc::clone(&self.world);
+        thread::spawn(move || channels.iter().for_each(|channel| world.publish(channel)))
+    }
+
+    /// Lets ticks pass: silences are broken, and times are over.
+    fn clock(&self, ticks: usize) -> thread::JoinHandle<()> {
+        let world = Arc::clone(&self.world);
+        thread::spawn(move || {
+            for _ in 0..ticks {
+                world.ticks.fetch_add(20, Ordering::SeqCst);
+                world.inbox.nudge();
+                thread::yield_now();
+            }
+        })
+    }
+
+    /// A client that stays until it was told everything up to `through`, or is ended.
+    fn client(&mut self, wish: Wish, taking: Taking, may_end: bool, through: u64) {
+        let (world, present) = (Arc::clone(&self.world), Arc::clone(&self.present));
+        present.fetch_add(1, Ordering::SeqCst);
+        self.clients.push(future::spawn(async move {
+            let room = if taking == Taking::All { ENDLESS } else { thread_rng().gen_range(0..12) };
+            let mut client = Client::connect(&world, wish, room);
+            client.may_end |= may_end;
+            if wish.kind == Kind::Listening {
+                client.say(if thread_rng().gen_bool(0.5) { b'p' } else { b'o' });
+            }
+            poll_fn(|cx| live(&mut client, through, cx)).await;
+            client.leave();
+            present.fetch_sub(1, Ordering::SeqCst);
+            client
+        }));
+    }
+
+    /// Everybody was told everything, and nothing is left of anybody.
+    fn finish(self, through: u64) {
+        let clients: Vec<_> =
+            self.clients.into_iter().map(|client| future::block_on(client).expect("a client")).collect();
+        self.is_over.store(true, Ordering::SeqCst);
+        self.world.inbox.nudge();
+        future::block_on(self.lot).expect("a lot");
+        assert_eq!(self.world.hub.head().number, through);
+        for client in clients {
+            client.check(if client.has_ended { client.told() } else { through });
+        }
+    }
+}
+
+/// What a client does whenever something has come.
+fn live(client: &mut Client, through: u64, cx: &mut Context<'_>) -> Poll<()> {
+    loop {
+        let is_starved = client.look(cx);
+        if client.has_ended || (client.told() >= through && client.owed == 0) {
+            return Poll::Ready(());
+        }
+        let has_asked = client.ask_again();
+        if is_starved {
+            client.make_room(thread_rng().gen_range(1..12));
+        }
+        if !has_asked && !is_starved {
+            return Poll::Pending;
+        }
+    }
+}
+
+#[test]
+fn streams_that_come_while_others_publish_are_told_everything_once() {
+    search(150, || {
+        let mut scene = Scene::new(100);
+        let publishers = [scene.publisher(&["a", "a"]), scene.publisher(&["a"])];
+        (0..4).for_each(|_| scene.client(STREAM, Taking::All, false, 3));
+        publishers.into_iter().for_each(|publisher| publisher.join().expect("a publisher"));
+        scene.finish(3);
+    });
+}
+
+#[test]
+fn streams_that_lag_read_on_alone_and_park_again() {
+    search(100, || {
+        let mut scene = Scene::new(100);
+        let publishers = [scene.publisher(&["a", "a"]), scene.publisher(&["a", "a"])];
+        scene.client(STREAM, Taking::All, false, 4);
+        (0..2).for_each(|_| scene.client(STREAM, Taking::Parts, false, 4));
+        publishers.into_iter().for_each(|publisher| publisher.join().expect("a publisher"));
+        scene.finish(4);
+    });
+}
+
+#[test]
+fn who_falls_off_the_tail_is_told_or_ended() {
+    search(100, || {
+        let mut scene = Scene::new(1);
+        let publishers = [scene.publisher(&["a", "a"]), scene.publisher(&["a", "a"])];
+        (0..2).for_each(|_| scene.client(STREAM, Taking::Parts, false, 4));
+        scene.client(Wish { overflow: Overflow::Disconnect, ..STREAM }, Taking::All, true, 4);
+        publishers.into_iter().for_each(|publisher| publisher.join().expect("a publisher"));
+        scene.finish(4);
+    });
+}
+
+#[test]
+fn polls_are_answered_and_ask_again() {
+    search(100, || {
+        let mut scene = Scene::new(100);
+        let publishers = [scene.publisher(&["a", "a"]), scene.publisher(&["a"])];
+        (0..2).for_each(|_| scene.client(POLL, Taking::All, false, 3));
+        scene.client(POLL, Taking::Parts, false, 3);
+        scene.client(Wish { lasts: Some(1), ..POLL }, Taking::All, false, 3);
+        let clock = scene.clock(3);
+        publishers.into_iter().chain([clock]).for_each(|thread| thread.join().expect("a thread"));
+        scene.finish(3);
+    });
+}
+
+#[test]
+fn who_is_ended_hears_it_wherever_it_is() {
+    search(150, || {
+        let mut scene = Scene::new(100);
+        let named = Wish { is_named: true, ..STREAM };
+        let (world, present) = (Arc::clone(&scene.world), Arc::clone(&scene.present));
+        let publisher = scene.publisher(&["a", "a"]);
+        [named, STREAM, POLL].into_iter().for_each(|wish| scene.client(wish, Taking::Parts, true, u64::MAX));
+        let operator = thread::spawn(move || {
+            world.hub.disconnect(&Target::User("ann".into()), &Ending::disconnected());
+            // Whoever comes later, or comes back, is ended later.
+            while present.load(Ordering::SeqCst) > 0 {
+                world.hub.disconnect_all(Ending::draining);
+                thread::yield_now();
+            }
+        });
+        [publisher, operator].into_iter().for_each(|thread| thread.join().expect("a thread"));
+        scene.finish(2);
+    });
+}
+
+#[test]
+fn what_clients_say_is_answered_between_two_frames() {
+    search(100, || {
+        let mut scene = Scene::new(100);
+        let publishers = [scene.publisher(&["a", "b"]), scene.publisher(&["a"])];
+        let both = Wish { channels: &["a", "b"], ..LISTENING };
+        scene.client(both, Taking::Parts, false, 3);
+        (0..2).for_each(|_| scene.client(both, Taking::All, false, 3));
+        publishers.into_iter().for_each(|publisher| publisher.join().expect("a publisher"));
+        scene.finish(3);
+    });
+}

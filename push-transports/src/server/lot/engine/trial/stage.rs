@@ -1,0 +1,256 @@
+//! A lot without sockets, tasks and clock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use push_core::BoxFuture;
+
+use super::pipe::{Handle, Lent};
+use super::{Io, Letters, World, lock, manner};
+use crate::proto::lot::records::{Records, State};
+use crate::proto::lot::ticks::in_ticks;
+use crate::server::lot::cohort::Guest;
+use crate::server::lot::engine::{Engine, Groups, Outlet, Received, Sent};
+use crate::server::lot::inbox::Message;
+use crate::server::lot::keys::KeyMap;
+use crate::server::lot::socket::Returned;
+use crate::server::lot::tally::Tally;
+use crate::server::readiness::{GONE, READ, Readiness, WRITE};
+
+/// Runs a task.
+pub(super) type Spawn = Box<dyn FnMut(BoxFuture<'static, ()>) + Send>;
+
+/// What a lot is where the engine is tried.
+pub(super) struct Stage {
+    world: Arc<World>,
+    spawn: Spawn,
+    /// Sends of one turn.
+    sends: usize,
+    records: Records<Handle>,
+    groups: Groups<Handle, Io>,
+    guests: KeyMap<Guest>,
+    tally: Tally,
+    early: KeyMap<Bytes>,
+    busy: HashMap<u32, Arc<Readiness>>,
+    messages: Vec<Message<Handle, Io>>,
+    moved: Vec<u32>,
+    now: u32,
+}
+
+impl Stage {
+    pub(super) fn new(world: &Arc<World>, sends: usize, spawn: Spawn) -> Self {
+        Self {
+            world: Arc::clone(world),
+            spawn,
+            sends,
+            records: Records::default(),
+            groups: Groups::new(),
+            guests: KeyMap::default(),
+            early: KeyMap::default(),
+            tally: Tally::default(),
+            busy: HashMap::new(),
+            messages: Vec::new(),
+            moved: Vec::new(),
+            now: 0,
+        }
+    }
+
+    /// Runs until `is_over` and the last connection is gone.
+    #[cfg(push_shuttle)]
+    pub(super) async fn run(mut self, is_over: impl Fn() -> bool) {
+        loop {
+            std::future::poll_fn(|cx| self.poll_news(cx)).await;
+            self.turn();
+            if is_over() && self.records.is_empty() {
+                return self.check_empty();
+            }
+            if self.groups.is_busy() {
+                shuttle::future::yield_now().await;
+            }
+        }
+    }
+
+    /// Ready if there is something to do.
+    pub(super) fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let told = self.world.inbox.poll_take(cx, &mut self.messages, &mut self.moved).is_ready();
+        let has_events = !lock(&self.world.events).is_empty();
+        if told || has_events || self.groups.is_busy() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    pub(super) fn turn(&mut self) {
+        self.now = self.world.ticks.load(Ordering::SeqCst);
+        for message in std::mem::take(&mut self.messages) {
+            self.hear(message);
+        }
+        let events = std::mem::take(&mut *lock(&self.world.events));
+        for (key, bits) in events {
+            self.notice(key, bits);
+        }
+        for group in std::mem::take(&mut self.moved) {
+            Engine(self).begin(group);
+        }
+        self.expire();
+        let sends = self.sends;
+        Engine(self).go_round(sends);
+        self.records.end_batch();
+    }
+
+    fn hear(&mut self, message: Message<Handle, Io>) {
+        match message {
+            Message::Accepted(handle, address) => {
+                let pipe = Arc::clone(&handle.pipe);
+                let key = self.records.insert(handle, address.stay(), self.now);
+                pipe.enter(&self.world, key);
+            }
+            Message::Idle(returned) => {
+                let Some(returned) = self.take_back(returned) else { return };
+                let Returned { key, descriptor, early, bits } = *returned;
+                if self.records.put_back(key, descriptor).is_ok() {
+                    self.idle(key, early, bits);
+                }
+            }
+            Message::Park(returned, parking) => Engine(self).admit(returned, parking),
+            Message::Gone(key) => self.forget(key),
+            Message::Ended(key) => Engine(self).end_member(key),
+        }
+    }
+
+    fn notice(&mut self, key: u32, bits: u8) {
+        match self.records.get(key).map(|record| record.state()) {
+            Some(State::Busy) => self.busy.get(&key).into_iter().for_each(|readiness| readiness.raise(bits)),
+            Some(State::Member) => Engine(self).notice_member(key, bits),
+            Some(_) => self.idle(key, Bytes::new(), bits),
+            None => {}
+        }
+    }
+
+    /// What the time has come for.
+    fn expire(&mut self) {
+        let mut due = Vec::new();
+        self.records.due(self.now, &mut due);
+        for key in due.drain(..) {
+            if self.records.get(key).is_some_and(|record| record.state() == State::Member) {
+                Engine(self).expire_member(key);
+            }
+        }
+        self.groups.due(self.now, &mut due);
+        due.into_iter().for_each(|group| Engine(self).beat(group));
+    }
+
+    /// Nobody is there, and nothing of anybody is left.
+    pub(super) fn check_empty(&self) {
+        assert!(self.records.is_empty() && self.busy.is_empty(), "connections that nobody has");
+        assert_eq!(
+            (self.groups.len(), self.guests.len(), self.early.len()),
+            (0, 0, 0),
+            "nobody's groups, guests, bytes"
+        );
+        assert_eq!(self.world.hub.connections(), 0);
+        let listed = self.world.hub.channels("", "", 10);
+        assert!(listed.iter().all(|info| info.subscribers == 0), "{listed:?}");
+    }
+}
+
+impl Outlet for Stage {
+    type Handle = Handle;
+    type Io = Io;
+
+    fn records(&mut self) -> &mut Records<Handle> {
+        &mut self.records
+    }
+
+    fn groups(&mut self) -> &mut Groups<Handle, Io> {
+        &mut self.groups
+    }
+
+    fn guests(&mut self) -> &mut KeyMap<Guest> {
+        &mut self.guests
+    }
+
+    fn early(&mut self) -> &mut KeyMap<Bytes> {
+        &mut self.early
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    fn inbox(&self) -> &Arc<Letters> {
+        &self.world.inbox
+    }
+
+    fn now(&self) -> u32 {
+        self.now
+    }
+
+    fn tick_in(&self, time: Duration) -> u32 {
+        self.now + in_ticks(time)
+    }
+
+    fn patience(&self) -> u32 {
+        50
+    }
+
+    fn send(handle: &Handle, bytes: &[u8]) -> Sent {
+        handle.send(bytes)
+    }
+
+    fn receive(handle: &Handle, scratch: &mut [u8]) -> Received {
+        handle.receive(scratch)
+    }
+
+    fn is_busy(&self, key: u32) -> bool {
+        self.busy.contains_key(&key)
+    }
+
+    fn take_back(&mut self, mut returned: Box<Returned<Handle>>) -> Option<Box<Returned<Handle>>> {
+        returned.bits |= self.busy.remove(&returned.key)?.close();
+        Some(returned)
+    }
+
+    fn borrow(&mut self, key: u32, early: Bytes, bits: u8) -> Option<Io> {
+        let handle = self.records.take(key)?;
+        let readiness = Arc::new(Readiness::default());
+        readiness.raise(bits);
+        self.busy.insert(key, Arc::clone(&readiness));
+        Some(Lent::new(handle, key, readiness, early))
+    }
+
+    fn spawn(&mut self, task: BoxFuture<'static, ()>) {
+        (self.spawn)(task);
+    }
+
+    fn idle(&mut self, key: u32, early: Bytes, bits: u8) {
+        if let Some(record) = self.records.get_mut(key) {
+            record.set_state(State::Idle);
+        }
+        if bits & GONE != 0 {
+            return self.close(key);
+        }
+        if bits & READ == 0 || !self.records.handle(key).is_some_and(|handle| handle.pipe.has_request()) {
+            return;
+        }
+        if let Some(io) = self.borrow(key, early, READ | WRITE) {
+            let serving = manner::serve(Arc::clone(&self.world), io);
+            (self.spawn)(Box::pin(serving));
+        }
+    }
+
+    fn hang_up(&mut self, key: u32, _: Bytes) {
+        self.close(key);
+    }
+
+    fn close(&mut self, key: u32) {
+        self.early.remove(&key);
+        drop(self.records.remove(key));
+    }
+
+    fn forget(&mut self, key: u32) {
+        self.busy.remove(&key);
+        self.records.remove(key);
+    }
+}
