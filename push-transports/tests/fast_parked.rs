@@ -231,6 +231,19 @@ async fn a_flood_of_frames_does_not_keep_others_waiting() {
     }
 }
 
+// RFC 9112 §2.2: empty lines before a request are passed over, but not for ever and not into memory.
+#[tokio::test]
+async fn a_flood_of_empty_lines_is_ended() {
+    let mut plan = Path::OneLot.plan();
+    plan.serve.header_timeout = Duration::from_secs(600);
+    let server = plan.start();
+    let _stop = flood(server.connect().await.into_parts().0, b"\r\n");
+    let mut other = server.connect().await;
+    goes_on(&mut other).await;
+    until("it is closed", || server.counters.connections() == 1).await;
+    goes_on(&mut other).await;
+}
+
 // Each answer is read, so that there is always the next request to be read.
 #[tokio::test]
 async fn a_flood_of_requests_does_not_keep_others_waiting() {

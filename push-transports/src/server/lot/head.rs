@@ -71,14 +71,17 @@ fn poll_head(socket: &mut LotSocket, bytes: &mut Vec<u8>, config: &ServeConfig, 
 /// Where the head ends, or what there is if hyper is to see it in any case: it is too long, or no head.
 fn end_of_head(bytes: &[u8], config: &ServeConfig) -> Option<usize> {
     const EMPTY_LINE: &[u8] = b"\r\n\r\n";
-    // RFC 9112 §2.2: empty lines before a request are passed over.
-    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
-    if let Some(end) = memmem::find(&bytes[start..], EMPTY_LINE) {
+    // RFC 9112 §2.2: empty lines before a request are passed over. They count for the limit: their sender has one as well.
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+    if let Some(start) = start
+        && let Some(end) = memmem::find(&bytes[start..], EMPTY_LINE)
+    {
         return Some(start + end + EMPTY_LINE.len());
     }
     if bytes.len() > config.header_bytes {
         return Some(bytes.len());
     }
+    start?;
     // Only for heads in pieces: what hyper would refuse already is refused now. RFC 9112 §2.2 lets lines end with LF alone.
     let mut headers = vec![httparse::EMPTY_HEADER; config.max_headers];
     match httparse::Request::new(&mut headers).parse(bytes) {
@@ -120,6 +123,7 @@ mod tests {
             assert_eq!(end(partial), None, "{}", partial.escape_ascii());
         }
         assert_eq!(end(b"\x16\x03\x01"), Some(3));
+        assert_eq!(end(&vec![b'\n'; config.header_bytes + 1]), Some(config.header_bytes + 1));
         assert_eq!(end(&vec![b'a'; config.header_bytes + 1]), Some(config.header_bytes + 1));
     }
 
