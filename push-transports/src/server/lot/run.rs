@@ -105,6 +105,9 @@ impl Lot {
             // Passes go on in turns: between two of them other tasks run, and what came meanwhile is looked at.
             if self.groups.is_busy() {
                 tokio::task::yield_now().await;
+            } else {
+                // What requests are served here may each have the next one ready.
+                tokio::task::coop::consume_budget().await;
             }
         }
     }
