@@ -273,9 +273,10 @@ impl Crowd {
     }
 
     fn seat_of(&self, parts: Parts, is_named: bool) -> Seat {
-        let Parts { hub, waiter, client, reader } = parts;
+        let Parts { hub, waiter, client, .. } = parts;
         Seat(is_named.then(|| {
-            let rooms = reader.sources.iter().filter_map(Source::room).cloned().collect();
+            // Those of the crowd: the founder's reader is the crowd's by now.
+            let rooms = self.reader.sources.iter().filter_map(Source::room).cloned().collect();
             Box::new(Named::new(hub, waiter, client, rooms))
         }))
     }

@@ -49,6 +49,7 @@ impl Collector for Sources {
         page.hub(&stats)?;
         page.connections(&stats, self.push.is_draining())?;
         page.serving(&self.serving)?;
+        page.lots(&self.serving)?;
         page.process(&Process::read(), stats.uptime)
     }
 }
@@ -95,10 +96,28 @@ impl Page<'_> {
         self.counter("push_connections_accepted", "TCP connections accepted and served", serving.accepted())?;
         self.counter(
             "push_connections_refused",
-            "TCP connections refused with 429: there were too many",
+            "TCP connections refused with 429: there were too many, in all or of one address",
             serving.refused(),
         )?;
         self.counter("push_connections_stalled", "TCP connections closed: they took nothing", serving.stalled())
+    }
+
+    fn lots(&mut self, serving: &ServeCounters) -> fmt::Result {
+        let help = "Connections in lots, by what they do: wait for a request, are parked or busy";
+        let mut family = self.0.encode_descriptor("push_lot_connections", help, None, MetricType::Gauge)?;
+        for (state, count) in [("waiting", serving.waiting()), ("parked", serving.parked()), ("busy", serving.busy())] {
+            gauge(count as u64).encode(family.encode_family(&[("state", state)])?)?;
+        }
+        self.gauge(
+            "push_lot_resumed",
+            "Busy connections that were parked and go on by themselves",
+            serving.resumed() as u64,
+        )?;
+        self.gauge("push_lot_groups", "Groups of parked connections written alike", serving.groups() as u64)?;
+        self.counter("push_lot_passes", "Passes that wrote publications to a group", serving.passes())?;
+        self.counter("push_lot_sends", "Sends of passes, a system call each", serving.sends())?;
+        self.counter("push_lot_deliveries", "Publications delivered by passes", serving.deliveries())?;
+        self.counter("push_lot_blocked", "Sends of passes that a full socket did not take whole", serving.blocked())
     }
 
     fn process(&mut self, process: &Process, uptime: Duration) -> fmt::Result {
@@ -171,6 +190,8 @@ mod tests {
             "push_channels 1",
             "push_connections 0",
             "push_draining 0",
+            "push_lot_connections{state=\"parked\"} 0",
+            "push_lot_sends_total 0",
             "# UNIT push_history_bytes bytes",
             "# TYPE push_connections_refused counter",
             "# EOF",
@@ -179,6 +200,7 @@ mod tests {
         }
         assert!(text.contains("\npush_uptime_seconds ") && text.contains("\nprocess_resident_memory_bytes "), "{text}");
     }
+
     #[tokio::test]
     async fn each_metric_stands_on_the_operators_page_with_its_kind() {
         const PAGE: &str = include_str!("../../docs/configuration.md");

@@ -82,9 +82,7 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
         // Whoever closed stdout does not wait for it.
         tracing::debug!(%error, "nobody reads where it listens");
     }
-    let mut config = settings.serve.clone();
-    config.max_connections = max_connections;
-    let serving = serve_all(config, site, listener, metrics_listener, stopped);
+    let serving = serve_all(serve_config(&settings, max_connections), site, listener, metrics_listener, stopped);
     tokio::select! {
         summary = serving => {
             if summary.cut > 0 {
@@ -99,6 +97,16 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
 
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     bind(address).map_err(|source| StartError::Listen { key, address, source })
+}
+
+fn serve_config(settings: &Settings, max_connections: usize) -> ServeConfig {
+    let mut config = settings.serve.clone();
+    config.max_connections = max_connections;
+    config.lots = settings.lots.unwrap_or(config.lots);
+    if let Some(most) = settings.max_connections_per_address.filter(|most| *most > 0) {
+        config.max_connections_per_address = most;
+    }
+    config
 }
 
 fn build(settings: &Settings, max_subscribers: usize) -> Site {
@@ -146,6 +154,7 @@ async fn serve_all(
 ) -> ServeSummary {
     let mut metrics_config = config.clone();
     metrics_config.max_connections = METRICS_CONNECTIONS;
+    metrics_config.lots = config.lots.min(1);
     metrics_config.counters = Default::default();
     let metrics = async {
         if let Some(listener) = metrics_listener {

@@ -142,6 +142,24 @@ fn members_stay_in_presence_until_they_leave() {
 }
 
 #[test]
+fn the_founder_of_a_crowd_leaves_presence_as_the_others_do() {
+    let mut config = keeping_count(10);
+    config.namespaces[0].presence = true;
+    let (hub, clock) = hub(config);
+    let (mut crowd, ann) = Crowd::of(user(&hub, "ann", &["a"])).expect("settled");
+    let bob = join(&mut crowd, user(&hub, "bob", &["a"]));
+    crowd.leave(ann);
+    clock.advance(Duration::from_secs(16));
+    hub.maintain();
+    let there = hub.presence(&channel("a")).members;
+    assert_eq!(there.iter().map(|member| member.user.as_deref()).collect::<Vec<_>>(), [Some("bob")]);
+    crowd.leave(bob);
+    clock.advance(Duration::from_secs(16));
+    hub.maintain();
+    assert_eq!(hub.presence(&channel("a")), Members::default());
+}
+
+#[test]
 fn a_dropped_crowd_and_its_dropped_seats_leave_nothing_behind() {
     let mut config = keeping_count(10);
     config.namespaces[0].presence = true;

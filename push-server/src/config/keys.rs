@@ -43,7 +43,7 @@ pub(crate) enum Field<'a> {
 }
 
 /// The keys that are no limits.
-const GENERAL: [Key; 12] = [
+const GENERAL: [Key; 13] = [
     Key { name: "listen", about: "where to listen; port 0 takes a free one", field: |s| Field::Address(&mut s.listen) },
     Key {
         name: "metrics_listen",
@@ -84,6 +84,11 @@ const GENERAL: [Key; 12] = [
         name: "active_types",
         about: "media types that mixed sends as they are though browsers run them: image/svg+xml",
         field: |s| Field::List(&mut s.transports.active_types, check_media_types),
+    },
+    Key {
+        name: "lots",
+        about: "tasks that hold the waiting connections; by default one a core; 0: each connection has a task of its own",
+        field: |s| Field::MaybeCount(&mut s.lots, 0..=1024),
     },
     Key {
         name: "drain_notice_s",

@@ -19,6 +19,8 @@ pub(crate) const LIMITS: [Key; LIMITS_LEN] = limits![
         |s| Field::MaybeCount(&mut s.max_connections, 1..=MANY);
     "max_subscribers", "subscribers, parked polls included; by default and at most max_connections less a sixteenth or 512",
         |s| Field::MaybeCount(&mut s.max_subscribers, 1..=MANY);
+    "max_connections_per_address", "TCP connections at a time from one address, an IPv6 network of 64 bits; 0: as many as in all",
+        |s| Field::MaybeCount(&mut s.max_connections_per_address, 0..=MANY);
     "header_timeout_s", "how long the head of a request may take",
         |s| Field::Seconds(&mut s.serve.header_timeout, 1..=3600);
     "keep_alive_s", "how long a connection may wait for its next request",
@@ -80,4 +82,4 @@ pub(crate) const LIMITS: [Key; LIMITS_LEN] = limits![
     "max_members", "members listed and announced for a channel, beyond that only counted",
         |s| Field::Count(&mut s.hub.max_members, 0..=MANY);
 ];
-const LIMITS_LEN: usize = 32;
+const LIMITS_LEN: usize = 33;

@@ -46,6 +46,10 @@ pub(crate) struct Settings {
     pub(crate) max_connections: Option<usize>,
     /// By default some fewer than connections.
     pub(crate) max_subscribers: Option<usize>,
+    /// By default, and with 0, as many as connections in all.
+    pub(crate) max_connections_per_address: Option<usize>,
+    /// By default one a core.
+    pub(crate) lots: Option<usize>,
     pub(crate) drain_notice: Duration,
     pub(crate) drain_window: Duration,
     pub(crate) hub: HubConfig,
@@ -86,6 +90,8 @@ impl Default for Settings {
             demo: None,
             max_connections: None,
             max_subscribers: None,
+            max_connections_per_address: None,
+            lots: None,
             drain_notice: Duration::from_secs(1),
             drain_window: Duration::from_secs(10),
             hub: HubConfig::default(),

@@ -1,6 +1,6 @@
 //! The transports of one hub: what all handlers share, and how they are mounted.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) active_types: ActiveTypes,
     pub(crate) endpoints: Endpoints,
     draining: AtomicBool,
+    /// Over how long those whom a drain ends are asked to come back, in microseconds.
+    drain_window: AtomicU64,
 }
 
 /// How often the hub is maintained.
@@ -69,8 +71,8 @@ impl Push {
         let access = AccessPolicy::new(&config.origins, &config.hosts, config.authorizer.is_open())?;
         let active_types = ActiveTypes::allowing(&config.active_types);
         let endpoints = Endpoints::new(&hub, &config);
-        let draining = AtomicBool::new(false);
-        let shared = Arc::new(Shared { hub, config, access, active_types, endpoints, draining });
+        let (draining, drain_window) = (AtomicBool::new(false), AtomicU64::new(0));
+        let shared = Arc::new(Shared { hub, config, access, active_types, endpoints, draining, drain_window });
         tokio::spawn(maintain(Arc::downgrade(&shared)));
         Ok(Self { shared })
     }
@@ -100,12 +102,13 @@ impl Push {
     /// `window` is long enough for that and within `window` else. Publishing and asking go on. Returns how many
     /// subscriptions were ended.
     pub fn drain(&self, window: Duration) -> usize {
-        self.shared.draining.store(true, Ordering::Release);
-        let base = self.shared.config.retry;
+        let shared = &self.shared;
         // Who is alone has nobody to make way for.
-        let turns = u32::try_from(self.shared.hub.connections()).unwrap_or(u32::MAX);
+        let turns = u32::try_from(shared.hub.connections()).unwrap_or(u32::MAX);
         let window = window.min(TURN.saturating_mul(turns));
-        self.shared.hub.disconnect_all(|| Ending::draining().retry_after(base + random_part(window)))
+        shared.drain_window.store(u64::try_from(window.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        shared.draining.store(true, Ordering::Release);
+        shared.hub.disconnect_all(|| Ending::draining().retry_after(shared.config.retry + random_part(window)))
     }
 }
 
@@ -133,9 +136,15 @@ impl Shared {
         self.config.retry + random_part(self.config.retry)
     }
 
-    /// The ending with the time to come back after, where it asks to come back and names none.
+    /// The ending with the time to come back after, where it asks to come back and names none. Of a drain each
+    /// connection has its own: the hub knows one for all whom a lot serves together.
     pub(crate) fn with_retry(&self, ending: Ending) -> Ending {
+        let is_drain = ending.code() == Ending::draining().code() && self.draining.load(Ordering::Acquire);
         match ending.retry() {
+            Some(_) if is_drain => {
+                let window = Duration::from_micros(self.drain_window.load(Ordering::Relaxed));
+                ending.retry_after(self.config.retry + random_part(window))
+            }
             None if ending.reconnect() => ending.retry_after(self.retry()),
             _ => ending,
         }

@@ -18,11 +18,11 @@ use tower_service::Service;
 
 use super::backoff::{Backoff, Next};
 use super::config::ServeConfig;
-use super::connection::Phase;
+use super::connection::{ConnectionInfo, Phase};
 use super::drive::{drive, http1};
 use super::io::ConnectionIo;
 use super::refuse::Refused;
-use super::registry::Registry;
+use super::registry::{Place, Registry};
 
 /// How long connections that were cut get to let go of their sockets.
 const AFTER_CUT: Duration = Duration::from_secs(1);
@@ -137,14 +137,15 @@ where
                     refused.expire(Instant::now());
                 }
                 (stream, peer) = listener.accept() => {
-                    if self.registry.len() < self.config.max_connections {
-                        self.open(stream, peer);
-                    } else {
-                        self.registry.counters().refuse();
-                        tracing::debug!(%peer, limit = self.config.max_connections, "connection refused");
-                        // tokio does not know yet that the socket can be written and would make us wait for it.
-                        if let Ok(stream) = stream.into_std() {
-                            refused.refuse(stream, Instant::now(), date());
+                    match self.enter(peer) {
+                        Some(entered) => self.open(stream, peer, entered),
+                        None => {
+                            self.registry.counters().refuse();
+                            tracing::debug!(%peer, "connection refused");
+                            // tokio does not know yet that the socket can be written and would make us wait for it.
+                            if let Ok(stream) = stream.into_std() {
+                                refused.refuse(stream, Instant::now(), date());
+                            }
                         }
                     }
                 }
@@ -152,11 +153,16 @@ where
         }
     }
 
-    fn open(&self, stream: TcpStream, peer: SocketAddr) {
+    /// A place for one more connection, if there is one.
+    fn enter(&self, peer: SocketAddr) -> Option<(ConnectionInfo, Place)> {
+        let ServeConfig { max_connections, max_connections_per_address, .. } = &self.config;
+        (self.registry.len() < *max_connections).then(|| self.registry.enter(peer, *max_connections_per_address))?
+    }
+
+    fn open(&self, stream: TcpStream, peer: SocketAddr, (info, place): (ConnectionInfo, Place)) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "TCP_NODELAY was not taken");
         }
-        let (info, place) = self.registry.enter(peer);
         let io = ConnectionIo::new(stream, info, place, &self.config);
         tokio::spawn(drive(io, self.service.clone(), self.http1.clone(), &self.config));
     }

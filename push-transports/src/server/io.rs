@@ -266,6 +266,13 @@ impl ConnectionIo {
         Self::over(Stream::Shared(socket), info, None, config)
     }
 
+    /// Keeps what lies behind the first `limit` bytes from being read; nothing, without one.
+    pub(super) fn set_limit(&mut self, limit: Option<usize>) {
+        if let Stream::Lot(socket) = &mut self.stream {
+            socket.set_limit(limit);
+        }
+    }
+
     /// The socket alone.
     pub(super) fn into_socket(self) -> Option<LotSocket> {
         match self.stream {

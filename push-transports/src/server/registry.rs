@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::connection::{ConnectionInfo, Phase};
 use super::counters::ServeCounters;
+use crate::proto::lot::addresses::Addresses;
 
 /// The open connections of one [`serve`](super::serve), upgraded ones included.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(super) struct Registry {
 #[derive(Debug, Default)]
 struct Open {
     connections: HashMap<u64, ConnectionInfo>,
+    addresses: Addresses,
     next_id: u64,
 }
 
@@ -28,6 +30,8 @@ struct Open {
 #[derive(Debug)]
 pub(super) struct Place {
     id: u64,
+    /// The id of the client's address among those that are counted.
+    address: u32,
     registry: Arc<Registry>,
 }
 
@@ -44,14 +48,17 @@ impl Registry {
         &self.counters
     }
 
-    pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr) -> (ConnectionInfo, Place) {
+    /// A place for a connection of `peer`, unless its address has `most` already.
+    pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr, most: usize) -> Option<(ConnectionInfo, Place)> {
         let info = ConnectionInfo::new(peer);
         let mut open = self.open();
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let address = open.addresses.enter(peer.ip(), most).ok()?;
         let id = open.next_id;
         open.next_id += 1;
         open.connections.insert(id, info.clone());
         self.counters.opened();
-        (info, Place { id, registry: Arc::clone(self) })
+        Some((info, Place { id, address, registry: Arc::clone(self) }))
     }
 
     /// Moves every open connection to `phase`.
@@ -80,17 +87,12 @@ impl Registry {
     }
 }
 
-impl Place {
-    pub(super) fn counters(&self) -> &ServeCounters {
-        &self.registry.counters
-    }
-}
-
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.registry.open();
         // Dropped after the lock: the last reference to a connection's state runs its wakers' destructors.
         let _info = open.connections.remove(&self.id);
+        open.addresses.leave(self.address);
         let last = open.connections.is_empty();
         drop(open);
         self.registry.counters.closed();

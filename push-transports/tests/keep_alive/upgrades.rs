@@ -19,6 +19,7 @@ use crate::serving::{Path, Server, UPGRADE, get, head, read_until, soon};
 on_every_path! {
     a_websocket_may_begin_on_a_connection_that_had_requests,
     a_foreign_upgrade_works_also_after_other_requests,
+    a_foreign_upgrade_works_behind_other_requests_in_one_segment,
 }
 
 /// Four requests of different kinds, all answered.
@@ -103,6 +104,27 @@ async fn a_foreign_upgrade_works_also_after_other_requests(path: Path) {
             }
             assert_eq!(std::mem::take(&mut seen), expected.as_bytes());
         }
+    }
+    server.emptied().await;
+}
+
+async fn a_foreign_upgrade_works_behind_other_requests_in_one_segment(path: Path) {
+    let server = path.plan().start_with(|app: Router| app.route("/echo", on_get(echo)));
+    let upgrade = get("/echo", "Connection: upgrade\r\nUpgrade: echo\r\n") + "early";
+    for (first, status) in
+        [("/push/nowhere", 404), ("/push/poll?channel=c&timeout=0", 200), ("/push/poll?channel=c&timeout=1", 200)]
+    {
+        let mut connection = server.sent(get(first, "") + &get(first, "") + &upgrade).await;
+        for _ in 0..2 {
+            assert_eq!(crate::serving::answer(&mut connection).await.status(), status, "{first}");
+        }
+        assert_eq!(connection.head().await.expect("an answer").status, 101, "{first}");
+        let (mut stream, read) = connection.into_parts();
+        let mut seen = read.to_vec();
+        while seen.len() < 5 {
+            assert_ne!(soon("the echo", stream.read_buf(&mut seen)).await.expect("bytes"), 0, "{first}");
+        }
+        assert_eq!(seen, b"early", "{first}");
     }
     server.emptied().await;
 }

@@ -85,9 +85,8 @@ pub(crate) async fn handle(
         Ok(handshake) => handshake,
         Err(refusal) => return Ok(refuse(refusal)),
     };
-    let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
-        return Err(Problem::new(Code::Internal, "the HTTP server under this route cannot upgrade connections"));
-    };
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
+    let no_upgrade = || Problem::new(Code::Internal, "the HTTP server under this route cannot upgrade connections");
     #[cfg_attr(not(target_os = "linux"), expect(unused_mut, reason = "a lot's may be taken over"))]
     let mut answer = switch(handshake.headers());
     let options = Options { deflate: handshake.deflate, discard: false };
@@ -98,7 +97,7 @@ pub(crate) async fn handle(
         return Err(Problem::bad_parameter("a handshake has no body"));
     }
     if is_echo {
-        tokio::spawn(echo::run(push.clone(), upgrade, options));
+        tokio::spawn(echo::run(push.clone(), upgrade.ok_or_else(no_upgrade)?, options));
         return Ok(answer);
     }
     let query = parts.uri.query().unwrap_or_default();
@@ -110,7 +109,7 @@ pub(crate) async fn handle(
         parked::offer(&mut answer, push, options, beginning);
         return Ok(answer);
     }
-    tokio::spawn(run(push.clone(), upgrade, options, beginning));
+    tokio::spawn(run(push.clone(), upgrade.ok_or_else(no_upgrade)?, options, beginning));
     Ok(answer)
 }
 

@@ -138,7 +138,8 @@ impl WebSockets {
         let heard = now.checked_sub(silence).unwrap_or(now);
         let endpoint = Arc::clone(&push.shared.endpoints.push);
         let shell = Shell {
-            session: Session::resume(now, heard, endpoint, self.options()),
+            // Whether the lot has pinged it is not known: if it was silent for a heartbeat, it is now.
+            session: Session::new(heard, endpoint, self.options()),
             push,
             socket: Socket::resume(io, rest),
             subscriber: Some(subscriber),

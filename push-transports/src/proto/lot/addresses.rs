@@ -91,6 +91,7 @@ impl Addresses {
         self.shrink();
     }
 
+    #[cfg(test)]
     /// Addresses that have a connection.
     pub(crate) fn len(&self) -> usize {
         self.ids.len()

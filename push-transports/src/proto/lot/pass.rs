@@ -130,6 +130,7 @@ impl Pass {
         &self.bytes
     }
 
+    #[cfg(test)]
     /// Frames there are; those without bytes count.
     pub(crate) const fn frames(&self) -> usize {
         self.frames

@@ -61,6 +61,8 @@ pub(crate) const READABLE: u8 = 1;
 pub(crate) const ENDED: u8 = 1 << 1;
 /// The connection ends after the answer it waits for.
 pub(crate) const CLOSE: u8 = 1 << 2;
+/// Its deadline is when its client, which has ended its direction, is taken as gone.
+pub(crate) const LEAVING: u8 = 1 << 3;
 
 /// What a lot knows about one connection.
 #[derive(Debug, Clone, Copy)]

@@ -32,6 +32,7 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
+    #[cfg(test)]
     /// Members there are.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
@@ -52,6 +53,7 @@ impl Slots {
         self.keys.get(place as usize).copied()
     }
 
+    #[cfg(test)]
     /// All members, in no order that means anything between passes.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
         self.keys.iter().copied()
@@ -81,15 +83,6 @@ impl Slots {
         if let Some(passed) = &mut self.passed {
             *passed += 1;
         }
-    }
-
-    /// Takes out a member that does not have the pass's bytes, for groups whose members leave with them (long poll:
-    /// they are an answer). Nobody moves, because it is the last. `None` once there is none left, and between passes.
-    ///
-    /// Members that joined at the target meanwhile stay.
-    pub(crate) fn take_next(&mut self) -> Option<u32> {
-        self.next()?;
-        self.keys.pop()
     }
 
     /// The pass is over: all members stand at its target.
@@ -164,7 +157,6 @@ mod tests {
         Finish,
         /// Lets the one whose turn it is leave, as one whose socket takes no more.
         Lag,
-        Take,
         Insert,
         Remove(usize),
     }
@@ -175,7 +167,6 @@ mod tests {
             3 => (1usize..6).prop_map(Step::Serve),
             2 => Just(Step::Finish),
             1 => Just(Step::Lag),
-            1 => Just(Step::Take),
             6 => Just(Step::Insert),
             4 => (0usize..64).prop_map(Step::Remove),
         ]
@@ -234,16 +225,6 @@ mod tests {
             }
         }
 
-        fn take(&mut self) {
-            let waits = self.members.values().any(|member| member.at != self.target);
-            let taken = self.slots.take_next();
-            assert_eq!(taken.is_some(), waits);
-            if let Some(key) = taken {
-                let member = self.members.remove(&key).expect("a member");
-                assert_eq!(member.at + 1, self.target);
-            }
-        }
-
         fn step(&mut self, step: Step) {
             match step {
                 Step::Begin if !self.slots.is_passing() => {
@@ -254,7 +235,6 @@ mod tests {
                 Step::Serve(count) => _ = (0..count).take_while(|_| self.serve()).count(),
                 Step::Finish => self.finish(),
                 Step::Lag => self.slots.next().into_iter().for_each(|key| self.remove(key)),
-                Step::Take => self.take(),
                 Step::Insert => self.insert(),
                 Step::Remove(index) => {
                     let key = self.members.keys().nth(index).copied();
@@ -307,29 +287,16 @@ mod tests {
     }
 
     #[test]
-    fn a_group_whose_members_leave_with_the_bytes_empties_but_for_those_who_came_meanwhile() {
-        let mut slots = Slots::default();
-        for key in 0..3 {
-            slots.insert(key, |_, _| {});
-        }
-        slots.begin();
-        assert_eq!(slots.take_next(), Some(2));
-        let mut moves = vec![];
-        assert_eq!(slots.insert(9, |key, place| moves.push((key, place))), 0);
-        assert_eq!(moves, [(0, 2)]);
-        assert_eq!([slots.take_next(), slots.take_next(), slots.take_next()], [Some(0), Some(1), None]);
-        slots.finish();
-        assert_eq!(slots.iter().collect::<Vec<_>>(), [9]);
-    }
-
-    #[test]
     fn a_group_that_was_large_gives_its_room_back() {
         let mut slots = Slots::default();
         for key in 0..10_000 {
             slots.insert(key, |_, _| {});
         }
         slots.begin();
-        while slots.take_next().is_some() {}
+        // Answers: each member leaves with its bytes.
+        while slots.next().is_some() {
+            slots.remove(0, |_, _| {});
+        }
         slots.finish();
         assert!(slots.keys.capacity() < 100);
     }

@@ -15,7 +15,7 @@ use tokio::net::unix::pipe;
 use crate::server::readiness::{ENDED, GONE, READ, WRITE};
 
 /// Events taken at a time.
-const EVENTS: usize = 256;
+const EVENTS: usize = 64;
 /// What the listener's events are known by; records never get so far.
 pub(super) const LISTENER: u64 = u64::MAX;
 

@@ -20,8 +20,8 @@ const SCRATCH: usize = 16 * 1024;
 /// What came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head {
-    /// A head, or what hyper is to refuse.
-    Whole,
+    /// A head, or what hyper is to refuse. With its length, if that is all of the request.
+    Whole(Option<usize>),
     /// A head of so many bytes that asks for another protocol and announces no body.
     Upgrade(usize),
     /// Not a byte.
@@ -71,8 +71,10 @@ fn poll_head(socket: &mut LotSocket, bytes: &mut Vec<u8>, config: &ServeConfig, 
 /// Where the head ends, or what there is if hyper is to see it in any case: it is too long, or no head.
 fn end_of_head(bytes: &[u8], config: &ServeConfig) -> Option<usize> {
     const EMPTY_LINE: &[u8] = b"\r\n\r\n";
-    if let Some(end) = memmem::find(bytes, EMPTY_LINE) {
-        return Some(end + EMPTY_LINE.len());
+    // RFC 9112 §2.2: empty lines before a request are passed over.
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    if let Some(end) = memmem::find(&bytes[start..], EMPTY_LINE) {
+        return Some(start + end + EMPTY_LINE.len());
     }
     if bytes.len() > config.header_bytes {
         return Some(bytes.len());
@@ -87,10 +89,13 @@ fn end_of_head(bytes: &[u8], config: &ServeConfig) -> Option<usize> {
 }
 
 fn kind_of(head: &[u8]) -> Head {
-    let asks = has_header(head, b"upgrade:") || head.starts_with(b"CONNECT ");
     // RFC 9112 §6.3: a request without these has no body.
-    let has_body = || has_header(head, b"content-length:") || has_header(head, b"transfer-encoding:");
-    if asks && !has_body() { Head::Upgrade(head.len()) } else { Head::Whole }
+    let has_body = has_header(head, b"content-length:") || has_header(head, b"transfer-encoding:");
+    let asks = has_header(head, b"upgrade:") || head.starts_with(b"CONNECT ");
+    match asks {
+        true if !has_body => Head::Upgrade(head.len()),
+        _ => Head::Whole((!has_body).then_some(head.len())),
+    }
 }
 
 /// Whether a line begins with `name`, which is in lower case and has its colon.
@@ -110,6 +115,7 @@ mod tests {
         let end = |bytes: &[u8]| end_of_head(bytes, &config);
         assert_eq!(end(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nmore"), Some(27));
         assert_eq!(end(b"GET / HTTP/1.1\nHost: a\n\n"), Some(24));
+        assert_eq!(end(b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), Some(31));
         for partial in [&b"G"[..], b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n", b"\r\n"] {
             assert_eq!(end(partial), None, "{}", partial.escape_ascii());
         }

@@ -13,6 +13,7 @@ use http::response::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::rt::{Sleep, Timer};
+use hyper::upgrade::OnUpgrade;
 use tower_service::Service;
 
 use super::takeover::{OnLot, Session, Takeover};
@@ -78,6 +79,10 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Answer<S> {
         let extensions = request.extensions_mut();
+        if self.socket.is_none() {
+            // This hyper gives no connection away: who would upgrade is to hear that it cannot.
+            extensions.remove::<OnUpgrade>();
+        }
         extensions.insert(self.info.clone());
         extensions.insert(OnLot);
         self.info.begin_answer();

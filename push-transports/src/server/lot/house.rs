@@ -11,6 +11,37 @@ use crate::proto::lot::addresses::Addresses;
 use crate::server::config::ServeConfig;
 use crate::server::connection::Phase;
 
+/// A connection's place on its way to a lot. Dropped before it gets there, the connection has left.
+#[derive(Debug)]
+pub(in crate::server) struct Entered {
+    /// `None` once a lot has it.
+    house: Option<Arc<House>>,
+    /// The id of its address.
+    address: u32,
+}
+
+impl Entered {
+    /// Of no house.
+    #[cfg(test)]
+    pub(super) const fn nowhere() -> Self {
+        Self { house: None, address: 0 }
+    }
+
+    /// A lot has it in its records: gives the address for [`House::left`].
+    pub(super) fn stay(mut self) -> u32 {
+        self.house = None;
+        self.address
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        if let Some(house) = self.house.take() {
+            house.left(self.address);
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct House {
     pub(super) config: ServeConfig,
@@ -48,9 +79,9 @@ impl House {
     }
 
     /// A place for a connection from `address`, unless there are too many.
-    pub(super) fn enter(&self, address: IpAddr) -> Option<u32> {
+    pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entered> {
         if self.open.fetch_add(1, SeqCst) >= self.config.max_connections {
-            self.open.fetch_sub(1, SeqCst);
+            self.leave_place();
             return None;
         }
         let entered = {
@@ -60,7 +91,7 @@ impl House {
         match entered {
             Ok(id) => {
                 self.config.counters.opened();
-                Some(id)
+                Some(Entered { house: Some(Arc::clone(self)), address: id })
             }
             Err(_) => {
                 self.leave_place();
@@ -104,12 +135,23 @@ impl House {
         self.loads[lot].store(connections, SeqCst);
         let loads = self.loads.iter().map(|load| load.load(SeqCst)).enumerate();
         let (lightest, load) = loads.min_by_key(|(_, load)| *load)?;
-        (lightest != lot && load + SLACK <= connections).then_some(lightest)
+        (lightest != lot && load.saturating_add(SLACK) <= connections).then_some(lightest)
+    }
+
+    /// `lot` has ended: it takes nobody.
+    pub(super) fn lost(&self, lot: usize) {
+        self.loads[lot].store(usize::MAX, SeqCst);
+    }
+
+    /// `lot` has begun.
+    pub(super) fn found(&self, lot: usize) {
+        self.loads[lot].store(0, SeqCst);
     }
 
     /// One more is on its way to `lot`.
     pub(super) fn sent_to(&self, lot: usize) {
-        self.loads[lot].fetch_add(1, SeqCst);
+        // One that has ended meanwhile has no load to add to.
+        let _ = self.loads[lot].fetch_update(SeqCst, SeqCst, |load| load.checked_add(1));
     }
 
     fn addresses(&self) -> MutexGuard<'_, Addresses> {

@@ -12,14 +12,15 @@ use shuttle::sync::{Mutex, MutexGuard};
 use std::sync::{Mutex, MutexGuard};
 
 use super::cohort::Parking;
+use super::house::Entered;
 use super::socket::Returned;
 use crate::server::io::ConnectionIo;
 
 /// One thing that a lot is told.
 #[derive(Debug)]
 pub(in crate::server) enum Message<H = OwnedFd, I = ConnectionIo> {
-    /// A connection that another lot accepted, with the id of its address.
-    Accepted(H, u32),
+    /// A connection that another lot accepted.
+    Accepted(H, Entered),
     /// Between two requests.
     Idle(Box<Returned<H>>),
     /// Subscribed, and all that it was owed is written.
@@ -46,10 +47,15 @@ struct Waiting<H, I> {
     is_closed: bool,
 }
 
+impl<H, I> Waiting<H, I> {
+    const fn new() -> Self {
+        Self { messages: Vec::new(), moved: Vec::new(), nudged: false, waker: None, is_closed: false }
+    }
+}
+
 impl<H, I> Default for Inbox<H, I> {
     fn default() -> Self {
-        let waiting = Waiting { messages: Vec::new(), moved: Vec::new(), nudged: false, waker: None, is_closed: false };
-        Self(Mutex::new(waiting))
+        Self(Mutex::new(Waiting::new()))
     }
 }
 
@@ -121,6 +127,11 @@ impl<H, I> Inbox<H, I> {
         };
         // Outside the lock: what is dropped here may tell the inbox of it.
         drop(left);
+    }
+
+    /// Another lot goes on in the place of the one that has ended.
+    pub(super) fn reopen(&self) {
+        *self.lock() = Waiting::new();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting<H, I>> {

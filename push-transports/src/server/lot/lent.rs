@@ -59,9 +59,9 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     loop {
-        let upgrade = match head::read(&mut io, &rules.config).await {
-            Head::Whole => None,
-            Head::Upgrade(head) => Some(head),
+        let (limit, upgrade) = match head::read(&mut io, &rules.config).await {
+            Head::Whole(limit) => (limit, None),
+            Head::Upgrade(head) => (None, Some(head)),
             Head::Nothing => return io.rest(),
             Head::Over => return,
         };
@@ -69,7 +69,7 @@ where
         info.begin_anew();
         let offered = Arc::new(Offered::default());
         let (served, done) = match upgrade {
-            None => request(io, service.clone(), &rules, (&info, &offered)).await,
+            None => request(io, limit, service.clone(), &rules, (&info, &offered)).await,
             Some(head) => Box::pin(upgradeable(io, head, service.clone(), &rules, (&info, &offered))).await,
         };
         let Some(served) = served else { return };
@@ -91,9 +91,11 @@ where
     }
 }
 
-/// One request, by a hyper that can be taken apart.
+/// One request, by a hyper that can be taken apart. It is given no byte behind the request where that ends with its head:
+/// the next one may need another hyper.
 async fn request<S, B>(
-    io: ConnectionIo,
+    mut io: ConnectionIo,
+    limit: Option<usize>,
     service: S,
     rules: &Rules,
     (info, offered): (&ConnectionInfo, &Arc<Offered>),
@@ -105,6 +107,7 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    io.set_limit(limit);
     let answering = Answering::new(service, info.clone(), Arc::clone(offered), None);
     let mut http1 = rules.http1.clone();
     let mut connection = http1.timer(Heads(info.clone())).serve_connection(TokioIo::new(io), answering);
@@ -119,6 +122,7 @@ where
     let done = done.await;
     let parts = connection.into_parts();
     let mut io = parts.io.into_inner();
+    io.set_limit(None);
     // Copied: it is a slice of hyper's buffer, even where it is empty.
     io.unread(Bytes::copy_from_slice(&parts.read_buf));
     (Some(io), done)

@@ -14,7 +14,7 @@
 //!   the head (`head`), lets hyper serve it (`heads`), and hands the connection to a session that asks for it (`takeover`).
 //! - A **group** is a cohort of members that are served alike (`cohort`: what the transports say of them), its slots and
 //!   the pass on its way. What is decided about groups is the `engine`, which knows no sockets; `outlet` is what it has
-//!   the lot do.
+//!   the lot do. `tally` counts for metrics.
 
 mod cohort;
 mod door;
@@ -24,15 +24,19 @@ mod head;
 mod heads;
 mod house;
 mod inbox;
+mod keys;
 mod lent;
 mod outlet;
 mod run;
 mod socket;
+mod starter;
 mod takeover;
+mod tally;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,13 +45,14 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::task::{Id, JoinSet};
+use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
 use self::house::House;
 use self::lent::Rules;
 use self::run::{Lot, Opener};
+use self::starter::Starter;
 use super::accept::ServeSummary;
 use super::config::ServeConfig;
 use super::connection::Phase;
@@ -60,6 +65,9 @@ pub(crate) use self::takeover::{Offer, OnLot, Session, Taken, Takeover};
 
 /// How long connections that were cut get to let go of their sockets.
 const AFTER_CUT: Duration = Duration::from_secs(1);
+
+/// Between the failure of a lot and the next in its place: what fails at once must not fail without a pause.
+const BEFORE_ANOTHER: Duration = Duration::from_millis(50);
 
 /// Cuts all connections when the server is dropped.
 struct CutOnDrop(Arc<House>);
@@ -86,8 +94,20 @@ where
 {
     let lots = config.lots;
     let house = CutOnDrop(Arc::new(House::new(config, lots)));
-    let mut running = match open(&house.0, listener, &service) {
-        Ok(running) => running,
+    let opened = open(&house.0, listener).and_then(|listener| {
+        let rules = Rules { http1: http1(&house.0.config), config: Arc::new(house.0.config.clone()) };
+        let mut opened = Opened {
+            house: Arc::clone(&house.0),
+            listener,
+            service,
+            rules,
+            running: JoinSet::new(),
+            numbers: HashMap::new(),
+        };
+        (0..lots).try_for_each(|number| opened.start(number)).map(|()| opened)
+    });
+    let mut opened = match opened {
+        Ok(opened) => opened,
         Err(error) => {
             tracing::error!(%error, "cannot serve");
             return ServeSummary::default();
@@ -97,26 +117,18 @@ where
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            Some(ended) = running.join_next() => {
-                if let Err(error) = ended {
-                    // Its connections are closed, and their clients come back to those that are left.
-                    tracing::error!(%error, "a lot has failed");
-                }
-            }
+            () = opened.mend() => {}
         }
     }
-    drain(&house.0).await
+    let Opened { listener, running, .. } = opened;
+    drop(listener);
+    let summary = drain(&house.0).await;
+    drop(running);
+    summary
 }
 
-/// Prepares the listener, whose sockets inherit what is set on it, and starts the lots.
-fn open<S, B>(house: &Arc<House>, listener: TcpListener, service: &S) -> std::io::Result<JoinSet<()>>
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+/// Prepares the listener, whose sockets inherit what is set on it.
+fn open(house: &House, listener: TcpListener) -> std::io::Result<OwnedFd> {
     let listener = listener.into_std()?;
     let socket = socket2::SockRef::from(&listener);
     let bytes = house.config.send_buffer;
@@ -126,18 +138,54 @@ where
     if let Err(error) = socket.set_tcp_nodelay(true) {
         tracing::warn!(%error, "TCP_NODELAY was not taken");
     }
-    let rules = Rules { http1: http1(&house.config), config: Arc::new(house.config.clone()) };
-    let mut running = JoinSet::new();
-    for number in 0..house.inboxes.len() {
-        let listener = OwnedFd::from(listener.try_clone()?);
-        let (service, rules) = (service.clone(), rules.clone());
-        let open: Opener = Box::new(move |io| {
-            tokio::spawn(lent::serve(io, service.clone(), rules.clone()));
-        });
-        let lot = Lot::new(Arc::clone(house), number, listener, open)?;
-        running.spawn(lot.run());
+    Ok(listener.into())
+}
+
+/// The lots that run, and what another one needs.
+struct Opened<S> {
+    house: Arc<House>,
+    listener: OwnedFd,
+    service: S,
+    rules: Rules,
+    running: JoinSet<()>,
+    numbers: HashMap<Id, usize>,
+}
+
+impl<S, B> Opened<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn start(&mut self, number: usize) -> std::io::Result<()> {
+        let listener = self.listener.try_clone()?;
+        let (service, rules) = (self.service.clone(), self.rules.clone());
+        let mut starter = Starter::default();
+        let open: Opener = Box::new(move |io| starter.start(lent::serve(io, service.clone(), rules.clone())));
+        let house = Arc::clone(&self.house);
+        house.inboxes[number].reopen();
+        let lot = Lot::new(Arc::clone(&house), number, listener, open)?;
+        house.found(number);
+        self.numbers.insert(self.running.spawn(lot.run()).id(), number);
+        Ok(())
     }
-    Ok(running)
+
+    /// Waits until a lot has failed, as it may in code that is not ours, and begins another in its place.
+    async fn mend(&mut self) {
+        let Some(Err(failed)) = self.running.join_next_with_id().await else { return pending().await };
+        // Its connections are closed, and their clients come back.
+        tracing::error!(error = %failed, "a lot has failed, another begins");
+        let Some(number) = self.numbers.remove(&failed.id()) else { return };
+        loop {
+            sleep(BEFORE_ANOTHER).await;
+            match self.start(number) {
+                Ok(()) => return,
+                Err(error) => tracing::error!(%error, "a lot cannot begin, will keep trying"),
+            }
+        }
+    }
 }
 
 async fn drain(house: &House) -> ServeSummary {

@@ -1,6 +1,5 @@
 //! What the lot does for its engine: descriptors are written and read, connections are lent and closed.
 
-use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +12,10 @@ use rustix::net::{RecvFlags, SendFlags};
 use super::cohort::Guest;
 use super::engine::{Engine, Groups, Outlet, Received, Sent};
 use super::inbox::Inbox;
+use super::keys::KeyMap;
 use super::run::Lot;
 use super::socket::Returned;
+use super::tally::Tally;
 use crate::proto::lot::records::Records;
 use crate::proto::lot::ticks::in_ticks;
 use crate::server::io::ConnectionIo;
@@ -41,16 +42,20 @@ impl Outlet for Lot {
         &mut self.groups
     }
 
-    fn guests(&mut self) -> &mut HashMap<u32, Guest> {
+    fn guests(&mut self) -> &mut KeyMap<Guest> {
         &mut self.guests
     }
 
-    fn early(&mut self) -> &mut HashMap<u32, Bytes> {
+    fn early(&mut self) -> &mut KeyMap<Bytes> {
         &mut self.early
     }
 
     fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
 
     fn now(&self) -> u32 {
@@ -102,7 +107,11 @@ impl Outlet for Lot {
     }
 
     fn spawn(&mut self, task: BoxFuture<'static, ()>) {
-        tokio::spawn(task);
+        let resumed = self.tally.resume();
+        tokio::spawn(async move {
+            task.await;
+            drop(resumed);
+        });
     }
 
     fn idle(&mut self, key: u32, early: Bytes, bits: u8) {

@@ -1,6 +1,5 @@
 //! The lot's task: what has come in, what the sockets say, what is on its way, what is due.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -17,9 +16,11 @@ use super::cohort::Guest;
 use super::door::Door;
 use super::engine::Groups;
 use super::epoll::{Epoll, LISTENER, Notice};
-use super::house::House;
+use super::house::{Entered, House};
 use super::inbox::{Inbox, Message};
+use super::keys::KeyMap;
 use super::socket::{LotSocket, Returned};
+use super::tally::{Standing, Tally};
 use crate::proto::lot::records::{Records, State};
 use crate::proto::lot::ticks::{NEVER, TICK, Ticks, in_ticks};
 use crate::server::connection::{ConnectionInfo, Phase};
@@ -43,12 +44,13 @@ pub(super) struct Lot {
     pub(super) open: Opener,
     pub(super) records: Records<OwnedFd>,
     /// Those whose descriptor is on loan.
-    pub(super) busy: HashMap<u32, ConnectionInfo>,
+    pub(super) busy: KeyMap<ConnectionInfo>,
     /// What members sent ahead of their time: read by hyper together with their request.
-    pub(super) early: HashMap<u32, Bytes>,
-    pub(super) guests: HashMap<u32, Guest>,
+    pub(super) early: KeyMap<Bytes>,
+    pub(super) guests: KeyMap<Guest>,
     pub(super) groups: Groups<OwnedFd, ConnectionIo>,
     pub(super) ticks: Ticks,
+    pub(super) tally: Tally,
     /// The time of this turn, and its tick.
     pub(super) instant: std::time::Instant,
     pub(super) now: u32,
@@ -67,15 +69,16 @@ impl Lot {
         let door = Door::new(listener, &epoll)?;
         Ok(Self {
             inbox: Arc::clone(&house.inboxes[number]),
+            tally: Tally::new(house.config.counters.clone()),
             house,
             number,
             epoll,
             door,
             open,
             records: Records::default(),
-            busy: HashMap::new(),
-            early: HashMap::new(),
-            guests: HashMap::new(),
+            busy: KeyMap::default(),
+            early: KeyMap::default(),
+            guests: KeyMap::default(),
             groups: Groups::new(),
             ticks: Ticks::new(now.into_std()),
             instant: now.into_std(),
@@ -141,6 +144,13 @@ impl Lot {
         self.engine().go_round(SENDS_A_TURN);
         self.records.end_batch();
         self.give_back_maps();
+        self.tell_counts();
+    }
+
+    fn tell_counts(&mut self) {
+        let (parked, busy) = (self.tally.members, self.busy.len());
+        let waiting = self.records.len().saturating_sub(parked + busy);
+        self.tally.tell(Standing { waiting, parked, busy, groups: self.groups.len() });
     }
 
     fn notice_phase(&mut self) {
@@ -154,12 +164,26 @@ impl Lot {
         let waiting = |state| matches!(state, State::Silent | State::Idle);
         let keys: Vec<u32> =
             self.records.iter().filter(|(_, record)| waiting(record.state())).map(|(key, _)| key).collect();
-        keys.into_iter().for_each(|key| self.close(key));
+        keys.into_iter().for_each(|key| self.dismiss(key));
+    }
+
+    /// The server goes down: a connection that waits is closed, unless its request has come already.
+    fn dismiss(&mut self, key: u32) {
+        match self.phase == Phase::Draining && matches!(self.peek(key), Ok(1..)) {
+            true => self.lend(key, Bytes::new(), READ),
+            false => self.close(key),
+        }
+    }
+
+    /// How much of one byte could be read.
+    fn peek(&self, key: u32) -> rustix::io::Result<usize> {
+        let descriptor = self.records.handle(key).ok_or(Errno::BADF)?;
+        Ok(rustix::net::recv(descriptor, &mut [0_u8], RecvFlags::DONTWAIT | RecvFlags::PEEK)?.0)
     }
 
     fn receive(&mut self, message: Message) {
         match message {
-            Message::Accepted(descriptor, address) => self.enter(descriptor, address),
+            Message::Accepted(descriptor, entered) => self.enter(descriptor, entered),
             Message::Idle(returned) => {
                 if let Some(returned) = self.take_back(returned) {
                     self.rest(*returned);
@@ -172,12 +196,8 @@ impl Lot {
     }
 
     /// A new connection, which owes its first head from now on.
-    pub(super) fn enter(&mut self, descriptor: OwnedFd, address: u32) {
-        if self.phase != Phase::Open {
-            self.house.left(address);
-            return;
-        }
-        let key = self.records.insert(descriptor, address, self.now);
+    pub(super) fn enter(&mut self, descriptor: OwnedFd, entered: Entered) {
+        let key = self.records.insert(descriptor, entered.stay(), self.now);
         let descriptor = self.records.handle(key).expect("it was inserted");
         if let Err(error) = self.epoll.add_socket(descriptor, key) {
             tracing::warn!(%error, "a connection cannot be watched");
@@ -185,6 +205,9 @@ impl Lot {
             return;
         }
         self.records.set_deadline(key, self.now.saturating_add(in_ticks(self.house.config.header_timeout)));
+        if self.phase != Phase::Open {
+            self.dismiss(key); // another lot accepted it meanwhile
+        }
     }
 
     /// The loan is over; adds what was heard of the socket since the task looked last.
@@ -296,10 +319,7 @@ impl Lot {
 
     /// Whether a client that has ended its direction had nothing more to say: no task is needed to see that.
     fn is_over(&self, key: u32, bits: u8) -> bool {
-        let mut byte = [0];
-        let peek = RecvFlags::DONTWAIT | RecvFlags::PEEK;
-        let Some(descriptor) = self.records.handle(key).filter(|_| bits & ENDED != 0) else { return false };
-        matches!(rustix::net::recv(descriptor, &mut byte, peek), Ok((0, _)) | Err(Errno::CONNRESET))
+        bits & ENDED != 0 && matches!(self.peek(key), Ok(0) | Err(Errno::CONNRESET))
     }
 
     fn expire(&mut self) {
@@ -322,7 +342,7 @@ impl Lot {
 
     /// Memory of a crowd that has left.
     fn give_back_maps(&mut self) {
-        fn shrink<V>(map: &mut HashMap<u32, V>) {
+        fn shrink<V>(map: &mut KeyMap<V>) {
             if map.capacity() > 256 && map.len() * 8 < map.capacity() {
                 map.shrink_to(map.len() * 2);
             }
@@ -345,6 +365,7 @@ impl Lot {
 
 impl Drop for Lot {
     fn drop(&mut self) {
+        self.house.lost(self.number);
         self.inbox.close();
         self.close_all();
     }

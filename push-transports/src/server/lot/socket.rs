@@ -11,6 +11,7 @@ use bytes::{Buf as _, Bytes};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop;
 
 use super::epoll::watch_room;
 use super::inbox::{Inbox, Message};
@@ -81,6 +82,26 @@ impl LotSocket {
         (Arc::clone(&self.inbox), returned)
     }
 
+    /// At the limit: ready only at the connection's end. What comes before that is for whoever lifts the limit, and so is
+    /// the end behind it.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [const { MaybeUninit::<u8>::uninit() }; SCRATCH];
+        while self.early.is_empty() {
+            ready!(self.info.readiness().poll_read(cx));
+            match rustix::net::recv(self.descriptor(), &mut scratch, RecvFlags::DONTWAIT) {
+                Ok(((read, _), _)) if read.is_empty() => return Poll::Ready(Ok(())),
+                Ok(((read, _), _)) => {
+                    self.early = Bytes::copy_from_slice(read);
+                    self.info.readiness().put_back(READ);
+                }
+                Err(Errno::INTR) => self.info.readiness().put_back(READ),
+                Err(Errno::AGAIN) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+        Poll::Pending
+    }
+
     fn descriptor(&self) -> &OwnedFd {
         self.descriptor.as_ref().expect("it is taken only when the socket goes")
     }
@@ -90,11 +111,14 @@ impl LotSocket {
         cx: &mut Context<'_>,
         send: impl Fn(&OwnedFd) -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        // As sockets that the runtime watches: a task whose client takes all it is sent must let others run.
+        let budget = ready!(coop::poll_proceed(cx));
         loop {
             ready!(self.info.readiness().poll_write(cx));
             match send(self.descriptor()) {
                 Ok(sent) => {
                     self.info.readiness().put_back(WRITE);
+                    budget.made_progress();
                     return Poll::Ready(Ok(sent));
                 }
                 Err(Errno::INTR) => self.info.readiness().put_back(WRITE),
@@ -113,9 +137,11 @@ impl AsyncRead for LotSocket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.limit == Some(0) {
-            return Poll::Pending; // whoever lifts the limit takes the socket, or reads anew
+            return this.poll_end(cx);
         }
+        let budget = ready!(coop::poll_proceed(cx));
         if !this.early.is_empty() {
+            budget.made_progress();
             let taken = this.early.len().min(buf.remaining()).min(this.limit.unwrap_or(usize::MAX));
             this.limit = this.limit.map(|limit| limit - taken);
             buf.put_slice(&this.early[..taken]);
@@ -136,6 +162,7 @@ impl AsyncRead for LotSocket {
                         this.info.readiness().put_back(READ);
                     }
                     buf.put_slice(read);
+                    budget.made_progress();
                     return Poll::Ready(Ok(()));
                 }
                 Err(Errno::INTR) => this.info.readiness().put_back(READ),

@@ -30,6 +30,8 @@ pub(super) struct Group<H, I> {
     pub(super) is_ending: bool,
     /// When its silence is to be broken.
     pub(super) beat_at: u32,
+    /// That fell due while a pass was on its way: it follows the pass.
+    pub(super) is_beat_late: bool,
 }
 
 /// Bytes on their way to all members.
@@ -50,6 +52,11 @@ impl Passing {
             Some(count) => Given::Part(&batch.publications[..count.min(batch.publications.len())]),
             None => Given::Nothing,
         }
+    }
+
+    /// How many publications each member gets with it.
+    pub(super) fn publications(&self) -> usize {
+        self.batch.as_ref().map_or(0, |batch| batch.publications.len())
     }
 }
 
@@ -80,6 +87,7 @@ impl<H, I> Group<H, I> {
             is_queued: false,
             is_ending: false,
             beat_at: NEVER,
+            is_beat_late: false,
         }
     }
 
@@ -87,6 +95,9 @@ impl<H, I> Group<H, I> {
     pub(super) fn begin(&mut self, now: u32) -> Begun {
         if self.pass.is_some() || self.is_ending {
             return Begun::Work;
+        }
+        if std::mem::take(&mut self.is_beat_late) && self.beat(now) == Begun::Work {
+            return Begun::Work; // what is to be read follows it
         }
         let budget = self.cohort.budget();
         loop {
@@ -123,6 +134,8 @@ impl<H, I> Group<H, I> {
     /// Breaks the silence, if nothing is on its way.
     pub(super) fn beat(&mut self, now: u32) -> Begun {
         self.set_beat(now);
+        // Members that are listened to must speak, whatever they are told.
+        self.is_beat_late = self.cohort.listens() && self.pass.is_some();
         if self.pass.is_some() || self.is_ending || self.slots.is_empty() {
             return Begun::Nothing;
         }
@@ -138,7 +151,10 @@ impl<H, I> Group<H, I> {
     fn start(&mut self, passing: Passing, now: u32) {
         self.pass = Some(passing);
         self.slots.begin();
-        self.set_beat(now);
+        // Where it is the members' silence that is broken, being written to does not break it.
+        if !self.cohort.listens() {
+            self.set_beat(now);
+        }
     }
 
     /// Sets when the silence that begins now is to be broken. Long ones are broken at whole seconds, so that many groups

@@ -39,15 +39,14 @@ impl<H, I> Groups<H, I> {
         self.queue.pop_front()
     }
 
-    /// Groups there are.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.list.iter().flatten().count()
-    }
-
     /// Ends all groups.
     pub(in crate::server::lot) fn clear(&mut self) {
         *self = Self::new();
+    }
+
+    /// Groups there are, those that are lent included.
+    pub(in crate::server::lot) fn len(&self) -> usize {
+        self.list.len() - self.free.len()
     }
 
     pub(super) fn find(&self, key: &[u8]) -> Option<u32> {

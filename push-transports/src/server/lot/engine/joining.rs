@@ -178,6 +178,7 @@ impl<O: Outlet> Engine<'_, O> {
                 record.link = place;
             }
         });
+        self.0.tally().members += 1;
         if let Some(record) = self.0.records().get_mut(key) {
             record.set_state(State::Member);
             record.group = id;

@@ -18,7 +18,6 @@ mod passes;
 #[cfg(test)]
 mod trial;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +26,9 @@ use push_core::BoxFuture;
 
 use super::cohort::Guest;
 use super::inbox::Inbox;
+use super::keys::KeyMap;
 use super::socket::Returned;
+use super::tally::Tally;
 use crate::proto::lot::records::Records;
 
 pub(super) use self::groups::Groups;
@@ -64,13 +65,16 @@ pub(super) trait Outlet {
     fn groups(&mut self) -> &mut Groups<Self::Handle, Self::Io>;
 
     /// Members that are more than a place.
-    fn guests(&mut self) -> &mut HashMap<u32, Guest>;
+    fn guests(&mut self) -> &mut KeyMap<Guest>;
 
     /// What members sent ahead of their time.
-    fn early(&mut self) -> &mut HashMap<u32, Bytes>;
+    fn early(&mut self) -> &mut KeyMap<Bytes>;
 
     /// Where groups that moved and members that were ended are told.
     fn inbox(&self) -> &Arc<Inbox<Self::Handle, Self::Io>>;
+
+    /// What is counted.
+    fn tally(&mut self) -> &mut Tally;
 
     /// The tick of this turn.
     fn now(&self) -> u32;

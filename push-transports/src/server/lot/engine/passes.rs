@@ -62,17 +62,23 @@ impl<O: Outlet> Engine<'_, O> {
     fn send_some(&mut self, group: &mut Group<O::Handle, O::Io>, sends: usize) -> bool {
         let Some(passing) = &group.pass else { return true };
         let bytes = passing.pass.bytes().clone();
+        let publications = passing.publications();
         let is_beat = passing.batch.is_none();
         let is_answer = group.cohort.is_answer() && !is_beat;
-        let dead_before =
-            group.cohort.silence_limit().filter(|_| is_beat).map(|limit| self.0.now().saturating_sub(in_ticks(limit)));
+        let silence_limit = group.cohort.silence_limit().filter(|_| is_beat).map(in_ticks);
         for _ in 0..sends {
             let Some(key) = group.slots.next() else { return true };
-            if dead_before.is_some_and(|before| self.0.records().get(key).is_some_and(|record| record.heard < before)) {
+            if let Some(limit) = silence_limit
+                && self.is_dead(key, limit, group.beat_at)
+            {
                 self.lose(group, key);
                 continue;
             }
-            match self.send(key, &bytes) {
+            let sent = self.send(key, &bytes);
+            if !matches!(sent, Sent::Gone) {
+                self.0.tally().sent(publications, matches!(sent, Sent::Whole));
+            }
+            match sent {
                 Sent::Whole if is_answer => self.answered(group, key),
                 Sent::Whole => group.slots.passed(),
                 Sent::Part(written) => self.lag(group, key, written),
@@ -80,6 +86,17 @@ impl<O: Outlet> Engine<'_, O> {
             }
         }
         group.slots.next().is_none()
+    }
+
+    /// Whether a member was silent for `limit`. One that will be before the next beat is looked at then.
+    fn is_dead(&mut self, key: u32, limit: u32, next_beat: u32) -> bool {
+        let now = self.0.now();
+        let Some(record) = self.0.records().get(key) else { return false };
+        let (dead_at, deadline) = (record.heard.saturating_add(limit), record.deadline());
+        if now < dead_at && dead_at < next_beat.min(deadline) {
+            self.0.records().set_deadline(key, dead_at);
+        }
+        dead_at <= now
     }
 
     fn send(&mut self, key: u32, bytes: &[u8]) -> Sent {
@@ -123,8 +140,9 @@ impl<O: Outlet> Engine<'_, O> {
         if group.slots.is_passing() {
             group.slots.finish();
         }
-        group.pass = None;
+        let passed = group.pass.take();
         let is_ending = std::mem::take(&mut group.is_ending);
+        self.0.tally().passed(passed.filter(|_| !is_ending).map_or(0, |passing| passing.publications()));
         let joiners = std::mem::take(&mut group.joiners);
         if group.slots.is_empty() && (joiners.is_empty() || is_ending) {
             self.0.groups().remove(id, group);

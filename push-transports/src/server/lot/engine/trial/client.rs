@@ -9,6 +9,7 @@ use push_core::{Cursor, Gap, Overflow, Publication, Receipt, Selector};
 
 use super::pipe::{Handle, Pipe};
 use super::{Kind, Wish, Word, World, lock};
+use crate::server::lot::house::Entered;
 use crate::server::lot::inbox::Message;
 
 /// A client, with one connection.
@@ -38,7 +39,7 @@ impl Client {
     pub(super) fn connect(world: &Arc<World>, wish: Wish, room: usize) -> Self {
         let (pipe, cursor) = (Pipe::new(room), world.hub.head());
         let handle = Handle { pipe: Arc::clone(&pipe), world: Arc::clone(world) };
-        world.inbox.send(Message::Accepted(handle, 0));
+        world.inbox.send(Message::Accepted(handle, Entered::nowhere()));
         let mut client = Self {
             wish,
             pipe,

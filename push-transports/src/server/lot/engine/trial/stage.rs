@@ -16,7 +16,9 @@ use crate::proto::lot::ticks::in_ticks;
 use crate::server::lot::cohort::Guest;
 use crate::server::lot::engine::{Engine, Groups, Outlet, Received, Sent};
 use crate::server::lot::inbox::Message;
+use crate::server::lot::keys::KeyMap;
 use crate::server::lot::socket::Returned;
+use crate::server::lot::tally::Tally;
 use crate::server::readiness::{GONE, READ, Readiness, WRITE};
 
 /// Runs a task.
@@ -30,8 +32,9 @@ pub(super) struct Stage {
     sends: usize,
     records: Records<Handle>,
     groups: Groups<Handle, Io>,
-    guests: HashMap<u32, Guest>,
-    early: HashMap<u32, Bytes>,
+    guests: KeyMap<Guest>,
+    tally: Tally,
+    early: KeyMap<Bytes>,
     busy: HashMap<u32, Arc<Readiness>>,
     messages: Vec<Message<Handle, Io>>,
     moved: Vec<u32>,
@@ -46,8 +49,9 @@ impl Stage {
             sends,
             records: Records::default(),
             groups: Groups::new(),
-            guests: HashMap::new(),
-            early: HashMap::new(),
+            guests: KeyMap::default(),
+            early: KeyMap::default(),
+            tally: Tally::default(),
             busy: HashMap::new(),
             messages: Vec::new(),
             moved: Vec::new(),
@@ -106,7 +110,7 @@ impl Stage {
         match message {
             Message::Accepted(handle, address) => {
                 let pipe = Arc::clone(&handle.pipe);
-                let key = self.records.insert(handle, address, self.now);
+                let key = self.records.insert(handle, address.stay(), self.now);
                 pipe.enter(&self.world, key);
             }
             Message::Idle(returned) => {
@@ -170,12 +174,16 @@ impl Outlet for Stage {
         &mut self.groups
     }
 
-    fn guests(&mut self) -> &mut HashMap<u32, Guest> {
+    fn guests(&mut self) -> &mut KeyMap<Guest> {
         &mut self.guests
     }
 
-    fn early(&mut self) -> &mut HashMap<u32, Bytes> {
+    fn early(&mut self) -> &mut KeyMap<Bytes> {
         &mut self.early
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
 
     fn inbox(&self) -> &Arc<Letters> {

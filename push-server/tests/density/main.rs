@@ -1,0 +1,14 @@
+//! What a connection that waits costs the server, held as budgets in bytes, and that it is given back.
+//!
+//! - In lots (`lots`): 256 bytes, whatever the connection waits for.
+//! - On the portable path (`portable`): hyper keeps its connection for each, two buffers of 8 KiB and the objects around
+//!   them, so 24 KiB. A WebSocket's socket is taken out of hyper, and takes far less: 6 KiB.
+//!
+//! The server is a process of its own, of which resident memory is read before and after. One test runs at a time: they
+//! need the descriptors of a whole process.
+
+mod clients;
+#[cfg(target_os = "linux")]
+mod lots;
+mod measure;
+mod portable;
