@@ -137,9 +137,12 @@ impl Reader {
                     read.gaps.push(Gap { channel: name, outcome: Outcome::Partial, from, to, missed });
                 }
             }
-            self.told.insert(channel.id, log.trimmed.number);
-            if let (Some(source), Some(to)) = (lane.source, to) {
-                self.sources[source].offset = Some(to);
+            // What ends it is not told away: who reads again, because somebody else is to say so, meets the same end.
+            if lane.overflow != Overflow::Disconnect {
+                self.told.insert(channel.id, log.trimmed.number);
+                if let (Some(source), Some(to)) = (lane.source, to) {
+                    self.sources[source].offset = Some(to);
+                }
             }
         }
         let through = merge.head;
@@ -162,7 +165,9 @@ impl Reader {
             if forgotten <= self.seen.max(source.after).max(source.told_forgotten) {
                 continue;
             }
-            source.told_forgotten = forgotten;
+            if source.overflow != Overflow::Disconnect {
+                source.told_forgotten = forgotten;
+            }
             match source.overflow {
                 Overflow::Gap => read.gaps.push(source.gap(Outcome::Partial)),
                 Overflow::Disconnect => read.ending = Some(Ending::too_slow()),

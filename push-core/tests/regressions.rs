@@ -63,6 +63,20 @@ fn a_client_disconnected_for_slowness_gets_no_id_from_behind_its_loss() {
     assert_eq!(start.outcome, Outcome::Partial);
 }
 
+/// (1) A subscriber under `disconnect` falls off the tail while it is handed from one who reads it to another. (2) The
+/// first read the ending and left it to the other to say. (3) The other read on behind the hole as if nothing was missing.
+#[test]
+fn an_ending_for_slowness_is_met_again_by_who_reads_again() {
+    let (hub, _) = hub(keeping_count(2));
+    let mut slow = connect(&hub);
+    slow.open(&[selector("a"), selector("p/*")], Since::Now, Some(Overflow::Disconnect)).expect("opened");
+    (0..9).for_each(|n| drop(publish(&hub, "a", &n.to_string())));
+    for _ in 0..3 {
+        let batch = slow.read(Budget::default(), false);
+        assert_eq!((batch.ending, batch.publications.len()), (Some(Ending::too_slow()), 0));
+    }
+}
+
 /// (1) A client forges a cursor: any number, and the largest offset there is. (2) One more than that is no u64.
 #[test]
 fn a_cursor_with_the_largest_offset_is_like_any_other() {

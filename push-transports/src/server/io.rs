@@ -28,6 +28,8 @@ use super::stream::Stream;
 /// Twice the largest body that is taken by default: many clients look for an answer only when all of their body is out, and
 /// who is a little over the limit must see why. Past this the client's window closes and it can only wait.
 const LINGER_BYTES: usize = 16 << 20;
+/// Of that, before others have their turn.
+const LINGER_AT_ONCE: usize = 1 << 20;
 /// Read and forgotten at a time.
 const LINGER_READ: usize = 16 * 1024;
 
@@ -138,7 +140,7 @@ impl ConnectionIo {
             return Poll::Ready(result);
         }
         // tokio also says "pending" to a task that had its share and has to let others run: the socket may well have room.
-        if !tokio::task::coop::has_budget_remaining() {
+        if matches!(self.stream, Stream::Tcp(_)) && !tokio::task::coop::has_budget_remaining() {
             return Poll::Pending;
         }
         self.check_cut(Side::Write, cx)?;
@@ -172,7 +174,12 @@ impl ConnectionIo {
         let End::Lingering { left, bytes } = &mut self.end else {
             return Poll::Ready(Ok(()));
         };
+        let pause_at = *bytes + LINGER_AT_ONCE;
         while left.as_mut().poll(cx).is_pending() {
+            if *bytes >= pause_at {
+                cx.waker().wake_by_ref(); // others have their turn first
+                return Poll::Pending;
+            }
             let mut scratch = [MaybeUninit::uninit(); LINGER_READ];
             let mut forgotten = ReadBuf::uninit(&mut scratch);
             if *bytes >= LINGER_BYTES || Pin::new(&mut self.stream).poll_read(cx, &mut forgotten)?.is_pending() {

@@ -1,7 +1,7 @@
 //! `poll` on a connection of its own: parked until there is something to say, answered together with all that wait for
 //! the same.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -31,22 +31,37 @@ pub(crate) struct Waiting {
 
 /// What a handler offers: a poll that becomes a session, or a body if that may not be.
 #[derive(Clone)]
-pub(crate) struct PollOffer(Arc<Mutex<Option<Waiting>>>);
+pub(crate) struct PollOffer(Arc<Mutex<Place>>);
+
+/// Where a poll waits, and where its answer is left if it does not become a session.
+struct Place {
+    waiting: Option<Waiting>,
+    told: Option<(StatusCode, HeaderMap, Bytes)>,
+}
 
 impl PollOffer {
     pub(crate) fn new(waiting: Waiting) -> Self {
-        Self(Arc::new(Mutex::new(Some(waiting))))
+        Self(Arc::new(Mutex::new(Place { waiting: Some(waiting), told: None })))
     }
 
-    fn open(&self) -> Option<Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn place(&self) -> MutexGuard<'_, Place> {
+        // Nothing in here can panic half-way: a poisoned lock holds what it always holds.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for what there is to tell, unless somebody has.
+    async fn be_told(&self) {
+        let waiting = self.place().waiting.take();
+        if let Some(mut waiting) = waiting {
+            let told = waiting.wait().await;
+            self.place().told = Some(answer(waiting.asked, &told));
+        }
     }
 
     /// The answer's bytes, as a body.
     pub(crate) async fn into_bytes(self) -> Bytes {
-        let Some(mut waiting) = self.open() else { return Bytes::new() };
-        let told = waiting.wait().await;
-        answer(waiting.asked, &told).2
+        self.be_told().await;
+        self.place().told.as_mut().map(|(_, _, bytes)| std::mem::take(bytes)).unwrap_or_default()
     }
 }
 
@@ -55,7 +70,23 @@ impl Offer for PollOffer {
         if !may_take_over(head) {
             return None;
         }
-        Some(Box::new(self.open()?))
+        Some(Box::new(self.place().waiting.take()?))
+    }
+
+    /// A head that tells what the body says has to wait for it.
+    fn complete(&self, mut head: Parts) -> BoxFuture<'static, Parts> {
+        let offer = self.clone();
+        Box::pin(async move {
+            let is_in_head = offer.place().waiting.as_ref().is_none_or(|waiting| waiting.asked.format == Format::Raw);
+            if is_in_head {
+                offer.be_told().await;
+            }
+            if let Some((status, headers, _)) = &offer.place().told {
+                head.headers.extend(headers.clone());
+                head.status = if head.status == StatusCode::OK { *status } else { head.status };
+            }
+            head
+        })
     }
 }
 

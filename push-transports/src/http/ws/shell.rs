@@ -97,6 +97,8 @@ impl Shell {
 
     pub(super) async fn run(mut self) {
         loop {
+            // A client that sends, or takes, without a pause must let others run: not every socket sees to that.
+            tokio::task::coop::consume_budget().await;
             let now = self.now();
             // What was published before the client closed goes out before its close is answered.
             self.refill(now);

@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::rt::{Sleep, Timer};
 use hyper::upgrade::OnUpgrade;
+use push_core::BoxFuture;
 use tower_service::Service;
 
 use super::takeover::{OnLot, Session, Takeover};
@@ -75,9 +76,9 @@ where
 {
     type Response = Response<B>;
     type Error = Infallible;
-    type Future = Answer<S>;
+    type Future = Answer<S, B>;
 
-    fn call(&self, mut request: Request<Incoming>) -> Answer<S> {
+    fn call(&self, mut request: Request<Incoming>) -> Answer<S, B> {
         let extensions = request.extensions_mut();
         if self.socket.is_none() {
             // This hyper gives no connection away: who would upgrade is to hear that it cannot.
@@ -90,7 +91,7 @@ where
         let is_connect = request.method() == Method::CONNECT;
         let socket = self.socket.clone().map(|socket| (socket, is_connect));
         let step = Step::Waiting { service: self.service.clone(), request: Some(request) };
-        Answer { step: Box::pin(step), closes, offered: Arc::clone(&self.offered), socket }
+        Answer { step: Box::pin(step), body: None, closes, offered: Arc::clone(&self.offered), socket }
     }
 }
 
@@ -108,22 +109,28 @@ pin_project_lite::pin_project! {
     {
         Waiting { service: S, request: Option<Request<Incoming>> },
         Called { #[pin] answer: S::Future },
+        Declined { #[pin] head: BoxFuture<'static, Parts> },
     }
 }
 
 /// The answer to come; pending for ever where the connection is to be handed over.
-pub(super) struct Answer<S>
+pub(super) struct Answer<S, B>
 where
     S: Service<Request<Incoming>>,
 {
     step: Pin<Box<Step<S>>>,
+    /// Of an answer whose head is not known yet.
+    body: Option<B>,
     closes: bool,
     offered: Arc<Offered>,
     /// With whether it is a CONNECT.
     socket: Option<(Arc<Shared>, bool)>,
 }
 
-impl<S, B> Future for Answer<S>
+/// Its body is never pinned here.
+impl<S, B> Unpin for Answer<S, B> where S: Service<Request<Incoming>> {}
+
+impl<S, B> Future for Answer<S, B>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
 {
@@ -134,7 +141,7 @@ where
         if this.offered.is_some() {
             return Poll::Pending;
         }
-        let response = loop {
+        loop {
             match this.step.as_mut().project() {
                 StepProject::Waiting { service, request } => {
                     let Ok(()) = ready!(service.poll_ready(cx));
@@ -144,28 +151,39 @@ where
                 }
                 StepProject::Called { answer } => {
                     let Ok(response) = ready!(answer.poll(cx));
-                    break response;
+                    let (head, body) = response.into_parts();
+                    let Some(Takeover(offer)) = head.extensions.get::<Takeover>().cloned() else {
+                        return this.answer(head, body);
+                    };
+                    if let Some(session) = offer.take(&head) {
+                        let closes = this.closes || asks_to_close(&head.headers);
+                        this.offered.put((session, head, closes));
+                        return Poll::Pending;
+                    }
+                    this.body = Some(body);
+                    this.step.set(Step::Declined { head: offer.complete(head) });
                 }
-            }
-        };
-        let offer = response.extensions().get::<Takeover>().cloned();
-        let (head, body) = response.into_parts();
-        match offer.and_then(|Takeover(offer)| offer.take(&head)) {
-            Some(session) => {
-                drop(body);
-                let closes = this.closes || asks_to_close(&head.headers);
-                this.offered.put((session, head, closes));
-                Poll::Pending
-            }
-            None => {
-                if let Some((socket, is_connect)) = &this.socket
-                    && (head.status == StatusCode::SWITCHING_PROTOCOLS || *is_connect && head.status.is_success())
-                {
-                    socket.lift_limit();
+                StepProject::Declined { head } => {
+                    let head = ready!(head.poll(cx));
+                    let body = this.body.take().expect("it was declined, and is answered once");
+                    return this.answer(head, body);
                 }
-                Poll::Ready(Ok(Response::from_parts(head, body)))
             }
         }
+    }
+}
+
+impl<S, B> Answer<S, B>
+where
+    S: Service<Request<Incoming>>,
+{
+    fn answer(&self, head: Parts, body: B) -> Poll<Result<Response<B>, Infallible>> {
+        if let Some((socket, is_connect)) = &self.socket
+            && (head.status == StatusCode::SWITCHING_PROTOCOLS || *is_connect && head.status.is_success())
+        {
+            socket.lift_limit();
+        }
+        Poll::Ready(Ok(Response::from_parts(head, body)))
     }
 }
 

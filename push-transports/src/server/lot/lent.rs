@@ -76,7 +76,8 @@ where
         io = served;
         match done {
             Done::Answered if info.draining() => return io.hang_up().await,
-            Done::Answered => {}
+            // Whose requests never end must let others run.
+            Done::Answered => tokio::task::coop::consume_budget().await,
             Done::Taken => {
                 let Some((session, head, closes)) = offered.take() else { return };
                 return session.run(Taken { io, head, closes }).await;

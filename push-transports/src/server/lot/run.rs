@@ -106,7 +106,7 @@ impl Lot {
             if self.groups.is_busy() {
                 tokio::task::yield_now().await;
             } else {
-                // What requests are served here may each have the next one ready.
+                // Also where there is always news. What requests do here before they have to wait counts as the lot's doing.
                 tokio::task::coop::consume_budget().await;
             }
         }

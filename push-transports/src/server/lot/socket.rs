@@ -11,7 +11,6 @@ use bytes::{Buf as _, Bytes};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::coop;
 
 use super::epoll::watch_room;
 use super::inbox::{Inbox, Message};
@@ -111,14 +110,11 @@ impl LotSocket {
         cx: &mut Context<'_>,
         send: impl Fn(&OwnedFd) -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        // As sockets that the runtime watches: a task whose client takes all it is sent must let others run.
-        let budget = ready!(coop::poll_proceed(cx));
         loop {
             ready!(self.info.readiness().poll_write(cx));
             match send(self.descriptor()) {
                 Ok(sent) => {
                     self.info.readiness().put_back(WRITE);
-                    budget.made_progress();
                     return Poll::Ready(Ok(sent));
                 }
                 Err(Errno::INTR) => self.info.readiness().put_back(WRITE),
@@ -139,9 +135,7 @@ impl AsyncRead for LotSocket {
         if this.limit == Some(0) {
             return this.poll_end(cx);
         }
-        let budget = ready!(coop::poll_proceed(cx));
         if !this.early.is_empty() {
-            budget.made_progress();
             let taken = this.early.len().min(buf.remaining()).min(this.limit.unwrap_or(usize::MAX));
             this.limit = this.limit.map(|limit| limit - taken);
             buf.put_slice(&this.early[..taken]);
@@ -162,7 +156,6 @@ impl AsyncRead for LotSocket {
                         this.info.readiness().put_back(READ);
                     }
                     buf.put_slice(read);
-                    budget.made_progress();
                     return Poll::Ready(Ok(()));
                 }
                 Err(Errno::INTR) => this.info.readiness().put_back(READ),

@@ -28,6 +28,11 @@ impl fmt::Debug for Takeover {
 pub(crate) trait Offer: Send + Sync {
     /// The session, if it can go on behind this head, which has been through all middleware, and has not begun as a body.
     fn take(&self, head: &Parts) -> Option<Box<dyn Session>>;
+
+    /// The head of the answer that is sent because the session was not taken, once all of it is known.
+    fn complete(&self, head: Parts) -> BoxFuture<'static, Parts> {
+        Box::pin(std::future::ready(head))
+    }
 }
 
 /// A session on a connection of its own.
