@@ -167,15 +167,14 @@ impl Scene {
     /// Lets everything happen that is to happen.
     fn rest(&mut self) {
         for _ in 0..RESTLESS {
-            let mut has_asked = false;
             for client in self.clients.iter_mut().filter(|client| client.is_there()) {
                 client.make_room(ENDLESS);
-                has_asked |= client.ask_again();
+                client.ask_again();
             }
             let has_turned = self.turn();
             let has_run = self.run(0);
             self.look();
-            if !has_asked && !has_turned && !has_run {
+            if !has_turned && !has_run && !self.clients.iter().any(Client::may_ask) {
                 return;
             }
         }
