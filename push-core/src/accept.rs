@@ -73,6 +73,14 @@ impl Hub {
     pub fn is_pressed(&self, channel: &ChannelName) -> bool {
         self.inner.find(channel).is_some_and(|channel| channel.is_pressed())
     }
+
+    /// A publisher has waited for the subscribers of `channel` for as long as it would: until the fastest of them reads on,
+    /// the channel [is not pressed](Hub::is_pressed). So one that has stopped holds publishers up once, not each time.
+    pub fn give_up_waiting(&self, channel: &ChannelName) {
+        if let Some(channel) = self.inner.find(channel) {
+            channel.give_up();
+        }
+    }
 }
 
 impl Inner {

@@ -33,10 +33,15 @@ pub(crate) struct Channel {
     head: AtomicU64,
     /// The furthest that any of its subscribers has read: what a publisher in a hurry waits for.
     fastest: AtomicU64,
+    /// Where the fastest stood when a publisher had waited for it long enough; nobody waits until it has moved.
+    given_up: AtomicU64,
     /// Whether the hub's ceiling knows the channel; see `ceiling`.
     pub(crate) charged: AtomicBool,
     state: Mutex<Log>,
 }
+
+/// No subscriber was given up: no number is that high.
+const NOBODY: u64 = u64::MAX;
 
 /// What the channel's lock guards.
 #[derive(Debug)]
@@ -107,6 +112,7 @@ impl Channel {
             audience: Audience::default(),
             head: AtomicU64::new(floor),
             fastest: AtomicU64::new(0),
+            given_up: AtomicU64::new(NOBODY),
             charged: AtomicBool::new(false),
             state: Mutex::new(log),
         }
@@ -143,6 +149,9 @@ impl Channel {
         if fastest >= self.head() || self.audience.connections() == 0 {
             return false; // the usual case, without the lock
         }
+        if fastest == self.given_up.load(Ordering::Relaxed) {
+            return false;
+        }
         let retention = self.namespace.retention;
         let log = self.lock();
         let (count, bytes) = (log.history.len() + log.transient.len(), log.history.bytes() + log.transient_bytes);
@@ -158,6 +167,13 @@ impl Channel {
             unread < pressing
         });
         len > 0 && unread >= pressing
+    }
+}
+
+impl Channel {
+    /// The fastest subscriber was waited for in vain.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(self.fastest.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 

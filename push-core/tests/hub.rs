@@ -331,3 +331,16 @@ fn publishers_are_pressed_until_the_fastest_has_read_the_older_half() {
     }
     assert!(!hub.is_pressed(&channel("a")) && !hub.is_pressed(&channel("unknown")));
 }
+
+#[test]
+fn who_was_waited_for_in_vain_presses_nobody_until_it_reads_on() {
+    let (hub, _) = hub_keeping(8);
+    let (mut only, _) = open(&hub, &["a"], Since::Now);
+    (0..8).for_each(|n| drop(publish(&hub, "a", &n.to_string())));
+    assert!(hub.is_pressed(&channel("a")));
+    hub.give_up_waiting(&channel("a"));
+    assert!(!hub.is_pressed(&channel("a")));
+    only.read(Budget { publications: 1, ..Budget::default() }, false);
+    assert!(hub.is_pressed(&channel("a")), "it is slow, but it reads");
+    hub.give_up_waiting(&channel("unknown"));
+}

@@ -55,7 +55,7 @@ pub(crate) const LIMITS: [Key; LIMITS_LEN] = limits![
         |s| Field::Seconds(&mut s.transports.body_timeout, 1..=3600);
     "auth_window_s", "how long a WebSocket without a token may take to send auth",
         |s| Field::Seconds(&mut s.transports.auth_window, 0..=3600);
-    "publish_wait_s", "how long an NDJSON batch faster than all its subscribers is held back",
+    "publish_wait_s", "how long a publish or a batch faster than all its subscribers is held back",
         |s| Field::Seconds(&mut s.transports.publish_wait, 0..=60);
     "max_echo_bytes", "longest message of echo",
         |s| Field::Count(&mut s.transports.max_echo_bytes, 1..=GIB);

@@ -41,7 +41,8 @@ pub struct Config {
     /// How long a WebSocket may take nothing before it is closed; default 30 s. For the other transports that limit is
     /// the server's: [`crate::server::ServeConfig::stall`].
     pub stall: Duration,
-    /// How long an NDJSON batch that is faster than all subscribers of its channels is held back; default 1 s.
+    /// How long a publish, or an NDJSON batch, that is faster than all subscribers of its channels is held back; default 1 s.
+    /// In a program, [`push_core::Hub::is_pressed`] tells when to wait.
     pub publish_wait: Duration,
     /// Active media types (HTML, SVG, XML, script) that mixed sends as they are; default none: they go out as
     /// `text/plain`.

@@ -44,6 +44,10 @@ async fn publish_raw(
     channels: &[ChannelName],
     draft: Draft,
 ) -> Result<Response<PushBody>, Problem> {
+    let mut patience = shared.config.publish_wait;
+    for channel in channels {
+        hold_back(shared, channel, &mut patience).await;
+    }
     let mut out = Vec::with_capacity(160);
     if let [channel] = channels {
         let receipt = publish_one(shared, identity, channel, draft).await?;
@@ -105,8 +109,17 @@ async fn publish_line(shared: &Shared, identity: &Identity, line: Result<Line, B
 /// A batch is read faster than any subscriber takes it: without a pause it would run retention over everybody.
 async fn let_subscribers_read(shared: &Shared, channel: &ChannelName, patience: &mut Duration) {
     tokio::task::yield_now().await;
+    hold_back(shared, channel, patience).await;
+}
+
+/// Waits, within what `patience` is left, for the fastest subscriber of `channel`: who keeps up loses nothing to a publisher
+/// that is faster.
+pub(crate) async fn hold_back(shared: &Shared, channel: &ChannelName, patience: &mut Duration) {
     let pause = Duration::from_millis(1);
-    while shared.hub.is_pressed(channel) && !patience.is_zero() {
+    while shared.hub.is_pressed(channel) {
+        if patience.is_zero() {
+            return shared.hub.give_up_waiting(channel);
+        }
         tokio::time::sleep(pause).await;
         *patience = patience.saturating_sub(pause);
     }

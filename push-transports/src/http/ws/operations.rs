@@ -6,7 +6,7 @@ use std::sync::Arc;
 use push_core::{Action, BoxFuture, Credentials, Identity, Overflow, Selector, Since};
 
 use crate::http::ask::{read_history, read_presence};
-use crate::http::publish::{check_publish, publish_one};
+use crate::http::publish::{check_publish, hold_back, publish_one};
 use crate::http::push::{Push, Shared};
 use crate::proto::operation::{self, Operation, Request, Seq};
 use crate::proto::params::Token;
@@ -67,6 +67,8 @@ async fn perform(
         }
         Operation::Publish(line) => {
             check_publish(shared, identity, &line.channel).await?;
+            let mut patience = shared.config.publish_wait;
+            hold_back(shared, &line.channel, &mut patience).await;
             operation::published(seq, &publish_one(shared, identity, &line.channel, line.draft).await?)
         }
         Operation::History(params) => {

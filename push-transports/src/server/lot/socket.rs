@@ -88,7 +88,7 @@ impl LotSocket {
         while self.early.is_empty() {
             ready!(self.info.readiness().poll_read(cx));
             match rustix::net::recv(self.descriptor(), &mut scratch, RecvFlags::DONTWAIT) {
-                Ok(((read, _), _)) if read.is_empty() => return Poll::Ready(Ok(())),
+                Ok((([], _), _)) => return Poll::Ready(Ok(())),
                 Ok(((read, _), _)) => {
                     self.early = Bytes::copy_from_slice(read);
                     self.info.readiness().put_back(READ);

@@ -1,10 +1,12 @@
 //! Beginning a connection's task: most requests are served in one go, and need no task at all.
 
 use std::any::Any;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use tokio::task::coop::unconstrained;
 use tokio_util::sync::ReusableBoxFuture;
 
 /// Polls futures once where they are made, and gives those that have to wait a task of their own. What a future takes in
@@ -24,7 +26,10 @@ impl Starter {
         // Nobody is woken by this poll: a future that has to wait is polled again, by its task, at once.
         let mut cx = Context::from_waker(Waker::noop());
         // A handler that panics ends its connection, not its lot; a future that panicked is not used again.
-        match catch_unwind(AssertUnwindSafe(|| boxed.poll(&mut cx))) {
+        // Not of the lot's share of time: a future that is refused for want of it must not look like one that waits.
+        let mut once = pin!(unconstrained(poll_fn(|cx| boxed.poll(cx))));
+        let polled = catch_unwind(AssertUnwindSafe(|| once.as_mut().poll(&mut cx)));
+        match polled {
             Ok(Poll::Ready(())) => self.0 = Some(boxed),
             Ok(Poll::Pending) => drop(tokio::spawn(boxed)),
             Err(panic) => tracing::error!(panic = said(&*panic), "a request's handler panicked"),

@@ -12,13 +12,16 @@ use crate::proto::lot::ticks::{NEVER, in_ticks};
 use crate::server::lot::cohort::{Cohort, Parking};
 use crate::server::lot::socket::Returned;
 
+/// A connection that is to become a member, and what it is to be a member of.
+pub(super) type Joiner<H, I> = (Box<Returned<H>>, Box<Parking<I>>);
+
 pub(super) struct Group<H, I> {
     pub(super) key: Arc<[u8]>,
     pub(super) cohort: Box<dyn Cohort<I>>,
     pub(super) slots: Slots,
     pub(super) pass: Option<Passing>,
     /// Ahead of the members: they join once these have got so far.
-    pub(super) joiners: Vec<(Box<Returned<H>>, Box<Parking<I>>)>,
+    pub(super) joiners: Vec<Joiner<H, I>>,
     /// Marks the group when its channels move.
     pub(super) waker: Waker,
     /// Whether it is in the queue of those that have a pass, or an end, to go on with.

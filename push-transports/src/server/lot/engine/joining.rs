@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use push_core::{Crowd, Seat};
 
-use super::group::Group;
+use super::group::{Group, Joiner};
 use super::{Engine, Outlet, Sent};
 use crate::proto::lot::records::{CLOSE, State};
 use crate::proto::lot::ticks::{NEVER, in_ticks};
@@ -67,7 +67,7 @@ impl<O: Outlet> Engine<'_, O> {
         through: u64,
         returned: Box<Returned<O::Handle>>,
         mut parking: Box<Parking<O::Io>>,
-    ) -> Option<(Box<Returned<O::Handle>>, Box<Parking<O::Io>>)> {
+    ) -> Option<Joiner<O::Handle, O::Io>> {
         let batch = parking.subscriber.read_through(through, group.cohort.budget(), false);
         if batch.ending.is_some() {
             self.go_alone(returned, parking, Bytes::new(), true);

@@ -65,11 +65,16 @@ impl Client {
 
     /// A poll that was answered asks again, from where it has got to.
     pub(super) fn ask_again(&mut self) -> bool {
-        let may = self.wish.kind == Kind::Poll && !self.waits;
+        let may = self.may_ask();
         if may {
             self.ask();
         }
         may
+    }
+
+    /// Whether it is a poll that was answered.
+    pub(super) fn may_ask(&self) -> bool {
+        self.is_there() && self.wish.kind == Kind::Poll && !self.waits
     }
 
     fn ask(&mut self) {

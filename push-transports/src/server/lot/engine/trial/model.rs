@@ -7,8 +7,8 @@
 //! `PUSH_TEST_LONG=1` searches twenty times as long. Who waits for ever shows as a deadlock.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use push_core::{Ending, Overflow, Target};
@@ -20,7 +20,7 @@ use shuttle::{Config, Runner, thread};
 use super::client::Client;
 use super::pipe::ENDLESS;
 use super::stage::Stage;
-use super::{Kind, Wish, World};
+use super::{Kind, Wish, World, lock};
 
 /// Tries `iterations` orders at random, and as many with few changes of the running task.
 fn search(iterations: usize, scenario: impl Fn() + Send + Sync + Copy + 'static) {
@@ -59,8 +59,12 @@ struct Scene {
 impl Scene {
     fn new(kept: usize) -> Self {
         let world = World::new(kept);
-        let is_over = Arc::new(AtomicBool::new(false));
         let stage = Stage::new(&world, 1, Box::new(|task| drop(future::spawn(task))));
+        Self::of(&world, stage)
+    }
+
+    fn of(world: &Arc<World>, stage: Stage) -> Self {
+        let (world, is_over) = (Arc::clone(world), Arc::new(AtomicBool::new(false)));
         let over = Arc::clone(&is_over);
         let lot = future::spawn(stage.run(move || over.load(Ordering::SeqCst)));
         Self { world, is_over, lot, clients: Vec::new(), present: Arc::default() }
@@ -124,6 +128,9 @@ fn live(client: &mut Client, through: u64, cx: &mut Context<'_>) -> Poll<()> {
             return Poll::Ready(());
         }
         let has_asked = client.ask_again();
+        if client.wish.kind == Kind::Listening && client.owed == 0 && thread_rng().gen_bool(0.5) {
+            client.say(if thread_rng().gen_bool(0.3) { b'p' } else { b'o' });
+        }
         if is_starved {
             client.make_room(thread_rng().gen_range(1..12));
         }
@@ -131,6 +138,34 @@ fn live(client: &mut Client, through: u64, cx: &mut Context<'_>) -> Poll<()> {
             return Poll::Pending;
         }
     }
+}
+
+/// The steps: a publication is read before its publisher has told of it; when that is told there is nothing to read, and
+/// another comes right then, whose publisher need not tell because what was told has not been looked at.
+#[test]
+fn what_comes_while_the_lot_looks_is_seen() {
+    search(2000, || {
+        let world = World::new(100);
+        let sessions = Arc::new(Mutex::new(Vec::new()));
+        let spawned = Arc::clone(&sessions);
+        let mut stage = Stage::new(&world, 1, Box::new(move |task| lock(&spawned).push(task)));
+        let mut client = Client::connect(&world, STREAM, ENDLESS);
+        // Nothing happens at once until it is a member.
+        stage.turn_now();
+        let session = lock(&sessions).pop().expect("a session");
+        future::block_on(session);
+        stage.turn_now();
+        world.publish("a");
+        let mut scene = Scene::of(&world, stage);
+        let publishers = [scene.publisher(&["a"]), scene.publisher(&["a"])];
+        scene.clients.push(future::spawn(async move {
+            poll_fn(|cx| live(&mut client, 3, cx)).await;
+            client.leave();
+            client
+        }));
+        publishers.into_iter().for_each(|publisher| publisher.join().expect("a publisher"));
+        scene.finish(3);
+    });
 }
 
 #[test]
@@ -205,13 +240,14 @@ fn who_is_ended_hears_it_wherever_it_is() {
 
 #[test]
 fn what_clients_say_is_answered_between_two_frames() {
-    search(100, || {
+    search(150, || {
         let mut scene = Scene::new(100);
         let publishers = [scene.publisher(&["a", "b"]), scene.publisher(&["a"])];
         let both = Wish { channels: &["a", "b"], ..LISTENING };
         scene.client(both, Taking::Parts, false, 3);
         (0..2).for_each(|_| scene.client(both, Taking::All, false, 3));
-        publishers.into_iter().for_each(|publisher| publisher.join().expect("a publisher"));
+        let clock = scene.clock(3);
+        publishers.into_iter().chain([clock]).for_each(|thread| thread.join().expect("a thread"));
         scene.finish(3);
     });
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,7 +65,7 @@ impl Stage {
         loop {
             std::future::poll_fn(|cx| self.poll_news(cx)).await;
             self.turn();
-            if is_over() && self.records.is_empty() {
+            if is_over() && self.records.is_empty() && !self.groups.is_busy() {
                 return self.check_empty();
             }
             if self.groups.is_busy() {
@@ -75,13 +75,20 @@ impl Stage {
     }
 
     /// Ready if there is something to do.
-    pub(super) fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let told = self.world.inbox.poll_take(cx, &mut self.messages, &mut self.moved).is_ready();
         let has_events = !lock(&self.world.events).is_empty();
         if told || has_events || self.groups.is_busy() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    pub(super) fn turn(&mut self) {
+    /// Whether there was anything to do.
+    pub(super) fn turn_now(&mut self) -> bool {
+        let has_news = self.poll_news(&mut Context::from_waker(Waker::noop())).is_ready();
+        self.turn();
+        has_news
+    }
+
+    fn turn(&mut self) {
         self.now = self.world.ticks.load(Ordering::SeqCst);
         for message in std::mem::take(&mut self.messages) {
             self.hear(message);
