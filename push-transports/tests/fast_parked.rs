@@ -200,7 +200,7 @@ fn flood(stream: tokio::net::TcpStream, frame: &[u8]) -> std::sync::mpsc::Sender
     std::thread::spawn(move || while std::io::Read::read(&mut reader, &mut [0; 65536]).is_ok_and(|read| read > 0) {});
     let frames = frame.repeat(8192);
     std::thread::spawn(move || {
-        let began = std::time::Instant::now();
+        let began = tokio::time::Instant::now();
         let goes_on = || matches!(stopped.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty));
         while goes_on() && began.elapsed() < Duration::from_secs(20) {
             if std::io::Write::write_all(&mut &stream, &frames).is_err() {
