@@ -114,11 +114,11 @@ impl<O: Outlet> Engine<'_, O> {
         match group.cohort.crowd().join(subscriber) {
             Ok(seat) => {
                 let key = self.place(id, &mut group, returned, (seat, extra));
-                self.0.groups().put_back(id, group);
+                self.put_back(id, group);
                 self.settle(key, lasts, silence, closes);
             }
             Err(subscriber) => {
-                self.0.groups().put_back(id, group);
+                self.put_back(id, group);
                 let parking = Parking { subscriber: *subscriber, extra, lasts, silence, closes, key, kind };
                 // It was told to end, or differs in a way that its key does not tell.
                 self.go_alone(returned, Box::new(parking), Bytes::new(), false);
@@ -143,7 +143,7 @@ impl<O: Outlet> Engine<'_, O> {
         group.set_beat(self.0.now());
         self.0.groups().note_beat(group.beat_at);
         let key = self.place(id, &mut group, returned, (seat, extra));
-        self.0.groups().put_back(id, group);
+        self.put_back(id, group);
         self.settle(key, lasts, silence, closes);
         // From here on its channels mark it; what they had before that is read.
         self.begin(id);

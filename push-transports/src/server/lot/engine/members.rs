@@ -215,7 +215,7 @@ impl<O: Outlet> Engine<'_, O> {
     }
 
     /// Puts a group back that was lent, or ends it if everybody has left and nothing is on its way.
-    fn put_back(&mut self, id: u32, group: Box<Group<O::Handle, O::Io>>) {
+    pub(super) fn put_back(&mut self, id: u32, group: Box<Group<O::Handle, O::Io>>) {
         if group.is_deserted() && !group.is_queued {
             self.0.groups().remove(id, group);
         } else {

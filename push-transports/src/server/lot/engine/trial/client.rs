@@ -32,6 +32,9 @@ pub(super) struct Client {
     pub(super) may_end: bool,
     pub(super) has_ended: bool,
     pub(super) has_left: bool,
+    /// It has ended its direction, and is closed for that before long.
+    has_finished: bool,
+    is_closed: bool,
 }
 
 impl Client {
@@ -54,13 +57,25 @@ impl Client {
             may_end: wish.overflow == Overflow::Disconnect || wish.lasts.is_some_and(|_| wish.kind != Kind::Poll),
             has_ended: false,
             has_left: false,
+            has_finished: false,
+            is_closed: false,
         };
         client.ask();
         client
     }
 
     pub(super) fn is_there(&self) -> bool {
-        !self.has_left && !self.has_ended
+        !self.has_left && !self.has_ended && !self.has_finished
+    }
+
+    /// Whether it is yet to be closed, because it has ended its direction.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.has_finished && !self.has_left && !self.is_closed
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.has_finished = true;
+        self.pipe.finish(&self.world);
     }
 
     /// A poll that was answered asks again, from where it has got to.
@@ -112,8 +127,9 @@ impl Client {
             self.read += len;
             self.note(word);
         }
+        self.is_closed = is_closed;
         if is_closed && !self.has_left {
-            assert!(self.has_ended, "closed for nothing");
+            assert!(self.has_ended || self.has_finished, "closed for nothing");
             assert!(sent.is_empty(), "half a frame");
         }
         assert!(self.may_end || !self.has_ended, "ended for nothing");

@@ -13,7 +13,7 @@ use crate::server::lot::cohort::Parking;
 use crate::server::lot::engine::{Received, Sent};
 use crate::server::lot::inbox::Message;
 use crate::server::lot::socket::Returned;
-use crate::server::readiness::{GONE, READ, Readiness, WRITE};
+use crate::server::readiness::{ENDED, GONE, READ, Readiness, WRITE};
 
 /// Unlimited room.
 pub(super) const ENDLESS: usize = usize::MAX;
@@ -34,6 +34,8 @@ pub(super) struct Ends {
     pub(super) is_starved: bool,
     pub(super) is_closed: bool,
     has_left: bool,
+    /// The client has ended its direction: it says nothing more, and reads on.
+    has_finished: bool,
     /// What the client has said and nobody has read.
     said: Vec<u8>,
     /// What the client asks for next, and from where on.
@@ -99,12 +101,20 @@ impl Pipe {
         });
     }
 
+    pub(super) fn finish(&self, world: &World) {
+        self.act(world, |ends| {
+            ends.has_finished = true;
+            READ | ENDED
+        });
+    }
+
     /// The lot watches the socket from now on: what is there already is told.
     pub(super) fn enter(&self, world: &World, key: u32) {
         self.act(world, |ends| {
             ends.key = Some(key);
             let asked = if ends.request.is_some() || !ends.said.is_empty() { READ } else { 0 };
-            asked | if ends.has_left { GONE } else { 0 }
+            let finished = if ends.has_finished { READ | ENDED } else { 0 };
+            asked | finished | if ends.has_left { GONE } else { 0 }
         });
     }
 
@@ -159,7 +169,11 @@ impl Handle {
         let read = scratch.len().min(ends.said.len());
         scratch[..read].copy_from_slice(&ends.said[..read]);
         ends.said.drain(..read);
-        if read == 0 { Received::Nothing } else { Received::Bytes(read) }
+        match read {
+            0 if ends.has_finished => Received::Gone,
+            0 => Received::Nothing,
+            _ => Received::Bytes(read),
+        }
     }
 }
 

@@ -32,6 +32,8 @@ enum Step {
     /// A client sends a ping, or an operation.
     Say(usize, bool),
     Leave(usize),
+    /// A client ends its direction, and reads on.
+    Finish(usize),
     /// An operator ends all that have a name.
     End,
     /// An operator ends everybody.
@@ -63,6 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => client().prop_map(Step::Fill),
         4 => (client(), any::<bool>()).prop_map(|(client, is_ping)| Step::Say(client, is_ping)),
         1 => client().prop_map(Step::Leave),
+        1 => client().prop_map(Step::Finish),
         1 => prop_oneof![3 => Just(Step::End), 1 => Just(Step::EndAll)],
         3 => (1u32..40).prop_map(Step::Ticks),
     ]
@@ -113,6 +116,7 @@ impl Scene {
                 }
             }),
             Step::Leave(client) => self.of(client, Client::leave),
+            Step::Finish(client) => self.of(client, Client::finish),
             Step::End => self.end(),
             Step::EndAll => self.end_all(),
             Step::Ticks(ticks) => _ = self.world.ticks.fetch_add(ticks, Ordering::SeqCst),
@@ -167,16 +171,20 @@ impl Scene {
     /// Lets everything happen that is to happen.
     fn rest(&mut self) {
         for _ in 0..RESTLESS {
-            for client in self.clients.iter_mut().filter(|client| client.is_there()) {
+            for client in self.clients.iter_mut().filter(|client| !client.has_left) {
                 client.make_room(ENDLESS);
                 client.ask_again();
             }
             let has_turned = self.turn();
             let has_run = self.run(0);
             self.look();
-            if !has_turned && !has_run && !self.clients.iter().any(Client::may_ask) {
+            if has_turned || has_run || self.clients.iter().any(Client::may_ask) {
+                continue;
+            }
+            if !self.clients.iter().any(Client::is_leaving) {
                 return;
             }
+            self.world.ticks.fetch_add(1, Ordering::SeqCst);
         }
         panic!("it never comes to rest");
     }
@@ -236,4 +244,17 @@ proptest! {
 /// `PUSH_TEST_LONG=1` plays fifty times as many scripts.
 fn cases() -> u32 {
     if std::env::var_os("PUSH_TEST_LONG").is_some() { 100_000 } else { 2_000 }
+}
+
+/// The steps: an operator ends the only member of a group during a pass, and the one that waits to join as well. That is
+/// refused, and the group was kept with nobody in it.
+#[test]
+fn a_group_whose_last_joiner_is_refused_leaves_nothing_behind() {
+    let stream = Wish { kind: Kind::Stream, channels: &["a"], overflow: Overflow::Gap, is_named: true, lasts: None };
+    let listening = Wish { kind: Kind::Listening, is_named: false, ..stream };
+    let before = [Step::Connect(listening, ENDLESS), Step::Connect(stream, ENDLESS), Step::Turn, Step::Run(1)];
+    let meanwhile =
+        [Step::Run(0), Step::Publish(0), Step::Publish(0), Step::Connect(stream, ENDLESS), Step::Publish(0)];
+    let after = [Step::Turn, Step::Publish(0), Step::Run(0), Step::End];
+    play(100, 1, before.into_iter().chain(meanwhile).chain(after));
 }

@@ -19,7 +19,7 @@ use crate::server::lot::inbox::Message;
 use crate::server::lot::keys::KeyMap;
 use crate::server::lot::socket::Returned;
 use crate::server::lot::tally::Tally;
-use crate::server::readiness::{GONE, READ, Readiness, WRITE};
+use crate::server::readiness::{ENDED, GONE, READ, Readiness, WRITE};
 
 /// Runs a task.
 pub(super) type Spawn = Box<dyn FnMut(BoxFuture<'static, ()>) + Send>;
@@ -238,10 +238,16 @@ impl Outlet for Stage {
         if bits & GONE != 0 {
             return self.close(key);
         }
-        if bits & READ == 0 || !self.records.handle(key).is_some_and(|handle| handle.pipe.has_request()) {
+        let asks = bits & READ != 0 && self.records.handle(key).is_some_and(|handle| handle.pipe.has_request());
+        if !asks && bits & ENDED != 0 {
+            return self.close(key);
+        }
+        if !asks {
             return;
         }
         if let Some(io) = self.borrow(key, early, READ | WRITE) {
+            // Who has ended its direction is not heard again.
+            self.busy[&key].raise(bits & ENDED);
             let serving = manner::serve(Arc::clone(&self.world), io);
             (self.spawn)(Box::pin(serving));
         }
