@@ -17,6 +17,7 @@ pub mod batch;
 pub mod encoding;
 pub mod envelope;
 pub mod forms;
+#[cfg(target_os = "linux")]
 pub(crate) mod head;
 pub mod headers;
 mod json;

@@ -13,8 +13,13 @@
 //! address, for all lots), [`grow`] (how tables take memory and give it back).
 
 pub(crate) mod addresses;
+#[cfg(target_os = "linux")]
 pub(crate) mod grow;
+#[cfg(target_os = "linux")]
 pub(crate) mod pass;
+#[cfg(target_os = "linux")]
 pub(crate) mod records;
+#[cfg(target_os = "linux")]
 pub(crate) mod slots;
+#[cfg(target_os = "linux")]
 pub(crate) mod ticks;

@@ -68,6 +68,7 @@
 //! they came until their end and are inflated piece by piece, so a bomb stops at the limit.
 
 pub mod close;
+#[cfg(target_os = "linux")]
 mod control;
 mod decoder;
 pub mod deflate;
@@ -81,11 +82,13 @@ pub mod session;
 mod utf8;
 
 pub use close::{CloseCode, CloseReceived, close_frame};
+#[cfg(target_os = "linux")]
 pub(crate) use control::control_only;
 pub use deflate::{Deflater, Inflater, InflaterPool};
 pub use endpoint::{Endpoint, Settings};
 pub use frame::{FrameHeader, Opcode, encode_frame, encode_frame_into};
 pub use handshake::{Handshake, Refusal, Terms};
 pub use offence::Offence;
+#[cfg(target_os = "linux")]
 pub(crate) use session::PING;
 pub use session::{Event, Options, Session, State};
