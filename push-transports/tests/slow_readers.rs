@@ -202,8 +202,9 @@ async fn readers_that_stop_and_want_to_be_disconnected_are_told_3008(path: Path)
 async fn readers_that_never_go_on_are_closed_by_the_stall_limit(path: Path) {
     let last = long(1000);
     let mut plan = plan(path, last as usize);
-    plan.serve.stall = Duration::from_secs(1);
-    plan.push.stall = Duration::from_secs(1);
+    // Long enough for a reader that a loaded machine lets wait.
+    plan.serve.stall = Duration::from_secs(3);
+    plan.push.stall = Duration::from_secs(3);
     let server = plan.start();
     server.hub.publish("big", Draft::new(vec![b'x'; 1 << 20])).await.expect("published");
     let (tasks, progress, slow) = readers(&server, Overflow::Gap, last).await;

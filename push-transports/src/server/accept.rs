@@ -37,7 +37,8 @@ pub struct ServeSummary {
 
 /// Serves HTTP/1.1 on `listener` until `shutdown` resolves and the connections have ended.
 ///
-/// Each connection gets a clone of `service` and a task of its own, so that a panic in a handler ends that connection only.
+/// Each request gets a clone of `service`; a panic in a handler ends its connection only. A connection that waits costs what
+/// [`ServeConfig::lots`] says.
 /// Each request carries a [`ConnectionInfo`](super::ConnectionInfo) in its extensions. Upgrades (`hyper::upgrade::on`) work;
 /// the stream they yield is a [`ConnectionIo`](super::ConnectionIo). `config` says what clients may take; see
 /// [`ServeConfig`] for each limit and how it ends. A request's body is the application's to bound, in bytes and in time; a

@@ -16,11 +16,14 @@
 //! | sends what is not HTTP | 400 | |
 //!
 //! ```text
-//!  bind ─▶ accept ─▶ registry ─▶ one task: drive ─▶ hyper ─▶ the service, with a ConnectionInfo in each request
-//!            │          ▲                             │
-//!            ▼          └──── leaves with its ─── ConnectionIo ─▶ upgraded: the application's task
+//!  bind ─▶ lot: accepts, and owns who waits ─▶ hyper, while a request is in memory ─▶ the service
+//!            │    ▲                                 │        with a ConnectionInfo in each request
+//!            │    └── answered, or parked: a row ───┼─▶ a session of the transports
+//!            ▼                                      └─▶ upgraded: the application's task
 //!          refuse
 //! ```
+//!
+//! With [`ServeConfig::lots`] of 0, and on systems other than Linux, each connection is a task of its own instead.
 
 mod accept;
 mod backoff;
