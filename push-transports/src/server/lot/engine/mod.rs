@@ -16,6 +16,7 @@ mod joining;
 mod members;
 mod passes;
 #[cfg(test)]
+#[cfg_attr(push_shuttle, allow(dead_code, reason = "some of it is for scripts only"))]
 mod trial;
 
 use std::sync::Arc;
