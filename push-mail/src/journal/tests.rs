@@ -1,0 +1,194 @@
+//! The journal against a model, and across the end of its process.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::{Change, ChangeKind, StoreErrorKind};
+
+fn seen(key: &str, flags: u8) -> SeenItem {
+    SeenItem { uid: None, key: key.to_owned(), flags: Flags(flags), identity: None }
+}
+
+fn folder(key: &str, identity: Option<&str>) -> SeenFolder {
+    SeenFolder {
+        key: key.to_owned(),
+        identity: identity.map(str::to_owned),
+        path: key.to_owned(),
+        kind: FolderKind::by_name(key),
+        class: Class::Email,
+    }
+}
+
+async fn journal() -> (Journal, FolderId) {
+    let journal = Journal::open(&State::in_memory().expect("memory"), "alice").await.expect("a journal");
+    let tree = journal.record_hierarchy(vec![folder("INBOX", None)]).await.expect("recorded");
+    (journal, tree.folders[0].id)
+}
+
+async fn look(journal: &Journal, inbox: FolderId, items: Vec<SeenItem>, gone: Vec<Uid>) -> Token {
+    let look = Look { seen: items, gone, ..Look::default() };
+    journal.record(inbox, look).await.expect("recorded")
+}
+
+fn told(journal: &Journal, inbox: FolderId, since: Token) -> Vec<(ChangeKind, u64)> {
+    let page = journal.changes(inbox, since, 1000).expect("known");
+    page.changes.iter().map(|change| (change.kind, change.uid.0)).collect()
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_told_from_any_point() {
+    let (journal, inbox) = journal().await;
+    let first = look(&journal, inbox, vec![seen("a", 0), seen("b", 0)], vec![]).await;
+    assert_eq!(told(&journal, inbox, Token::START), [(ChangeKind::New, 1), (ChangeKind::New, 2)]);
+    assert_eq!(told(&journal, inbox, first), []);
+    let same = look(&journal, inbox, vec![seen("a", 0)], vec![]).await;
+    assert_eq!(same, first, "as it was: nothing changed");
+    look(&journal, inbox, vec![seen("a", 1), seen("c", 0)], vec![Uid(2)]).await;
+    let expected = [(ChangeKind::Changed, 1), (ChangeKind::New, 4), (ChangeKind::Deleted, 2)];
+    assert_eq!(told(&journal, inbox, first), expected);
+    assert_eq!(told(&journal, inbox, Token::START), [(ChangeKind::New, 1), (ChangeKind::New, 4)]);
+    let page = journal.changes(inbox, first, 1).expect("known");
+    assert!(page.more);
+    assert_eq!(told(&journal, inbox, page.token), expected[1..]);
+}
+
+#[tokio::test]
+async fn a_token_of_another_epoch_or_from_the_future_has_expired() {
+    let (journal, inbox) = journal().await;
+    let token = look(&journal, inbox, vec![seen("a", 0)], vec![]).await;
+    let future = Token { modseq: token.modseq + 1, ..token };
+    let reset = Look { reset: true, seen: vec![seen("a", 0)], ..Look::default() };
+    journal.record(inbox, reset).await.expect("recorded");
+    for expired in [token, future] {
+        let error = journal.changes(inbox, expired, 10).expect_err("expired");
+        assert_eq!(error.kind(), StoreErrorKind::TokenExpired);
+    }
+    assert_eq!(told(&journal, inbox, Token::START).len(), 1);
+}
+
+#[tokio::test]
+async fn deletions_beyond_what_is_kept_expire_older_tokens_and_only_those() {
+    let (journal, inbox) = journal().await;
+    let all: Vec<_> = (0..TOMBSTONES + 10).map(|n| seen(&n.to_string(), 0)).collect();
+    let before = look(&journal, inbox, all, vec![]).await;
+    let uids: Vec<_> = journal.known(inbox).expect("known").iter().map(|known| known.uid).collect();
+    let after = look(&journal, inbox, vec![], uids).await;
+    assert_eq!(journal.changes(inbox, before, 10).expect_err("expired").kind(), StoreErrorKind::TokenExpired);
+    assert_eq!(told(&journal, inbox, after), []);
+    assert_eq!(told(&journal, inbox, Token::START), []);
+}
+
+#[tokio::test]
+async fn numbers_given_before_a_crash_are_not_given_again() {
+    let folder_of = tempfile::tempdir().expect("a folder");
+    let path = folder_of.path().join("state");
+    let state = State::open(&path).expect("opened");
+    let journal = Journal::open(&state, "alice").await.expect("a journal");
+    let inbox = journal.record_hierarchy(vec![folder("INBOX", None)]).await.expect("recorded").folders[0].id;
+    look(&journal, inbox, vec![seen("a", 0)], vec![]).await;
+    state.write(Durability::Disk, |_| Ok(())).await.expect("durable");
+    look(&journal, inbox, vec![seen("b", 0)], vec![]).await;
+    let copy = folder_of.path().join("copy");
+    std::fs::copy(&path, &copy).expect("as it is on the disk");
+    let journal = Journal::open(&State::open(&copy).expect("opened"), "alice").await.expect("a journal");
+    assert_eq!(journal.known(inbox).expect("known").len(), 1, "b was not durable");
+    look(&journal, inbox, vec![seen("c", 0)], vec![]).await;
+    let uids: Vec<_> = journal.known(inbox).expect("known").iter().map(|known| known.uid.0).collect();
+    assert!(uids[0] == 1 && uids[1] > 2, "{uids:?}");
+}
+
+#[tokio::test]
+async fn a_renamed_folder_stays_what_it_is_and_a_removed_one_never_comes_back() {
+    let (journal, inbox) = journal().await;
+    let both = vec![folder("INBOX", None), folder("A", Some("1")), folder("B", Some("2"))];
+    let first = journal.record_hierarchy(both.clone()).await.expect("recorded");
+    assert_eq!(journal.record_hierarchy(both).await.expect("recorded"), first, "nothing changed");
+    let (a, b) = (first.folders[1].id, first.folders[2].id);
+    let swapped = vec![folder("INBOX", None), folder("B", Some("1")), folder("A", Some("2"))];
+    let second = journal.record_hierarchy(swapped).await.expect("recorded");
+    assert!(second.version > first.version);
+    assert_eq!(second.get(a).map(|folder| &*folder.path), Some("B"));
+    assert_eq!(second.get(b).map(|folder| &*folder.path), Some("A"));
+    let third = journal.record_hierarchy(vec![folder("INBOX", None)]).await.expect("recorded");
+    assert_eq!(third.folders.len(), 1);
+    let again = journal.record_hierarchy(vec![folder("INBOX", None), folder("A", Some("1"))]).await.expect("recorded");
+    assert!(again.folders[1].id > b);
+    assert_eq!(again.folders[0].id, inbox);
+    assert_eq!(journal.changes(a, Token::START, 1).expect_err("gone").kind(), StoreErrorKind::NoSuchFolder);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    See(u8, u8),
+    Lose(u8),
+    Ask(u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0..12u8, 0..3u8).prop_map(|(key, flags)| Step::See(key, flags)),
+        (0..12u8).prop_map(Step::Lose),
+        (0..3u8).prop_map(Step::Ask),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// Somebody who only knows what it was told.
+#[derive(Default)]
+struct Device {
+    token: Token,
+    holds: BTreeMap<u64, Flags>,
+}
+
+impl Device {
+    fn apply(&mut self, change: &Change) {
+        match change.kind {
+            ChangeKind::New => assert!(self.holds.insert(change.uid.0, change.flags).is_none(), "new, and was there"),
+            ChangeKind::Changed => assert!(self.holds.insert(change.uid.0, change.flags).is_some(), "changed unseen"),
+            // It may have gone between two pages, before it was told.
+            ChangeKind::Deleted => {
+                let was_known = self.holds.remove(&change.uid.0).is_some();
+                assert!(was_known || self.token.paging.is_some(), "deleted unseen");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if std::env::var_os("PUSH_TEST_LONG").is_some() { 2000 } else { 64 }, ..Default::default() })]
+
+    #[test]
+    fn whoever_asks_at_whatever_points_ends_with_what_is_there(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let (journal, inbox) = journal().await;
+            let mut devices = [Device::default(), Device::default(), Device::default()];
+            let uid_of = |key: &str| journal.known(inbox).expect("known").into_iter().find(|k| k.key == key).map(|k| k.uid);
+            for step in steps {
+                match step {
+                    Step::See(key, flags) => { look(&journal, inbox, vec![seen(&key.to_string(), flags)], vec![]).await; }
+                    Step::Lose(key) => { look(&journal, inbox, vec![], uid_of(&key.to_string()).into_iter().collect()).await; }
+                    Step::Ask(device) => {
+                        let device = &mut devices[usize::from(device)];
+                        let page = journal.changes(inbox, device.token, 3).expect("known");
+                        page.changes.iter().for_each(|change| device.apply(change));
+                        device.token = page.token;
+                    }
+                }
+            }
+            let there: BTreeMap<_, _> = journal.known(inbox).expect("known").into_iter().map(|k| (k.uid.0, k.flags)).collect();
+            for mut device in devices {
+                loop {
+                    let page = journal.changes(inbox, device.token, 2).expect("known");
+                    page.changes.iter().for_each(|change| device.apply(change));
+                    device.token = page.token;
+                    if !page.more { break }
+                }
+                prop_assert_eq!(&device.holds, &there);
+            }
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,1 @@
+//! A raw message as a summary.

@@ -1,0 +1,157 @@
+//! Folders: what they are called, what they are for, and the number that stays.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A folder's number in its account: stays through renames, never given again. On the wire its decimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FolderId(pub u32);
+
+impl fmt::Display for FolderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for FolderId {
+    type Err = std::num::ParseIntError;
+
+    /// # Errors
+    ///
+    /// For anything but decimal digits of a `u32`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(FolderId)
+    }
+}
+
+/// What the items of a folder are ([MS-ASCMD] 2.2.3.27, Class).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Class {
+    /// Messages.
+    #[default]
+    Email,
+    /// Appointments.
+    Calendar,
+    /// People.
+    Contacts,
+    /// Tasks.
+    Tasks,
+    /// Notes.
+    Notes,
+}
+
+impl Class {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Class::Email => "Email",
+            Class::Calendar => "Calendar",
+            Class::Contacts => "Contacts",
+            Class::Tasks => "Tasks",
+            Class::Notes => "Notes",
+        }
+    }
+
+    /// The class of that word; words are as on the wire, case included.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Class::Email, Class::Calendar, Class::Contacts, Class::Tasks, Class::Notes]
+            .into_iter()
+            .find(|class| class.as_str() == word)
+    }
+}
+
+/// What a folder is for. The numbers are those of [MS-ASCMD] 2.2.3.186.3 (Type).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum FolderKind {
+    /// Where mail arrives.
+    Inbox = 2,
+    /// Unfinished messages.
+    Drafts = 3,
+    /// Deleted messages.
+    Trash = 4,
+    /// Sent messages.
+    Sent = 5,
+    /// Messages to be sent.
+    Outbox = 6,
+    /// A folder of the user's for mail; junk and archives too, which EAS has no number for.
+    #[default]
+    Mail = 12,
+}
+
+impl FolderKind {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            FolderKind::Inbox => "inbox",
+            FolderKind::Drafts => "drafts",
+            FolderKind::Trash => "trash",
+            FolderKind::Sent => "sent",
+            FolderKind::Outbox => "outbox",
+            FolderKind::Mail => "mail",
+        }
+    }
+
+    /// A guess by the name of a top-level folder, as mail programs name them; for stores that say nothing better
+    /// (RFC 6154 for IMAP).
+    pub fn by_name(path: &str) -> Self {
+        match path.to_ascii_lowercase().as_str() {
+            "inbox" => FolderKind::Inbox,
+            "drafts" | "draft" => FolderKind::Drafts,
+            "trash" | "deleted items" | "deleted messages" => FolderKind::Trash,
+            "sent" | "sent items" | "sent messages" => FolderKind::Sent,
+            "outbox" => FolderKind::Outbox,
+            _ => FolderKind::Mail,
+        }
+    }
+}
+
+/// A folder of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// Its number.
+    pub id: FolderId,
+    /// Its path for people: names joined by `/`, decoded; the inbox is `INBOX`. Within names `/` and `%` stand
+    /// percent-encoded.
+    pub path: String,
+    /// What it is for.
+    pub kind: FolderKind,
+    /// What its items are.
+    pub class: Class,
+}
+
+/// The folders of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// Grows whenever a folder comes, goes or is renamed.
+    pub version: u64,
+    /// Ordered by path, the inbox first.
+    pub folders: Vec<Folder>,
+}
+
+impl Hierarchy {
+    /// The folder of that number.
+    pub fn get(&self, id: FolderId) -> Option<&Folder> {
+        self.folders.iter().find(|folder| folder.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_wire_are_read_back() {
+        for class in ["Email", "Calendar", "Contacts", "Tasks", "Notes"] {
+            assert_eq!(Class::parse(class).map(Class::as_str), Some(class));
+        }
+        assert_eq!(Class::parse("email"), None);
+        assert_eq!("17".parse(), Ok(FolderId(17)));
+        for wrong in ["", "-1", "4294967296", "f1", " 1"] {
+            assert!(wrong.parse::<FolderId>().is_err(), "{wrong:?}");
+        }
+    }
+}
