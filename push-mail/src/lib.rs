@@ -6,5 +6,8 @@
 
 pub mod journal;
 pub mod message;
+mod name;
 pub mod state;
 pub mod store;
+
+pub use name::{folder_channel, tree_channel};
