@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use http::header::CONNECTION;
 use http::response::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::rt::{Sleep, Timer};
 use hyper::upgrade::OnUpgrade;
@@ -20,6 +19,7 @@ use tower_service::Service;
 use super::takeover::{OnLot, Session, Takeover};
 use crate::server::connection::ConnectionInfo;
 use crate::server::stream::Shared;
+use crate::server::wait::asks_to_close;
 
 /// A session that was offered instead of an answer, its head, and whether the client asked to close behind it.
 pub(super) type Offer = (Box<dyn Session>, Parts, bool);
@@ -93,12 +93,6 @@ where
         let step = Step::Waiting { service: self.service.clone(), request: Some(request) };
         Answer { step: Box::pin(step), body: None, closes, offered: Arc::clone(&self.offered), socket }
     }
-}
-
-/// RFC 9112 §9.3, §9.6.
-fn asks_to_close(headers: &HeaderMap) -> bool {
-    let options = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    options.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 pin_project_lite::pin_project! {
