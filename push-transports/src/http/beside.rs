@@ -130,8 +130,13 @@ impl Push {
     where
         B: Body<Data = Bytes>,
     {
-        let (parts, body) = request.into_parts();
+        #[cfg_attr(not(target_os = "linux"), expect(unused_mut, reason = "only lots are told"))]
+        let (mut parts, body) = request.into_parts();
         let body = read_whole(body, limit, self.shared.config.body_timeout).await?;
+        #[cfg(target_os = "linux")]
+        if let Some(on_lot) = parts.extensions.get_mut::<crate::server::lot::OnLot>() {
+            on_lot.is_read = true;
+        }
         Ok(Request::from_parts(parts, body))
     }
 

@@ -1,11 +1,23 @@
 //! Answers that come later, for what an application answers beside the routes.
 
+#[cfg(target_os = "linux")]
+use std::future::poll_fn;
+#[cfg(target_os = "linux")]
+use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::task::Poll;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use http::{Method, Version};
 use http::{Request, Response};
 use push_core::BoxFuture;
 
 use super::body::PushBody;
+#[cfg(target_os = "linux")]
+use super::parked::wait::WaitOffer;
+#[cfg(target_os = "linux")]
+use crate::server::lot::{OnLot, Takeover};
 use crate::server::{ConnectionInfo, Wait, Waiting};
 
 /// Answers `request` with what `wait` gives once it is ready, after `lasts` (at most a year) with what it gives
@@ -29,5 +41,28 @@ use crate::server::{ConnectionInfo, Wait, Waiting};
 /// The future holds nothing of the request.
 pub fn later<B>(request: &Request<B>, wait: impl Wait, lasts: Duration) -> BoxFuture<'static, Response<PushBody>> {
     let waiting = Waiting::new(wait, lasts, request.extensions().get::<ConnectionInfo>().cloned());
+    #[cfg(target_os = "linux")]
+    if may_be_taken_over(request) {
+        return Box::pin(offer(waiting));
+    }
     Box::pin(async move { waiting.answer().await.map(PushBody::full) })
+}
+
+/// Whether the answer may be a session that has the connection for itself: see `Call`, which asks the same.
+#[cfg(target_os = "linux")]
+fn may_be_taken_over<B>(request: &Request<B>) -> bool {
+    let is_read = request.extensions().get::<OnLot>().is_some_and(|on_lot| on_lot.is_read);
+    is_read && request.version() == Version::HTTP_11 && request.method() != Method::HEAD
+}
+
+/// Answers now if there is an answer, else offers the connection.
+#[cfg(target_os = "linux")]
+async fn offer(mut waiting: Waiting) -> Response<PushBody> {
+    if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(waiting.poll_answer(cx))).await {
+        return answer.map(PushBody::full);
+    }
+    let offer = WaitOffer::new(waiting);
+    let mut response = Response::new(PushBody::later(Box::pin(offer.clone().into_bytes())));
+    response.extensions_mut().insert(Takeover(Arc::new(offer)));
+    response
 }

@@ -12,6 +12,7 @@ use http::{HeaderMap, Response, StatusCode};
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::ConnectionInfo;
+use crate::proto::head;
 
 /// An answer that waits for something outside: a long request of any kind, answered by [`later`](super::later).
 ///
@@ -94,7 +95,7 @@ impl fmt::Debug for Waiting {
 impl Waiting {
     /// Begins now.
     pub(crate) fn new(wait: impl Wait, lasts: Duration, info: Option<ConnectionInfo>) -> Self {
-        /// Longer than any connection lives, and short enough for every clock.
+        /// Short enough for every clock.
         const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         Self { wait: Box::new(wait), until: Instant::now() + lasts.min(LONGEST), info }
     }
@@ -110,6 +111,12 @@ impl Waiting {
             return Poll::Ready(answer);
         }
         Poll::Pending
+    }
+
+    /// The wait itself, and how long it lasts still.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn into_parts(self) -> (Box<dyn Wait>, Duration) {
+        (self.wait, self.until.saturating_duration_since(Instant::now()))
     }
 
     /// Waits in place. Dropping the future drops the wait.
@@ -129,8 +136,7 @@ pub(crate) fn whole(mut answer: Response<Bytes>) -> Response<Bytes> {
         tracing::error!(status = %answer.status(), "what was to be answered is no final answer");
         *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
-    // RFC 9110 §15.3.5, §15.4.5
-    if matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+    if !head::may_have_content(answer.status()) {
         *answer.body_mut() = Bytes::new();
     }
     for name in [CONTENT_LENGTH, TRANSFER_ENCODING, DATE, UPGRADE] {

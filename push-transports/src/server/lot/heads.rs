@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use http::response::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::rt::{Sleep, Timer};
 use hyper::upgrade::OnUpgrade;
@@ -79,13 +80,14 @@ where
     type Future = Answer<S, B>;
 
     fn call(&self, mut request: Request<Incoming>) -> Answer<S, B> {
+        let is_read = request.body().is_end_stream();
         let extensions = request.extensions_mut();
         if self.socket.is_none() {
             // This hyper gives no connection away: who would upgrade is to hear that it cannot.
             extensions.remove::<OnUpgrade>();
         }
         extensions.insert(self.info.clone());
-        extensions.insert(OnLot);
+        extensions.insert(OnLot { is_read });
         self.info.begin_answer();
         let closes = request.version() != Version::HTTP_11 || asks_to_close(request.headers());
         let is_connect = request.method() == Method::CONNECT;
