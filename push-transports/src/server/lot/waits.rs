@@ -242,7 +242,7 @@ impl Lot {
     fn finish_answer(&mut self, key: u32, rest: Bytes, closes: bool) {
         let early = self.early.remove(&key).unwrap_or_default();
         let Some(bits) = self.records.get_mut(key).map(unpark) else { return };
-        let Some(mut io) = self.borrow(key, early, bits) else { return };
+        let Some(mut io) = self.borrow(key, early, bits | WRITE) else { return };
         self.spawn(Box::pin(async move {
             if io.write_all(&rest).await.is_err() {
                 return;
