@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use axum::routing::any;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
@@ -47,7 +48,9 @@ struct Site {
 ///
 /// `push` must have been made with [`Mail::authorizer`] for its authorizer: it decides who may read an account.
 pub fn router(mail: Mail, push: Push) -> Router {
-    Router::new().fallback(answer).with_state(Site { mail, push })
+    // Routes of their own, and not a fallback: they stand beside whatever else is nested at the base.
+    let calls = ROUTES.iter().fold(Router::new(), |router, (path, _)| router.route(path, any(answer)));
+    calls.with_state(Site { mail, push })
 }
 
 async fn answer(State(site): State<Site>, request: Request) -> Response {
@@ -55,12 +58,14 @@ async fn answer(State(site): State<Site>, request: Request) -> Response {
     push.guarded(request, true, async |request| dispatch(&site, request).await).await
 }
 
+/// The calls with the methods they know.
+const ROUTES: [(&str, &str); 4] =
+    [("/folders", "GET, HEAD"), ("/sync", "POST"), ("/ping", "POST"), ("/content", "POST")];
+
 async fn dispatch(site: &Site, request: Request) -> Result<Response, Problem> {
     let path = request.uri().path().to_owned();
-    let allowed = match path.as_str() {
-        "/folders" => "GET, HEAD",
-        "/sync" | "/ping" | "/content" => "POST",
-        _ => return Err(Problem::new(Code::NotFound, "there is no such route")),
+    let Some((_, allowed)) = ROUTES.iter().find(|(route, _)| *route == path) else {
+        return Err(Problem::new(Code::NotFound, "there is no such route"));
     };
     if !allowed.split(", ").any(|method| method == request.method().as_str()) {
         let mut response = site.push.refusal(&Problem::new(Code::Method, format!("this route knows {allowed}")));
