@@ -46,7 +46,7 @@ impl Drop for Entered {
 pub(super) struct House {
     pub(super) config: ServeConfig,
     pub(super) inboxes: Vec<Arc<Inbox>>,
-    /// Connections of each lot, as far as they were given to it.
+    /// Connections of each lot, as far as they were given to it; most where there is no lot.
     loads: Vec<AtomicUsize>,
     open: AtomicUsize,
     phase: AtomicU8,
@@ -60,7 +60,8 @@ impl House {
         Self {
             config,
             inboxes: (0..lots).map(|_| Arc::default()).collect(),
-            loads: (0..lots).map(|_| AtomicUsize::new(0)).collect(),
+            // Lots are made one after the other: the first accept already, and what they gave to one to come would be lost.
+            loads: (0..lots).map(|_| AtomicUsize::new(usize::MAX)).collect(),
             open: AtomicUsize::new(0),
             phase: AtomicU8::new(Phase::Open as u8),
             addresses: Mutex::default(),
@@ -157,5 +158,24 @@ impl House {
     fn addresses(&self) -> MutexGuard<'_, Addresses> {
         // Nothing in here can panic half-way: a poisoned lock holds what it always holds.
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_a_lot_that_has_not_begun_or_has_ended() {
+        let house = House::new(ServeConfig::default(), 2);
+        house.found(0);
+        assert_eq!(house.lighter_than(0, 1000), None);
+        house.found(1);
+        assert_eq!(house.lighter_than(0, 1000), Some(1));
+        house.lost(1);
+        house.sent_to(1);
+        assert_eq!(house.lighter_than(0, 1000), None);
+        house.found(1);
+        assert_eq!(house.lighter_than(0, 1000), Some(1));
     }
 }
