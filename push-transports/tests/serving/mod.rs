@@ -62,21 +62,28 @@ impl Path {
 /// Whether `ServeConfig::lots` has its effect yet.
 const LOTS_ARE_BUILT: bool = true;
 
+/// One case by tasks and by lots, both on two workers.
+macro_rules! by_tasks_and_by_lots {
+    ($case:ident) => {
+        use crate::serving::Path;
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn by_tasks() {
+            super::$case(Path::Tasks).await;
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn by_lots() {
+            super::$case(Path::Lots).await;
+        }
+    };
+}
+
 /// Each case by tasks, by lots on two workers, and by one lot on a single thread.
 macro_rules! on_every_path {
     ($($case:ident),+ $(,)?) => { $(
         mod $case {
-            use crate::serving::Path;
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn by_tasks() {
-                super::$case(Path::Tasks).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn by_lots() {
-                super::$case(Path::Lots).await;
-            }
+            by_tasks_and_by_lots!($case);
 
             #[tokio::test]
             async fn by_one_lot_on_one_thread() {
@@ -90,17 +97,7 @@ macro_rules! on_every_path {
 macro_rules! on_both_paths {
     ($($case:ident),+ $(,)?) => { $(
         mod $case {
-            use crate::serving::Path;
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn by_tasks() {
-                super::$case(Path::Tasks).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn by_lots() {
-                super::$case(Path::Lots).await;
-            }
+            by_tasks_and_by_lots!($case);
         }
     )+ };
 }

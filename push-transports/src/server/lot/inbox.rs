@@ -158,11 +158,6 @@ impl<H, I> Inbox<H, I> {
         drop(left);
     }
 
-    /// Another lot goes on in the place of the one that has ended.
-    pub(super) fn reopen(&self) {
-        *self.lock() = Waiting::new();
-    }
-
     fn lock(&self) -> MutexGuard<'_, Waiting<H, I>> {
         // Nothing in here can panic half-way: a poisoned lock holds what it always holds.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

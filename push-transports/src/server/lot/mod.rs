@@ -168,7 +168,6 @@ where
         let mut starter = Starter::default();
         let open: Opener = Box::new(move |io| starter.start(lent::serve(io, service.clone(), rules.clone())));
         let house = Arc::clone(&self.house);
-        house.inboxes[number].reopen();
         let lot = Lot::new(Arc::clone(&house), number, listener, open)?;
         house.found(number);
         self.numbers.insert(self.running.spawn(lot.run()).id(), number);
