@@ -47,7 +47,7 @@ async fn a_device_that_waits_is_sent_what_comes() {
         testkit::http::Request::post("/push/mail/content", body).send(addr).await
     });
     testkit::api::eventually("it waits", || async {
-        testkit::api::stats(addr, None).await["connections"]["poll"] == 1
+        testkit::api::stats(addr, None).await["connections"]["total"] == 1
     })
     .await;
     world.deliver(inbox, "now").await;
