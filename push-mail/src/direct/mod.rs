@@ -15,6 +15,8 @@ pub(crate) mod devices;
 mod guard;
 pub(crate) mod live;
 pub mod ping;
+#[cfg(test)]
+mod model_tests;
 mod sync;
 pub(crate) mod waiting;
 
