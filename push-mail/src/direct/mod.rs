@@ -14,9 +14,9 @@ pub(crate) mod device;
 pub(crate) mod devices;
 mod guard;
 pub(crate) mod live;
-pub mod ping;
 #[cfg(test)]
 mod model_tests;
+pub mod ping;
 mod sync;
 pub(crate) mod waiting;
 

@@ -102,7 +102,8 @@ impl Scanned {
         let known = self.journal.known(folder)?;
         let gone = known.iter().filter(|known| known.key.parse().is_ok_and(|name: u8| !there.contains_key(&name)));
         let gone = gone.map(|known| known.uid).collect();
-        let seen = |(name, flags): (&u8, &Flags)| SeenItem { uid: None, key: name.to_string(), flags: *flags, identity: None };
+        let seen =
+            |(name, flags): (&u8, &Flags)| SeenItem { uid: None, key: name.to_string(), flags: *flags, identity: None };
         let seen = there.iter().map(seen).collect();
         self.journal.record(folder, Look { seen, gone, ..Look::default() }).await.map(drop)
     }
@@ -199,9 +200,7 @@ impl Server {
         };
         journal.record_hierarchy(vec![folder("INBOX"), folder("Other")]).await.expect("recorded");
         let store = Scanned { mailbox: mailbox.clone(), journal, looking: Arc::default() };
-        let mut config = MailConfig::default();
-        config.linger = std::time::Duration::ZERO;
-        config.fast_loop = u32::MAX;
+        let config = MailConfig { linger: std::time::Duration::ZERO, fast_loop: u32::MAX, ..MailConfig::default() };
         let hub = Hub::new(HubConfig::default());
         let mail = Mail::builder(hub, state, config).account("alice", ["alice"], Arc::new(store));
         let mail = mail.build().expect("an account");
@@ -381,6 +380,7 @@ async fn run(steps: Vec<Step>) {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: if std::env::var_os("PUSH_TEST_LONG").is_some() { 5000 } else { 150 },
+        failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
