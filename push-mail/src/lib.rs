@@ -8,6 +8,9 @@
 pub mod device;
 pub mod journal;
 pub mod message;
+mod name;
 pub mod simulator;
 pub mod state;
 pub mod store;
+
+pub use name::{folder_channel, tree_channel};
