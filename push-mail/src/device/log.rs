@@ -193,8 +193,10 @@ impl fmt::Display for Span {
     }
 }
 
-/// Text of strangers on one line: a folder's name must not forge lines, nor move a terminal's cursor.
-struct Printable<'a>(&'a str);
+/// Text of strangers on one line: a folder's name must not forge lines, nor move a terminal's cursor, so control
+/// characters are shown as replacement characters.
+#[derive(Clone, Copy, Debug)]
+pub struct Printable<'a>(pub &'a str);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
