@@ -14,6 +14,8 @@ mod error;
 mod folder;
 mod hints;
 mod item;
+#[cfg(unix)]
+pub mod maildir;
 pub mod memory;
 
 use push_core::BoxFuture;
