@@ -1,0 +1,3 @@
+//! The stores of real mailboxes against a real Dovecot.
+
+mod kit;
