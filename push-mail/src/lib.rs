@@ -6,5 +6,6 @@
 
 pub mod journal;
 pub mod message;
+mod net;
 pub mod state;
 pub mod store;

@@ -13,6 +13,7 @@ mod command;
 mod error;
 mod folder;
 mod hints;
+pub mod imap;
 mod item;
 
 use push_core::BoxFuture;

@@ -1,0 +1,2 @@
+//! A mailbox behind IMAP.
+mod wire;
