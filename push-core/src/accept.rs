@@ -185,7 +185,7 @@ impl Inner {
     fn deliver(&self, channel: &Arc<Channel>, patterns: &[Arc<PatternFeed>], appended: Appended) -> Receipt {
         let Appended { number, offset, duplicate, charge, freed } = appended;
         // Before anybody is woken: a poll that is answered leaves at once.
-        let subscribers = reached(channel, patterns);
+        let subscribers = reached(Some(channel), patterns);
         if !duplicate {
             self.published.fetch_add(1, Ordering::Relaxed);
             self.ceiling.add(channel, charge, 1);
@@ -209,9 +209,10 @@ struct Appended {
     freed: Freed,
 }
 
-/// Connections that a publication to `channel` is to reach, each once.
-pub(crate) fn reached(channel: &Channel, patterns: &[Arc<PatternFeed>]) -> usize {
-    let audiences = || patterns.iter().map(|pattern| &pattern.audience).chain([&channel.audience]);
+/// Connections that a publication to `channel`, if it is held, and to `patterns` is to reach, each once.
+pub(crate) fn reached(channel: Option<&Channel>, patterns: &[Arc<PatternFeed>]) -> usize {
+    let own = channel.map(|channel| &channel.audience);
+    let audiences = || patterns.iter().map(|pattern| &pattern.audience).chain(own);
     // A connection stands once in a list; with several lists their union must be counted.
     let mut counts = audiences().map(Audience::connections).filter(|connections| *connections > 0);
     let first = counts.next().unwrap_or(0);

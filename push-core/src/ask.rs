@@ -131,7 +131,7 @@ impl Hub {
         let (patterns, retained) = (log.patterns.clone(), log.history.len());
         let offset = log.last_offset();
         drop(log);
-        Some(ChannelInfo { channel: name.clone(), offset, retained, subscribers: reached(&channel, &patterns) })
+        Some(ChannelInfo { channel: name.clone(), offset, retained, subscribers: reached(Some(&channel), &patterns) })
     }
 
     /// Ends connections and tells their clients why; returns how many.

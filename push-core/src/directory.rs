@@ -70,6 +70,7 @@ impl Inner {
             }
         }
         shard.insert(name.clone(), Arc::clone(&channel));
+        self.mail.insert(&channel);
         self.channels.fetch_add(1, Ordering::Relaxed);
         Ok(channel)
     }

@@ -16,6 +16,7 @@ use crate::history::{HistoryStore, MemoryHistory, Recovered, StoreError};
 use crate::name::ChannelName;
 use crate::pattern_feed::PatternFeed;
 use crate::presence::Presence;
+use crate::reach::ByName;
 use crate::registry::Registry;
 use crate::sync::{AtomicU64, Mutex, Ordering, RwLock};
 use crate::trie::Trie;
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) floor: AtomicU64,
     pub(crate) shards: Box<[RwLock<Shard>]>,
     pub(crate) channels: AtomicU64,
+    /// Those of mail once more, in the order of their names: whoever publishes them asks who would hear it.
+    pub(crate) mail: ByName,
     pub(crate) hasher: RandomState,
     pub(crate) patterns: RwLock<Trie<Arc<PatternFeed>>>,
     pub(crate) namespaces: Vec<Arc<Namespace>>,
@@ -167,6 +170,7 @@ impl Inner {
             floor: AtomicU64::new(recovered.map_or(0, |r| r.floor)),
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             channels: AtomicU64::new(0),
+            mail: ByName::default(),
             hasher: RandomState::new(),
             patterns: RwLock::default(),
             namespaces,

@@ -55,6 +55,7 @@ mod opening;
 mod pattern_feed;
 mod presence;
 mod publication;
+mod reach;
 mod reader;
 mod recovery;
 mod registry;

@@ -103,6 +103,7 @@ impl Inner {
             pattern.detach(channel, last);
         }
         shard.remove(&channel.name);
+        self.mail.remove(channel);
         if shard.capacity() > 64 && shard.len() * 8 < shard.capacity() {
             let keep = shard.len() * 2;
             shard.shrink_to(keep);

@@ -85,7 +85,7 @@ impl ChannelName {
 
     /// Whether this is `mail/...`, written by the mail crate alone.
     pub fn is_mail(&self) -> bool {
-        self.0.starts_with("mail/")
+        self.0.starts_with(MAIL_PREFIX)
     }
 
     /// The channel of joins and leaves of this one: `$sys/presence/<self>`; `None` for system channels.
@@ -93,6 +93,9 @@ impl ChannelName {
         (!self.is_system()).then(|| Self(format!("{PRESENCE_PREFIX}{}", self.0).into()))
     }
 }
+
+/// What the channels of mail begin with.
+pub(crate) const MAIL_PREFIX: &str = "mail/";
 
 /// What stands before a channel in the name of its presence channel.
 pub(crate) const PRESENCE_PREFIX: &str = "$sys/presence/";
@@ -182,7 +185,7 @@ impl Pattern {
 
 /// Channels that begin with `$`, and `mail/...`, are reached only by naming their first segment.
 pub(crate) fn hidden_from_leading_wildcards(name: &str) -> bool {
-    name.starts_with('$') || name.starts_with("mail/")
+    name.starts_with('$') || name.starts_with(MAIL_PREFIX)
 }
 
 impl fmt::Debug for Pattern {

@@ -83,6 +83,11 @@ impl<T: Clone> Trie<T> {
         found
     }
 
+    /// Whether `wanted` holds for the value of any pattern that can match a channel whose name begins with `prefix`.
+    pub(crate) fn any_below(&self, prefix: &str, mut wanted: impl FnMut(&T) -> bool) -> bool {
+        self.root.any_below(prefix, !hidden_from_leading_wildcards(prefix), &mut wanted)
+    }
+
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&T)) {
         self.root.for_each(&mut visit);
     }
@@ -108,6 +113,25 @@ impl<T: Clone> Node<T> {
         if let Some(node) = self.literal.get(segment) {
             node.collect(rest, true, found);
         }
+    }
+
+    /// As deep as the prefix has segments and patterns have more.
+    fn any_below(&self, prefix: &str, wildcards: bool, wanted: &mut impl FnMut(&T) -> bool) -> bool {
+        let Some((segment, rest)) = prefix.split_once('/') else {
+            let begun = self.literal.iter().filter(|(literal, _)| literal.starts_with(prefix)).map(|(_, node)| node);
+            let any = self.any.as_deref().filter(|_| wildcards);
+            return wildcards && self.rest.as_ref().is_some_and(&mut *wanted)
+                || any.into_iter().chain(begun).any(|node| node.any(wanted));
+        };
+        wildcards
+            && (self.rest.as_ref().is_some_and(&mut *wanted)
+                || self.any.as_ref().is_some_and(|any| any.any_below(rest, true, wanted)))
+            || self.literal.get(segment).is_some_and(|node| node.any_below(rest, true, wanted))
+    }
+
+    fn any(&self, wanted: &mut impl FnMut(&T) -> bool) -> bool {
+        self.here.iter().chain(&self.rest).any(&mut *wanted)
+            || self.any.as_deref().into_iter().chain(self.literal.values()).any(|node| node.any(wanted))
     }
 
     fn remove(&mut self, segments: &[&str]) -> Option<T> {
@@ -162,6 +186,30 @@ mod tests {
         prop::collection::vec(prop::sample::select(vec!["a", "b", "c", "$x", "mail"]), 1..5).prop_map(|s| s.join("/"))
     }
 
+    #[test]
+    fn a_pattern_is_below_a_prefix_only_if_a_name_that_begins_so_can_match() {
+        let table = [
+            (
+                "mail/a/",
+                &["mail/a/*", "mail/**", "mail/*/INBOX", "mail/a/**", "mail/a/x/y", "mail/*/*"][..],
+                &["**", "*/a/x", "mail/*", "mail/a", "mail/b/*", "mail", "*/**"][..],
+            ),
+            ("mail/a", &["mail/a", "mail/ab/**", "mail/*", "mail/**", "mail/abc"], &["mail/b", "*/a", "**", "mail"]),
+            ("ma", &["mail/a", "**", "*", "*/x", "mango"], &["m", "news", "$ma"]),
+            ("$sys/", &["$sys/**"], &["**", "*/x"]),
+            ("", &["**", "a", "mail/a"], &[]),
+        ];
+        for (prefix, below, beside) in table {
+            for text in below.iter().chain(beside) {
+                let pattern = Pattern::parse(text).expect("a pattern");
+                let mut trie = Trie::default();
+                trie.insert(&pattern, ());
+                assert_eq!(trie.any_below(prefix, |()| true), below.contains(text), "{text} below {prefix}");
+                assert!(!trie.any_below(prefix, |()| false));
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn the_trie_finds_what_a_linear_scan_finds(
@@ -193,6 +241,12 @@ mod tests {
                 found.sort();
                 expected.sort();
                 prop_assert_eq!(found, expected);
+                // Every name is below each of its beginnings.
+                for end in 0..=text.len() {
+                    for pattern in model.iter().filter(|pattern| pattern.matches(&channel)) {
+                        prop_assert!(trie.any_below(&text[..end], |found| found == pattern), "{pattern} {}", &text[..end]);
+                    }
+                }
             }
             for pattern in model {
                 prop_assert_eq!(trie.get(&pattern), Some(&pattern));

@@ -344,3 +344,35 @@ fn who_was_waited_for_in_vain_presses_nobody_until_it_reads_on() {
     assert!(hub.is_pressed(&channel("a")), "it is slow, but it reads");
     hub.give_up_waiting(&channel("unknown"));
 }
+
+/// Whether each name can be heard, and below which prefixes anything can.
+#[test]
+fn who_would_be_reached_is_known_before_a_channel_is() {
+    let (hub, clock) = hub_keeping(10);
+    let below = |prefixes: &[&str]| prefixes.iter().filter(|prefix| hub.reaches_below(prefix)).count();
+    let inbox = channel("mail/alice/INBOX");
+    assert_eq!((hub.reach(&inbox), below(&["", "mail/", "mail/alice/", "chat/"])), (0, 0));
+    let (everything, _) = open(&hub, &["**"], Since::Now);
+    // wire.md §1: mail is hidden from leading wildcards
+    assert_eq!((hub.reach(&inbox), hub.reach(&channel("chat/a"))), (0, 1));
+    assert_eq!((below(&["mail/", "mail/alice/"]), below(&["", "chat/", "ma"])), (0, 3));
+    drop(everything);
+    let (one, _) = open(&hub, &["mail/alice/*", "mail/alice/INBOX", "mail/*/INBOX"], Since::Now);
+    let (other, _) = open(&hub, &["mail/alice/INBOX"], Since::Now);
+    assert_eq!((hub.reach(&inbox), hub.reach(&channel("mail/alice/Sent"))), (2, 1));
+    assert_eq!((hub.reach(&channel("mail/bob/INBOX")), hub.reach(&channel("mail/bob/Sent"))), (1, 0));
+    assert!(
+        hub.reaches_below("mail/alice/") && hub.reaches_below("mail/bob/") && !hub.reaches_below("mail/bob/INBOX/")
+    );
+    drop(one);
+    assert_eq!((hub.reach(&inbox), below(&["mail/alice/", "mail/", "mail/alice"]), below(&["mail/bob/"])), (1, 3, 0));
+    drop(other);
+    assert_eq!((hub.reach(&inbox), below(&["", "mail/", "mail/alice/"])), (0, 0));
+    assert_eq!(hub.channels("mail/", "", 10).len(), 1, "asking creates no channel");
+    // A channel that was forgotten, and is there again.
+    clock.advance(hub.config().idle * 2);
+    (0..200).for_each(|_| hub.maintain());
+    assert_eq!(hub.channels("mail/", "", 10), []);
+    let (_again, _) = open(&hub, &["mail/alice/INBOX"], Since::Now);
+    assert_eq!((hub.reach(&inbox), below(&["mail/alice/"])), (1, 1));
+}

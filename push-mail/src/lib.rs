@@ -6,6 +6,9 @@
 
 pub mod journal;
 pub mod message;
+mod name;
 mod net;
 pub mod state;
 pub mod store;
+
+pub use name::{folder_channel, tree_channel};

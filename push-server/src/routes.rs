@@ -9,8 +9,6 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use push_transports::Push;
-use push_transports::proto::access::Decision;
-use push_transports::proto::headers::Answer;
 use push_transports::proto::problem::{Code, Problem};
 
 use crate::demo::assets::{self, Asset, asset};
@@ -57,21 +55,9 @@ async fn metrics_alone(State(site): State<Arc<Site>>, request: Request) -> Respo
     guard(&site, request.map(drop), Door::Operators).await
 }
 
-/// Lets in whom `hosts` and `origins` let in, and gives every answer its headers. The body of a request is not read.
+/// Under the rules that the transports have. The body of a request is not read.
 async fn guard(site: &Site, request: http::Request<()>, door: Door) -> Response {
-    match site.push.decide(&request) {
-        Decision::Refuse(problem) => refuse(site, &problem),
-        Decision::Preflight(headers) => plain((StatusCode::NO_CONTENT, headers).into_response()),
-        Decision::Allow { cors } => {
-            let answered = answer(site, &request, door).await;
-            let mut response = answered.unwrap_or_else(|problem| refuse(site, &problem));
-            response = plain(response);
-            if let Some(cors) = cors {
-                cors.apply(response.headers_mut());
-            }
-            response
-        }
-    }
+    site.push.guarded(request, false, async |request| answer(site, &request, door).await).await
 }
 
 async fn answer(site: &Site, request: &http::Request<()>, door: Door) -> Result<Response, Problem> {
@@ -128,12 +114,4 @@ fn send(page: Asset, asked: &HeaderMap) -> Response {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     (headers, page.body).into_response()
-}
-
-/// wire.md §7: on every answer; what a route has set stays.
-fn plain(mut response: Response) -> Response {
-    let own = std::mem::take(response.headers_mut());
-    Answer::Plain.apply(response.headers_mut());
-    response.headers_mut().extend(own);
-    response
 }

@@ -203,10 +203,10 @@ pub enum Wanted {
 }
 
 /// A message, as far as it was wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// Its number.
-    pub uid: Option<Uid>,
+    pub uid: Uid,
     /// How it is marked.
     pub flags: Flags,
     /// Its bytes in all, where the store knows without reading them.

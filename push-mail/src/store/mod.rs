@@ -15,6 +15,7 @@ mod folder;
 mod hints;
 pub mod imap;
 mod item;
+pub mod memory;
 
 use push_core::BoxFuture;
 
@@ -58,6 +59,14 @@ pub trait MailStore: std::fmt::Debug + Send + Sync + 'static {
     /// [`Token::START`]. [`StoreErrorKind::NoSuchFolder`], and those of [`MailStore::hierarchy`].
     fn changes(&self, folder: FolderId, since: Token, limit: usize) -> BoxFuture<'_, Result<Page, StoreError>>;
 
+    /// The same of what the last look at the mailbox has shown, without another: for who was hinted, and for many who ask
+    /// at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`MailStore::changes`].
+    fn recorded(&self, folder: FolderId, since: Token, limit: usize) -> Result<Page, StoreError>;
+
     /// Messages of `folder`, in the order asked for; those that are gone are left out.
     ///
     /// # Errors
@@ -82,4 +91,10 @@ pub trait MailStore: std::fmt::Debug + Send + Sync + 'static {
     /// Watches `folders`, all if there are none named, until the hints are dropped. The first hint is
     /// [`Hint::Ready`]. While nobody watches, a store holds no connection.
     fn watch(&self, folders: &[FolderId]) -> Hints;
+
+    /// Whether watching takes nothing that is scarce, a connection for instance: then it is watched all the time, and
+    /// what changes is told on the channels whether somebody waits or not.
+    fn is_local(&self) -> bool {
+        false
+    }
 }

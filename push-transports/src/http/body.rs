@@ -60,6 +60,13 @@ impl PushBody {
     }
 }
 
+/// For what answers with axum's own bodies beside the transports.
+impl From<PushBody> for axum::body::Body {
+    fn from(body: PushBody) -> Self {
+        Self::new(body)
+    }
+}
+
 impl fmt::Debug for PushBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {

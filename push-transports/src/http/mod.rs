@@ -10,6 +10,7 @@ mod beside;
 mod body;
 mod config;
 mod credentials;
+mod later;
 #[cfg(target_os = "linux")]
 mod parked;
 mod poll;
@@ -23,5 +24,6 @@ mod ws;
 
 pub use body::PushBody;
 pub use config::Config;
+pub use later::later;
 pub use push::{Push, router};
 pub use service::{PushService, ResponseFuture};

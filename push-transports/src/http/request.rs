@@ -1,8 +1,11 @@
 //! What the handlers need of a request: taken out at once, so that the request's own buffers can go while a subscription waits.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
-use http_body::Body as _;
+use http_body::Body;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 
@@ -75,22 +78,11 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// `too_large`, or `bad_parameter` for one that broke off or did not come in time: nothing was done then.
+    /// Those of [`read_whole`].
     pub(crate) async fn read_body(&mut self, shared: &Shared, limit: usize) -> Result<Bytes, Problem> {
-        let too_large = || Problem::new(Code::TooLarge, format!("the body has more than {limit} bytes"));
-        if self.body.size_hint().lower() > limit as u64 {
-            return Err(too_large());
-        }
-        let whole = collect(std::mem::take(&mut self.body), limit);
-        match tokio::time::timeout(shared.config.body_timeout, whole).await {
-            Ok(Ok(Some(body))) => {
-                self.is_read = true;
-                Ok(body.into())
-            }
-            Ok(Ok(None)) => Err(too_large()),
-            Ok(Err(_)) => Err(Problem::bad_parameter("the body broke off")),
-            Err(_) => Err(Problem::bad_parameter("the body did not come in time")),
-        }
+        let body = read_whole(std::mem::take(&mut self.body), limit, shared.config.body_timeout).await?;
+        self.is_read = true;
+        Ok(body)
     }
 
     /// The parameters of a `POST` that subscribes: JSON in the body; of a `GET`: the query.
@@ -110,9 +102,34 @@ impl Call {
     }
 }
 
+/// A whole body of at most `limit` bytes that comes within `patience`, in memory of its own.
+///
+/// # Errors
+///
+/// `too_large`, or `bad_parameter` for one that broke off or did not come in time: nothing was done then.
+pub(super) async fn read_whole<B>(body: B, limit: usize, patience: Duration) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes>,
+{
+    let too_large = || Problem::new(Code::TooLarge, format!("the body has more than {limit} bytes"));
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(patience, collect(body, limit)).await {
+        Ok(Ok(Some(body))) => Ok(body.into()),
+        Ok(Ok(None)) => Err(too_large()),
+        Ok(Err(_)) => Err(Problem::bad_parameter("the body broke off")),
+        Err(_) => Err(Problem::bad_parameter("the body did not come in time")),
+    }
+}
+
 /// The body's bytes; `None` if they are more than `limit`. Copied: what a server gives is a slice of its read buffer,
 /// which would live as long as the publication.
-async fn collect(mut body: RequestBody, limit: usize) -> Result<Option<Vec<u8>>, BoxError> {
+async fn collect<B>(body: B, limit: usize) -> Result<Option<Vec<u8>>, B::Error>
+where
+    B: Body<Data = Bytes>,
+{
+    let mut body = pin!(body);
     let mut whole = Vec::with_capacity(body.size_hint().lower() as usize);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::extract::OriginalUri;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use tower_service::Service;
 
@@ -16,8 +16,6 @@ use super::push::Push;
 use super::reject;
 use super::request::{BoxError, Call, RequestBody};
 use super::{admin, ask, poll, publish, stream, ws};
-use crate::proto::access::{Asked, Decision};
-use crate::proto::headers::Answer;
 use crate::proto::params::Transport;
 use crate::proto::problem::{Code, Problem};
 
@@ -73,39 +71,7 @@ where
 }
 
 async fn answer(push: Push, request: Request<RequestBody>) -> Response<PushBody> {
-    let asked = Asked {
-        method: request.method(),
-        authority: request.uri().authority(),
-        headers: request.headers(),
-        is_under_base: true,
-    };
-    let (mut response, cors) = match push.shared.access.decide(&asked) {
-        Decision::Refuse(problem) => (reject::respond(&problem), None),
-        Decision::Preflight(headers) => (preflight(headers), None),
-        Decision::Allow { cors } => {
-            let response = dispatch(&push, request).await.unwrap_or_else(|problem| reject::respond(&problem));
-            (response, cors)
-        }
-    };
-    apply_plain(response.headers_mut());
-    if let Some(cors) = cors {
-        cors.apply(response.headers_mut());
-    }
-    response
-}
-
-fn preflight(headers: HeaderMap) -> Response<PushBody> {
-    let mut response = Response::new(PushBody::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    *response.headers_mut() = headers;
-    response
-}
-
-/// wire.md §7: on every answer; what a handler has set stays.
-pub(super) fn apply_plain(headers: &mut HeaderMap) {
-    let own = std::mem::take(headers);
-    Answer::Plain.apply(headers);
-    headers.extend(own);
+    push.guarded(request, true, |request| dispatch(&push, request)).await
 }
 
 /// The routes with the methods they know.

@@ -60,7 +60,8 @@ impl ServeCounters {
         self.0.waiting.load(Relaxed)
     }
 
-    /// Connections in lots now that subscribe and are members of a group: streams, WebSockets and long polls without a task.
+    /// Connections in lots now that are parked: streams, WebSockets and long polls that are members of a group, and
+    /// [waits](super::Wait). None of them has a task.
     #[must_use]
     pub fn parked(&self) -> usize {
         self.0.parked.load(Relaxed)

@@ -17,7 +17,7 @@ use super::config::ServeConfig;
 use super::connection::{ConnectionInfo, Side};
 use super::counters::ServeCounters;
 #[cfg(target_os = "linux")]
-use super::lot::{LotSocket, Message, Parking};
+use super::lot::{LotSocket, Message, ParkedWait, Parking};
 use super::registry::Place;
 #[cfg(target_os = "linux")]
 use super::stream::Shared;
@@ -313,6 +313,14 @@ impl ConnectionIo {
         if let Stream::Lot(socket) = self.stream {
             let (inbox, returned) = socket.give_back();
             inbox.send(Message::Park(Box::new(returned), Box::new(parking)));
+        }
+    }
+
+    /// Gives the connection back to its lot, where its request waits.
+    pub(crate) fn wait(self, wait: ParkedWait) {
+        if let Stream::Lot(socket) = self.stream {
+            let (inbox, returned) = socket.give_back();
+            inbox.send(Message::Wait(Box::new(returned), Box::new(wait)));
         }
     }
 

@@ -40,6 +40,7 @@ mod readiness;
 mod refuse;
 mod registry;
 mod stream;
+mod wait;
 
 pub use accept::{ServeSummary, serve};
 pub use bind::bind;
@@ -47,3 +48,7 @@ pub use config::ServeConfig;
 pub use connection::ConnectionInfo;
 pub use counters::ServeCounters;
 pub use io::ConnectionIo;
+pub use wait::Wait;
+pub(crate) use wait::Waiting;
+
+pub use crate::http::later;

@@ -81,8 +81,8 @@ fn item(uid: u32, fetched: Fetched, wanted: Wanted) -> Item {
     let body = fetched.body.unwrap_or_default();
     let summary = match wanted {
         Wanted::Flags => Default::default(),
-        Wanted::Summary { preview_bytes } => super::summary::of(&body, preview_bytes),
-        Wanted::Whole => super::summary::of(&body, 0),
+        Wanted::Summary { preview_bytes } => crate::message::summary(&body, preview_bytes),
+        Wanted::Whole => crate::message::summary(&body, 0),
     };
     Item {
         uid: Some(Uid(uid.into())),

@@ -6,6 +6,7 @@
 
 pub(crate) mod poll;
 pub(crate) mod stream;
+pub(crate) mod wait;
 
 use std::sync::Arc;
 use std::time::SystemTime;

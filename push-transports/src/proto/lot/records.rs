@@ -53,6 +53,8 @@ pub(crate) enum State {
     Busy,
     /// In the slots of a group, at [`Record::link`].
     Member,
+    /// Its request waits, for something of its own.
+    Waiting,
 }
 
 /// Bytes wait unread in the socket: an edge-triggered event will not tell again.
@@ -63,6 +65,8 @@ pub(crate) const ENDED: u8 = 1 << 1;
 pub(crate) const CLOSE: u8 = 1 << 2;
 /// Its deadline is when its client, which has ended its direction, is taken as gone.
 pub(crate) const LEAVING: u8 = 1 << 3;
+/// The time of what it waits for is over.
+pub(crate) const OVER: u8 = 1 << 4;
 
 /// What a lot knows about one connection.
 #[derive(Debug, Clone, Copy)]

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use http::header::CONNECTION;
 use http::response::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::rt::{Sleep, Timer};
 use hyper::upgrade::OnUpgrade;
@@ -20,6 +20,7 @@ use tower_service::Service;
 use super::takeover::{OnLot, Session, Takeover};
 use crate::server::connection::ConnectionInfo;
 use crate::server::stream::Shared;
+use crate::server::wait::asks_to_close;
 
 /// A session that was offered instead of an answer, its head, and whether the client asked to close behind it.
 pub(super) type Offer = (Box<dyn Session>, Parts, bool);
@@ -79,13 +80,14 @@ where
     type Future = Answer<S, B>;
 
     fn call(&self, mut request: Request<Incoming>) -> Answer<S, B> {
+        let is_read = request.body().is_end_stream();
         let extensions = request.extensions_mut();
         if self.socket.is_none() {
             // This hyper gives no connection away: who would upgrade is to hear that it cannot.
             extensions.remove::<OnUpgrade>();
         }
         extensions.insert(self.info.clone());
-        extensions.insert(OnLot);
+        extensions.insert(OnLot { is_read });
         self.info.begin_answer();
         let closes = request.version() != Version::HTTP_11 || asks_to_close(request.headers());
         let is_connect = request.method() == Method::CONNECT;
@@ -93,12 +95,6 @@ where
         let step = Step::Waiting { service: self.service.clone(), request: Some(request) };
         Answer { step: Box::pin(step), body: None, closes, offered: Arc::clone(&self.offered), socket }
     }
-}
-
-/// RFC 9112 §9.3, §9.6.
-fn asks_to_close(headers: &HeaderMap) -> bool {
-    let options = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    options.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 pin_project_lite::pin_project! {

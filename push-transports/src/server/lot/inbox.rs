@@ -1,7 +1,9 @@
 //! What a lot is told from outside: descriptors that come (back), connections that ended, groups that moved.
 
+use std::fmt;
 use std::mem;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -14,6 +16,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::cohort::Parking;
 use super::house::Entered;
 use super::socket::Returned;
+use super::waits::ParkedWait;
 use crate::server::io::ConnectionIo;
 
 /// One thing that a lot is told.
@@ -25,6 +28,8 @@ pub(in crate::server) enum Message<H = OwnedFd, I = ConnectionIo> {
     Idle(Box<Returned<H>>),
     /// Subscribed, and all that it was owed is written.
     Park(Box<Returned<H>>, Box<Parking<I>>),
+    /// Its request waits for something of its own.
+    Wait(Box<Returned<H>>, Box<ParkedWait>),
     /// Closed by its task.
     Gone(u32),
     /// An operator has ended this member, or a drain.
@@ -35,11 +40,37 @@ pub(in crate::server) enum Message<H = OwnedFd, I = ConnectionIo> {
 #[derive(Debug)]
 pub(in crate::server) struct Inbox<H = OwnedFd, I = ConnectionIo>(Mutex<Waiting<H, I>>);
 
+/// What has come in.
+#[derive(Debug)]
+pub(super) struct News<H = OwnedFd, I = ConnectionIo> {
+    pub(super) messages: Vec<Message<H, I>>,
+    /// Groups whose channels moved.
+    pub(super) moved: Vec<u32>,
+    /// Waits that may have their answers.
+    pub(super) called: Vec<Arc<WaitWaker<H, I>>>,
+}
+
+impl<H, I> News<H, I> {
+    pub(super) const fn new() -> Self {
+        Self { messages: Vec::new(), moved: Vec::new(), called: Vec::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.moved.is_empty() && self.called.is_empty()
+    }
+}
+
+/// Moves what is in `from` behind what is in `into`.
+fn take_all<T>(into: &mut Vec<T>, from: &mut Vec<T>) {
+    match into.is_empty() {
+        true => mem::swap(into, from),
+        false => into.append(from),
+    }
+}
+
 #[derive(Debug)]
 struct Waiting<H, I> {
-    messages: Vec<Message<H, I>>,
-    /// Groups whose channels moved.
-    moved: Vec<u32>,
+    news: News<H, I>,
     /// Something outside of the inbox changed: look at it.
     nudged: bool,
     waker: Option<Waker>,
@@ -49,7 +80,7 @@ struct Waiting<H, I> {
 
 impl<H, I> Waiting<H, I> {
     const fn new() -> Self {
-        Self { messages: Vec::new(), moved: Vec::new(), nudged: false, waker: None, is_closed: false }
+        Self { news: News::new(), nudged: false, waker: None, is_closed: false }
     }
 }
 
@@ -64,14 +95,24 @@ impl<H, I> Inbox<H, I> {
         let mut refused = None;
         self.tell(|waiting| match waiting.is_closed {
             true => refused = Some(message),
-            false => waiting.messages.push(message),
+            false => waiting.news.messages.push(message),
         });
         drop(refused);
     }
 
     /// A channel of `group` moved.
     pub(super) fn mark(&self, group: u32) {
-        self.tell(|waiting| waiting.moved.push(group));
+        self.tell(|waiting| waiting.news.moved.push(group));
+    }
+
+    /// A wait may have its answer.
+    fn call(&self, wait: Arc<WaitWaker<H, I>>) {
+        let mut refused = None;
+        self.tell(|waiting| match waiting.is_closed {
+            true => refused = Some(wait),
+            false => waiting.news.called.push(wait),
+        });
+        drop(refused);
     }
 
     /// Wakes the lot without a message.
@@ -91,30 +132,18 @@ impl<H, I> Inbox<H, I> {
     }
 
     /// Takes what has come; pending, with word left, if that is nothing.
-    pub(super) fn poll_take(
-        &self,
-        cx: &mut Context<'_>,
-        messages: &mut Vec<Message<H, I>>,
-        moved: &mut Vec<u32>,
-    ) -> Poll<()> {
+    pub(super) fn poll_take(&self, cx: &mut Context<'_>, news: &mut News<H, I>) -> Poll<()> {
         let mut waiting = self.lock();
         let nudged = mem::take(&mut waiting.nudged);
-        if waiting.messages.is_empty() && waiting.moved.is_empty() && !nudged {
+        if waiting.news.is_empty() && !nudged {
             let replaced = waiting.waker.replace(cx.waker().clone());
             drop(waiting);
             drop(replaced);
             return Poll::Pending;
         }
-        if messages.is_empty() {
-            mem::swap(messages, &mut waiting.messages);
-        } else {
-            messages.append(&mut waiting.messages);
-        }
-        if moved.is_empty() {
-            mem::swap(moved, &mut waiting.moved);
-        } else {
-            moved.append(&mut waiting.moved);
-        }
+        take_all(&mut news.messages, &mut waiting.news.messages);
+        take_all(&mut news.moved, &mut waiting.news.moved);
+        take_all(&mut news.called, &mut waiting.news.called);
         Poll::Ready(())
     }
 
@@ -123,7 +152,7 @@ impl<H, I> Inbox<H, I> {
         let left = {
             let mut waiting = self.lock();
             waiting.is_closed = true;
-            (mem::take(&mut waiting.messages), waiting.waker.take())
+            (mem::replace(&mut waiting.news, News::new()), waiting.waker.take())
         };
         // Outside the lock: what is dropped here may tell the inbox of it.
         drop(left);
@@ -165,5 +194,53 @@ pub(super) struct MemberWaker<H, I> {
 impl<H, I> Wake for MemberWaker<H, I> {
     fn wake(self: Arc<Self>) {
         self.inbox.send(Message::Ended(self.key));
+    }
+}
+
+/// Wakes a lot because one of its waits may have its answer; once, until the lot has looked.
+///
+/// The lot knows a wait by the address of this: one that is over is not taken for the one that has its key by now.
+pub(super) struct WaitWaker<H, I> {
+    inbox: Arc<Inbox<H, I>>,
+    key: u32,
+    is_called: AtomicBool,
+}
+
+impl<H, I> WaitWaker<H, I> {
+    pub(super) const fn new(inbox: Arc<Inbox<H, I>>, key: u32) -> Self {
+        Self { inbox, key, is_called: AtomicBool::new(false) }
+    }
+
+    /// The connection whose request waits, if it does still.
+    pub(super) const fn key(&self) -> u32 {
+        self.key
+    }
+
+    /// Whether nobody has called since the lot looked last: then it is for whoever asks to see that the lot looks.
+    pub(super) fn is_first_call(&self) -> bool {
+        !self.is_called.swap(true, Ordering::AcqRel)
+    }
+
+    /// The lot looks: what moves from here on calls again, and what moved before is seen.
+    pub(super) fn begin_look(&self) {
+        self.is_called.swap(false, Ordering::AcqRel);
+    }
+}
+
+impl<H, I> fmt::Debug for WaitWaker<H, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitWaker").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl<H, I> Wake for WaitWaker<H, I> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.is_first_call() {
+            self.inbox.call(Arc::clone(self));
+        }
     }
 }

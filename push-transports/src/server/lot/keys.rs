@@ -6,6 +6,13 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// A map by keys, which the lot gives out itself: nobody outside can aim at its places, so spreading them is enough.
 pub(crate) type KeyMap<V> = HashMap<u32, V, BuildHasherDefault<KeyHasher>>;
 
+/// Gives back the room of a crowd that has left.
+pub(super) fn shrink<V>(map: &mut KeyMap<V>) {
+    if map.capacity() > 256 && map.len() * 8 < map.capacity() {
+        map.shrink_to(map.len() * 2);
+    }
+}
+
 /// Spreads a key over all bits. Source: Knuth, The Art of Computer Programming, vol. 3, §6.4 (Fibonacci hashing).
 #[derive(Debug, Default)]
 pub(crate) struct KeyHasher(u64);

@@ -10,11 +10,12 @@
 //!
 //! - A **lot** (`run`) is one task with one epoll instance (`epoll`). Everything it owns is its own; the way in is its
 //!   `inbox`. The tables are pure and stand in `proto::lot`.
-//! - A **connection** is silent, idle, busy or a member. Busy ones have a `LotSocket` (`socket`) in a task (`lent`): it reads
+//! - A **connection** is silent, idle, busy, a member or waiting. Busy ones have a `LotSocket` (`socket`) in a task (`lent`): it reads
 //!   the head (`head`), lets hyper serve it (`heads`), and hands the connection to a session that asks for it (`takeover`).
 //! - A **group** is a cohort of members that are served alike (`cohort`: what the transports say of them), its slots and
 //!   the pass on its way. What is decided about groups is the `engine`, which knows no sockets; `outlet` is what it has
 //!   the lot do. `tally` counts for metrics.
+//! - A **wait** (`waits`) is a request that waits for something of its own: its connection is parked without a group.
 
 mod cohort;
 mod door;
@@ -32,6 +33,7 @@ mod socket;
 mod starter;
 mod takeover;
 mod tally;
+mod waits;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -62,6 +64,7 @@ pub(crate) use self::cohort::{Cohort, Extra, Kind, Member, Parking};
 pub(super) use self::inbox::Message;
 pub(super) use self::socket::LotSocket;
 pub(crate) use self::takeover::{Offer, OnLot, Session, Taken, Takeover};
+pub(crate) use self::waits::ParkedWait;
 
 /// How long connections that were cut get to let go of their sockets.
 const AFTER_CUT: Duration = Duration::from_secs(1);

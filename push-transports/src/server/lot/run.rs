@@ -17,10 +17,11 @@ use super::door::Door;
 use super::engine::Groups;
 use super::epoll::{Epoll, LISTENER, Notice};
 use super::house::{Entered, House};
-use super::inbox::{Inbox, Message};
-use super::keys::KeyMap;
+use super::inbox::{Inbox, Message, News};
+use super::keys::{self, KeyMap};
 use super::socket::{LotSocket, Returned};
 use super::tally::{Standing, Tally};
+use super::waits::Waits;
 use crate::proto::lot::records::{Records, State};
 use crate::proto::lot::ticks::{NEVER, TICK, Ticks, in_ticks};
 use crate::server::connection::{ConnectionInfo, Phase};
@@ -29,6 +30,8 @@ use crate::server::readiness::{ENDED, GONE, READ, WRITE};
 
 /// Sends of one group's pass before others have their turn.
 const SENDS_A_TURN: usize = 128;
+/// Waits looked at before others have their turn.
+const LOOKS_A_TURN: usize = 128;
 
 /// Takes a connection whose first byte has come: it reads the request and serves it.
 pub(super) type Opener = Box<dyn FnMut(ConnectionIo) + Send>;
@@ -49,16 +52,16 @@ pub(super) struct Lot {
     pub(super) early: KeyMap<Bytes>,
     pub(super) guests: KeyMap<Guest>,
     pub(super) groups: Groups<OwnedFd, ConnectionIo>,
+    pub(super) waits: Waits,
     pub(super) ticks: Ticks,
     pub(super) tally: Tally,
     /// The time of this turn, and its tick.
     pub(super) instant: std::time::Instant,
     pub(super) now: u32,
-    phase: Phase,
+    pub(super) phase: Phase,
     timer: Pin<Box<Sleep>>,
     notices: Vec<Notice>,
-    messages: Vec<Message>,
-    moved: Vec<u32>,
+    news: News,
     due: Vec<u32>,
 }
 
@@ -80,14 +83,14 @@ impl Lot {
             early: KeyMap::default(),
             guests: KeyMap::default(),
             groups: Groups::new(),
+            waits: Waits::default(),
             ticks: Ticks::new(now.into_std()),
             instant: now.into_std(),
             now: 0,
             phase: Phase::Open,
             timer: Box::pin(tokio::time::sleep_until(now)),
             notices: Vec::new(),
-            messages: Vec::new(),
-            moved: Vec::new(),
+            news: News::new(),
             due: Vec::new(),
         })
     }
@@ -103,7 +106,7 @@ impl Lot {
                 break;
             }
             // Passes go on in turns: between two of them other tasks run, and what came meanwhile is looked at.
-            if self.groups.is_busy() {
+            if self.has_work() {
                 tokio::task::yield_now().await;
             } else {
                 // Also where there is always news. What requests do here before they have to wait counts as the lot's doing.
@@ -112,12 +115,17 @@ impl Lot {
         }
     }
 
+    /// Whether something is left for the next turn.
+    fn has_work(&self) -> bool {
+        self.groups.is_busy() || self.waits.is_busy()
+    }
+
     /// Ready once there is something to do, with whether the sockets may have something to say.
     fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let told = self.inbox.poll_take(cx, &mut self.messages, &mut self.moved).is_ready();
+        let told = self.inbox.poll_take(cx, &mut self.news).is_ready();
         let is_ready = self.epoll.poll_ready(cx).is_ready();
         let is_late = self.poll_timer(cx).is_ready();
-        if told || is_ready || is_late || self.groups.is_busy() { Poll::Ready(is_ready) } else { Poll::Pending }
+        if told || is_ready || is_late || self.has_work() { Poll::Ready(is_ready) } else { Poll::Pending }
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -132,26 +140,29 @@ impl Lot {
 
     fn turn(&mut self, is_ready: bool) {
         self.notice_phase();
-        let mut messages = std::mem::take(&mut self.messages);
+        let mut messages = std::mem::take(&mut self.news.messages);
         messages.drain(..).for_each(|message| self.receive(message));
         give_back_room(&mut messages);
-        self.messages = messages;
+        self.news.messages = messages;
         if is_ready {
             self.hear();
         }
-        let mut moved = std::mem::take(&mut self.moved);
+        let mut moved = std::mem::take(&mut self.news.moved);
         moved.drain(..).for_each(|group| self.engine().begin(group));
         give_back_room(&mut moved);
-        self.moved = moved;
+        self.news.moved = moved;
+        self.waits.queue_called(&mut self.news.called);
+        give_back_room(&mut self.news.called);
         self.expire();
         self.engine().go_round(SENDS_A_TURN);
+        self.look_at_waits(LOOKS_A_TURN);
         self.records.end_batch();
         self.give_back_maps();
         self.tell_counts();
     }
 
     fn tell_counts(&mut self) {
-        let (parked, busy) = (self.tally.members, self.busy.len());
+        let (parked, busy) = (self.tally.members + self.waits.len(), self.busy.len());
         let waiting = self.records.len().saturating_sub(parked + busy);
         self.tally.tell(Standing { waiting, parked, busy, groups: self.groups.len() });
     }
@@ -168,6 +179,7 @@ impl Lot {
         let keys: Vec<u32> =
             self.records.iter().filter(|(_, record)| waiting(record.state())).map(|(key, _)| key).collect();
         keys.into_iter().for_each(|key| self.dismiss(key));
+        self.waits.queue_all();
     }
 
     /// The server goes down: a connection that waits is closed, unless its request has come already.
@@ -193,6 +205,7 @@ impl Lot {
                 }
             }
             Message::Park(returned, parking) => self.engine().admit(returned, parking),
+            Message::Wait(returned, wait) => self.admit_wait(returned, *wait),
             Message::Gone(key) => self.forget(key),
             Message::Ended(key) => self.engine().end_member(key),
         }
@@ -317,6 +330,7 @@ impl Lot {
             // Room to write, for a write that is over.
             State::Silent | State::Idle => {}
             State::Member => self.engine().notice_member(key, bits),
+            State::Waiting => self.notice_wait(key, bits),
         }
     }
 
@@ -332,6 +346,7 @@ impl Lot {
             match self.records.get(key).map(|record| record.state()) {
                 Some(State::Silent | State::Idle) => self.close(key),
                 Some(State::Member) => self.engine().expire_member(key),
+                Some(State::Waiting) => self.expire_wait(key),
                 _ => {}
             }
         }
@@ -345,19 +360,16 @@ impl Lot {
 
     /// Memory of a crowd that has left.
     fn give_back_maps(&mut self) {
-        fn shrink<V>(map: &mut KeyMap<V>) {
-            if map.capacity() > 256 && map.len() * 8 < map.capacity() {
-                map.shrink_to(map.len() * 2);
-            }
-        }
-        shrink(&mut self.busy);
-        shrink(&mut self.early);
-        shrink(&mut self.guests);
+        keys::shrink(&mut self.busy);
+        keys::shrink(&mut self.early);
+        keys::shrink(&mut self.guests);
+        self.waits.shrink();
     }
 
     fn close_all(&mut self) {
         self.busy.values().for_each(|info| info.advance(Phase::Cut));
         self.groups.clear();
+        self.waits.clear();
         let keys: Vec<(u32, u32)> = self.records.iter().map(|(key, record)| (key, record.address)).collect();
         for (key, address) in keys {
             drop(self.records.remove(key));

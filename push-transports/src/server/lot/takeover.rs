@@ -10,7 +10,10 @@ use crate::server::io::ConnectionIo;
 
 /// In the extensions of requests whose connection a lot owns: a response may carry a [`Takeover`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OnLot;
+pub(crate) struct OnLot {
+    /// Whether the request has no body, or it was read to its end.
+    pub(crate) is_read: bool,
+}
 
 /// In the extensions of a response: instead of sending its body, the connection may be handed over.
 ///

@@ -9,7 +9,7 @@ use push_core::{Given, Seat};
 
 use super::group::{Group, Passing};
 use super::{Engine, Outlet, Received};
-use crate::proto::lot::records::{CLOSE, ENDED, LEAVING, READABLE, State};
+use crate::proto::lot::records::{CLOSE, ENDED, LEAVING, OVER, READABLE, Record, State};
 use crate::proto::lot::ticks::{NEVER, TICK};
 use crate::server::lot::cohort::{Guest, Member};
 use crate::server::lot::inbox::MemberWaker;
@@ -40,6 +40,11 @@ impl<O: Outlet> Engine<'_, O> {
         if bits & GONE != 0 {
             return self.lose(group, key);
         }
+        self.mark(key, bits);
+    }
+
+    /// Notes what the socket of a connection said that is not listened to.
+    pub(in crate::server::lot) fn mark(&mut self, key: u32, bits: u8) {
         let patience = self.0.now().saturating_add(self.0.patience());
         let Some(record) = self.0.records().get_mut(key) else { return };
         if bits & READ != 0 {
@@ -131,10 +136,14 @@ impl<O: Outlet> Engine<'_, O> {
     pub(super) fn answered(&mut self, group: &mut Group<O::Handle, O::Io>, key: u32) {
         let (seat, _) = self.unseat(group, key);
         group.cohort.crowd().leave(seat);
+        self.go_on_with_next(key);
+    }
+
+    /// What a connection was parked for is over, and all is written: it goes on with the next request, or ends.
+    pub(in crate::server::lot) fn go_on_with_next(&mut self, key: u32) {
         let Some(record) = self.0.records().get_mut(key) else { return };
         let closes = record.has(CLOSE);
-        let bits = if record.has(READABLE) { READ } else { 0 } | if record.has(ENDED) { readiness::ENDED } else { 0 };
-        record.set(CLOSE | READABLE | ENDED | LEAVING, false);
+        let bits = unpark(record);
         record.set_state(State::Idle);
         let early = self.0.early().remove(&key).unwrap_or_default();
         if closes {
@@ -184,9 +193,7 @@ impl<O: Outlet> Engine<'_, O> {
         let (closes, silence) = (record.has(CLOSE), now.saturating_sub(record.heard));
         let left = Some(record.deadline()).filter(|deadline| *deadline != NEVER);
         let left = left.map(|deadline| TICK * deadline.saturating_sub(now));
-        let is_readable = record.has(READABLE) || group.cohort.listens();
-        let bits = if is_readable { READ } else { 0 } | if record.has(ENDED) { readiness::ENDED } else { 0 };
-        record.set(CLOSE | READABLE | ENDED | LEAVING, false);
+        let bits = unpark(record) | if group.cohort.listens() { READ } else { 0 };
         let early = self.0.early().remove(&key).unwrap_or_default();
         let Some(io) = self.0.borrow(key, early, bits | WRITE) else { return };
         let silence = TICK.checked_mul(silence).unwrap_or(Duration::MAX);
@@ -222,4 +229,11 @@ impl<O: Outlet> Engine<'_, O> {
             self.0.groups().put_back(id, group);
         }
     }
+}
+
+/// Takes what was noted while a connection was parked: the bits that are known of its socket.
+pub(in crate::server::lot) fn unpark(record: &mut Record) -> u8 {
+    let bits = if record.has(READABLE) { READ } else { 0 } | if record.has(ENDED) { readiness::ENDED } else { 0 };
+    record.set(CLOSE | READABLE | ENDED | LEAVING | OVER, false);
+    bits
 }

@@ -33,6 +33,7 @@ use super::tally::Tally;
 use crate::proto::lot::records::Records;
 
 pub(super) use self::groups::Groups;
+pub(super) use self::members::unpark;
 
 /// What became of one send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

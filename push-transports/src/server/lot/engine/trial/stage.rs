@@ -15,7 +15,7 @@ use crate::proto::lot::records::{Records, State};
 use crate::proto::lot::ticks::in_ticks;
 use crate::server::lot::cohort::Guest;
 use crate::server::lot::engine::{Engine, Groups, Outlet, Received, Sent};
-use crate::server::lot::inbox::Message;
+use crate::server::lot::inbox::{Message, News};
 use crate::server::lot::keys::KeyMap;
 use crate::server::lot::socket::Returned;
 use crate::server::lot::tally::Tally;
@@ -36,8 +36,7 @@ pub(super) struct Stage {
     tally: Tally,
     early: KeyMap<Bytes>,
     busy: HashMap<u32, Arc<Readiness>>,
-    messages: Vec<Message<Handle, Io>>,
-    moved: Vec<u32>,
+    news: News<Handle, Io>,
     now: u32,
 }
 
@@ -53,8 +52,7 @@ impl Stage {
             early: KeyMap::default(),
             tally: Tally::default(),
             busy: HashMap::new(),
-            messages: Vec::new(),
-            moved: Vec::new(),
+            news: News::new(),
             now: 0,
         }
     }
@@ -76,7 +74,7 @@ impl Stage {
 
     /// Ready if there is something to do.
     fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let told = self.world.inbox.poll_take(cx, &mut self.messages, &mut self.moved).is_ready();
+        let told = self.world.inbox.poll_take(cx, &mut self.news).is_ready();
         let has_events = !lock(&self.world.events).is_empty();
         if told || has_events || self.groups.is_busy() { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -90,14 +88,14 @@ impl Stage {
 
     fn turn(&mut self) {
         self.now = self.world.ticks.load(Ordering::SeqCst);
-        for message in std::mem::take(&mut self.messages) {
+        for message in std::mem::take(&mut self.news.messages) {
             self.hear(message);
         }
         let events = std::mem::take(&mut *lock(&self.world.events));
         for (key, bits) in events {
             self.notice(key, bits);
         }
-        for group in std::mem::take(&mut self.moved) {
+        for group in std::mem::take(&mut self.news.moved) {
             Engine(self).begin(group);
         }
         self.expire();
@@ -123,6 +121,7 @@ impl Stage {
             Message::Park(returned, parking) => Engine(self).admit(returned, parking),
             Message::Gone(key) => self.forget(key),
             Message::Ended(key) => Engine(self).end_member(key),
+            Message::Wait(..) => unreachable!("requests of a trial wait in groups"),
         }
     }
 
