@@ -51,7 +51,9 @@ impl Endpoint {
             (false, Some("tls=starttls")) => Security::StartTls,
             (false, None) if is_loopback(host) => Security::Plain,
             (false, None) => Security::StartTls,
-            (_, Some(_)) => return Err(wrong("asks for something else than tls=none or tls=starttls of a plain scheme")),
+            (_, Some(_)) => {
+                return Err(wrong("asks for something else than tls=none or tls=starttls of a plain scheme"));
+            }
         };
         let port = port.unwrap_or(if is_tls { schemes.tls.1 } else { schemes.plain.1 });
         Ok(Self { host: host.to_owned(), port, security })
@@ -99,8 +101,19 @@ mod tests {
             assert_eq!(Endpoint::parse(url, &IMAP), Ok(Endpoint { host, port, security }), "{url}");
         }
         for wrong in [
-            "mail.example", "pop3://mail.example", "imap://", "imap://:143", "imap://h:0", "imap://h:65536", "imap://h:",
-            "imap://u:p@h", "imaps://h?tls=none", "imap://h?tls=maybe", "imap://h/INBOX", "imap://[::1", "imap://[::1]1",
+            "mail.example",
+            "pop3://mail.example",
+            "imap://",
+            "imap://:143",
+            "imap://h:0",
+            "imap://h:65536",
+            "imap://h:",
+            "imap://u:p@h",
+            "imaps://h?tls=none",
+            "imap://h?tls=maybe",
+            "imap://h/INBOX",
+            "imap://[::1",
+            "imap://[::1]1",
         ] {
             assert!(Endpoint::parse(wrong, &IMAP).is_err(), "{wrong}");
         }

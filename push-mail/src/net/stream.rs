@@ -19,7 +19,8 @@ use tokio_rustls::client::TlsStream;
 use super::{Endpoint, Security};
 
 /// A peer that vanished is found by the system within about two minutes, without a word of the protocol.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(20));
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(20));
 
 /// Whom to believe that a server is who it says.
 #[derive(Clone)]
@@ -83,11 +84,6 @@ impl Stream {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let stream = TlsConnector::from(Arc::clone(&tls.0)).connect(name, stream).await?;
         Ok(Stream::Tls(Box::new(stream)))
-    }
-
-    /// Whether strangers cannot read along.
-    pub(crate) fn is_secure(&self) -> bool {
-        matches!(self, Stream::Tls(_))
     }
 }
 

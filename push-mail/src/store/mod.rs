@@ -16,6 +16,7 @@ mod hints;
 pub mod imap;
 mod item;
 pub mod memory;
+mod pace;
 
 use push_core::BoxFuture;
 

@@ -34,6 +34,8 @@ pub(super) struct Connection {
     timeout: Duration,
     limit: u32,
     connected: Connected,
+    /// It is of no more use.
+    is_broken: bool,
 }
 
 /// Counted as a connection for as long as it is there.
@@ -52,7 +54,17 @@ impl Connection {
         Counters::add(&counters.connections);
         let buffer = vec![0; 16 << 10].into();
         let connected = Connected(counters);
-        Self { stream, decoder: Decoder::new(limit), buffer, tag: 0, unasked: 0, timeout, limit, connected }
+        Self {
+            stream,
+            decoder: Decoder::new(limit),
+            buffer,
+            tag: 0,
+            unasked: 0,
+            timeout,
+            limit,
+            connected,
+            is_broken: false,
+        }
     }
 
     /// The same connection, from here on within TLS. What was read before is forgotten: a stranger may have said it.
@@ -64,14 +76,25 @@ impl Connection {
         Ok(Self { stream, decoder: Decoder::new(self.limit), ..self })
     }
 
-    pub(super) fn is_secure(&self) -> bool {
-        self.stream.is_secure()
+    /// Whether an error has made it useless; what a server says no to does not.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    fn broken(&mut self, error: StoreError) -> StoreError {
+        self.is_broken = true;
+        error
     }
 
     /// The next event, however long it takes.
     ///
     /// Cancel safety: nothing is lost.
     pub(super) async fn event(&mut self) -> Result<Event, StoreError> {
+        let event = self.read_event().await;
+        event.map_err(|error| self.broken(error))
+    }
+
+    async fn read_event(&mut self) -> Result<Event, StoreError> {
         loop {
             let next = self.decoder.next().map_err(|error| unavailable(error.to_string()))?;
             if let Some(event) = next {
@@ -96,7 +119,8 @@ impl Connection {
     /// An event that must come soon.
     pub(super) async fn event_soon(&mut self) -> Result<Event, StoreError> {
         let silence = self.timeout;
-        timeout(silence, self.event()).await.map_err(|_| unavailable("the server does not answer"))?
+        let event = timeout(silence, self.event()).await;
+        event.unwrap_or_else(|_| Err(self.broken(unavailable("the server does not answer"))))
     }
 
     /// Bytes as they are.
@@ -106,8 +130,11 @@ impl Connection {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
-        let written = timeout(silence, write).await.map_err(|_| unavailable("the server does not read"))?;
-        written.map_err(|error| unavailable("the connection broke").caused_by(error))
+        match timeout(silence, write).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.broken(unavailable("the connection broke").caused_by(error))),
+            Err(_) => Err(self.broken(unavailable("the server does not read"))),
+        }
     }
 
     /// Sends a command up to where it is complete, and returns its tag. What comes meanwhile goes to `sink`.
@@ -141,15 +168,17 @@ impl Connection {
     ) -> Result<Option<Status>, StoreError> {
         let end = Instant::now() + self.timeout * SILENCES;
         for _ in 0..MAX_EVENTS {
-            let event = timeout_at(end, self.event_soon()).await;
-            match event.map_err(|_| unavailable("the server does not come to an end"))?? {
+            let Ok(event) = timeout_at(end, self.event_soon()).await else { break };
+            match event? {
                 Event::Tagged { tag: answered, status } if answered == tag => return Ok(Some(status)),
-                Event::Tagged { .. } => return Err(unavailable("the server answers what was not asked")),
+                Event::Tagged { .. } => {
+                    return Err(self.broken(unavailable("the server answers what was not asked")));
+                }
                 Event::Continue if continues => return Ok(None),
                 event => sink(event),
             }
         }
-        Err(unavailable("the server does not come to an end"))
+        Err(self.broken(unavailable("the server does not come to an end")))
     }
 
     /// Runs a command to its end, whatever that is.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::command::{Command, set};
 use super::session::Session;
 use super::wire::{Event, Fetched};
+use crate::message;
 use crate::store::{Item, StoreError, StoreErrorKind, Uid, Wanted};
 
 /// Of a message of which a summary is wanted, so many bytes are read.
@@ -55,7 +56,9 @@ impl Session {
     async fn fetch_some(&mut self, uids: &[u32], items: &str) -> Result<Vec<Fetched>, StoreError> {
         let mut found = Vec::new();
         let mut sink = |event| match event {
-            Event::Fetch(fetched) if fetched.uid.is_some_and(|uid| uids.contains(&uid)) && found.len() < 2 * AT_ONCE => {
+            Event::Fetch(fetched)
+                if fetched.uid.is_some_and(|uid| uids.contains(&uid)) && found.len() < 2 * AT_ONCE =>
+            {
                 found.push(fetched);
                 None
             }
@@ -80,12 +83,11 @@ impl Session {
 fn item(uid: u32, fetched: Fetched, wanted: Wanted) -> Item {
     let body = fetched.body.unwrap_or_default();
     let summary = match wanted {
-        Wanted::Flags => Default::default(),
-        Wanted::Summary { preview_bytes } => crate::message::summary(&body, preview_bytes),
-        Wanted::Whole => crate::message::summary(&body, 0),
+        Wanted::Summary { preview_bytes } => message::summary(&body, preview_bytes),
+        Wanted::Flags | Wanted::Whole => Default::default(),
     };
     Item {
-        uid: Some(Uid(uid.into())),
+        uid: Uid(uid.into()),
         flags: fetched.flags.unwrap_or_default(),
         size: fetched.size.map(u64::from),
         summary,

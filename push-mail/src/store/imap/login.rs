@@ -60,9 +60,9 @@ pub(super) async fn log_in(
     counters: &Arc<Counters>,
 ) -> Result<(Connection, Capabilities), StoreError> {
     let stream = timeout(config.timeout, Stream::connect(endpoint, tls)).await;
-    let stream = stream
-        .map_err(|_| unavailable("the server does not answer"))?
-        .map_err(|error| unavailable(format!("no connection to {}:{}", endpoint.host, endpoint.port)).caused_by(error))?;
+    let stream = stream.map_err(|_| unavailable("the server does not answer"))?.map_err(|error| {
+        unavailable(format!("no connection to {}:{}", endpoint.host, endpoint.port)).caused_by(error)
+    })?;
     let limit = config.max_message.saturating_add(1 << 20);
     let connection = Connection::new(stream, limit, config.timeout, Arc::clone(counters));
     let mut login = Login { connection, capabilities: None };

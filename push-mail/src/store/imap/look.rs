@@ -138,16 +138,18 @@ impl Session {
 }
 
 /// RFC 7162 §3.2.5.1: what the server told when the mailbox was opened is all there is to know.
-fn resynced(
-    opened: Opened,
-    known: &(dyn Fn() -> Result<Vec<Known>, StoreError> + Sync),
-) -> Result<Look, StoreError> {
+fn resynced(opened: Opened, known: &(dyn Fn() -> Result<Vec<Known>, StoreError> + Sync)) -> Result<Look, StoreError> {
     let length = |range: &RangeInclusive<u32>| u64::from(range.end() - range.start()) + 1;
     // A server that has forgotten tells far more than what was there.
     let gone = match opened.vanished.iter().map(length).sum::<u64>() {
         0..=FEW => opened.vanished.into_iter().flatten().map(|uid| Uid(uid.into())).collect(),
         _ => {
-            let went = |uid: &Uid| opened.vanished.iter().any(|range| (u64::from(*range.start())..=u64::from(*range.end())).contains(&uid.0));
+            let went = |uid: &Uid| {
+                opened
+                    .vanished
+                    .iter()
+                    .any(|range| (u64::from(*range.start())..=u64::from(*range.end())).contains(&uid.0))
+            };
             known()?.into_iter().map(|known| known.uid).filter(went).collect()
         }
     };

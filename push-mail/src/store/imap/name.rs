@@ -125,9 +125,14 @@ mod tests {
 
     #[test]
     fn a_path_without_a_mailbox_is_none() {
-        for (wrong, delimiter) in
-            [("", Some('/')), ("a//b", Some('/')), ("a.b", Some('.')), ("a/b", None), ("a\nb", Some('/')), ("%ff", None)]
-        {
+        for (wrong, delimiter) in [
+            ("", Some('/')),
+            ("a//b", Some('/')),
+            ("a.b", Some('.')),
+            ("a/b", None),
+            ("a\nb", Some('/')),
+            ("%ff", None),
+        ] {
             assert_eq!(name(wrong, delimiter), None, "{wrong}");
         }
         assert_eq!(name("Grüße/a%2Fb", Some('.')).as_deref(), Some("Gr&APwA3w-e.a/b"));

@@ -65,6 +65,11 @@ impl Ledger {
         self.told.contains_key(name)
     }
 
+    /// Whether a mailbox has change numbers.
+    pub(super) fn has_modseq(&self, name: &str) -> bool {
+        matches!(self.told.get(name), Some(Told::So(Counts { modseq: Some(_), .. })))
+    }
+
     /// What a look found. Whoever was told that something is otherwise looks after that, and so not before this look.
     pub(super) fn looked(&mut self, name: &str, counts: Counts) {
         match self.told.get(name) {
@@ -136,13 +141,16 @@ pub(super) struct Session {
     pub(super) ledger: Ledger,
     /// The command by which the server is to tell of changes, while it waits for its end.
     idling: Option<String>,
+    /// Mailboxes that were opened since this was emptied.
+    pub(super) was_open: BTreeSet<String>,
     /// The server no longer tells of changes in all folders, though it had agreed to.
     pub(super) has_overflown: bool,
 }
 
 impl Session {
     pub(super) fn new(connection: Connection, can: Capabilities) -> Self {
-        Self { connection, can, open: None, ledger: Ledger::default(), idling: None, has_overflown: false }
+        let (ledger, was_open) = (Ledger::default(), BTreeSet::new());
+        Self { connection, can, open: None, ledger, idling: None, was_open, has_overflown: false }
     }
 
     /// Runs a command. `sink` takes what is meant for it and returns the rest.
@@ -171,11 +179,13 @@ impl Session {
         unasked(event, &mut self.ledger, self.open.as_ref(), &mut self.has_overflown);
     }
 
+    /// Whether the server tells of the open mailbox now.
+    pub(super) fn is_idling(&self) -> bool {
+        self.idling.is_some()
+    }
+
     /// Begins IDLE (RFC 2177).
     pub(super) async fn idle(&mut self) -> Result<(), StoreError> {
-        if self.idling.is_some() {
-            return Ok(());
-        }
         let Self { connection, ledger, open, has_overflown, .. } = self;
         let mut sink = |event| unasked(event, ledger, open.as_ref(), has_overflown);
         let (tag, _) = connection.begin(Command::new("IDLE"), &mut sink).await?;
@@ -232,6 +242,7 @@ impl Session {
         };
         self.run(command, &mut sink).await?.ok("open a folder")?;
         self.open = Some(Open { name: name.to_owned(), is_writable });
+        self.was_open.insert(name.to_owned());
         Ok(opened)
     }
 

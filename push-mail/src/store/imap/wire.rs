@@ -10,7 +10,9 @@ use imap_codec::imap_types::extensions::uidplus::{UidElement, UidSet};
 use imap_codec::imap_types::fetch::MessageDataItem;
 use imap_codec::imap_types::flag::{Flag, FlagFetch};
 use imap_codec::imap_types::mailbox::Mailbox;
-use imap_codec::imap_types::response::{Code as WireCode, Data, Response, Status as WireStatus, StatusBody, StatusKind};
+use imap_codec::imap_types::response::{
+    Code as WireCode, Data, Response, Status as WireStatus, StatusBody, StatusKind,
+};
 use imap_codec::imap_types::sequence::{SeqOrUid, Sequence, SequenceSet};
 use imap_codec::imap_types::status::StatusDataItem;
 
@@ -74,14 +76,28 @@ pub(super) struct Fetched {
 pub(super) enum Event {
     /// The server waits for more of a command.
     Continue,
-    Tagged { tag: String, status: Status },
+    Tagged {
+        tag: String,
+        status: Status,
+    },
     Untagged(Status),
     Capability(Vec<String>),
-    List { name: String, attributes: Vec<String>, delimiter: Option<char> },
-    Status { name: String, counts: Counts, mailbox_id: Option<String> },
+    List {
+        name: String,
+        attributes: Vec<String>,
+        delimiter: Option<char>,
+    },
+    Status {
+        name: String,
+        counts: Counts,
+        mailbox_id: Option<String>,
+    },
     Exists(u32),
     Expunge,
-    Vanished { earlier: bool, uids: Vec<RangeInclusive<u32>> },
+    Vanished {
+        earlier: bool,
+        uids: Vec<RangeInclusive<u32>>,
+    },
     Fetch(Fetched),
     Search(Vec<u32>),
     /// Something that was not understood: the first words, in capital letters.
