@@ -108,6 +108,12 @@ pub(super) fn look_up(
     Ok(table.get((account, folder, uid.0))?.map(|row| known_of(uid.0, row.value())))
 }
 
+pub(super) fn find(transaction: &ReadTransaction, at: At, key: &str) -> Result<Option<Known>, redb::Error> {
+    let Some(table) = open(transaction, KEYS)? else { return Ok(None) };
+    let uid = table.get((at.0, at.1, key))?.map(|row| Uid(row.value()));
+    uid.map_or(Ok(None), |uid| look_up(transaction, at, uid))
+}
+
 /// The tables of a look that is being recorded.
 struct Recording<'t> {
     at: At,

@@ -192,3 +192,14 @@ proptest! {
         })?;
     }
 }
+
+#[tokio::test]
+async fn a_message_is_found_by_what_the_store_calls_it() {
+    let (journal, inbox) = journal().await;
+    look(&journal, inbox, vec![seen("a", 1), seen("b", 0)], Vec::new()).await;
+    let found = journal.find(inbox, "a").expect("readable").expect("known");
+    assert_eq!((found.key.as_str(), found.flags), ("a", Flags(1)));
+    assert_eq!(journal.look_up(inbox, found.uid).expect("readable"), Some(found.clone()));
+    look(&journal, inbox, Vec::new(), vec![found.uid]).await;
+    assert_eq!(journal.find(inbox, "a").expect("readable"), None);
+}
