@@ -179,6 +179,15 @@ impl Journal {
         self.state.read(|transaction| items::look_up(transaction, (self.account, folder.0), uid))
     }
 
+    /// A message that is known, by what the store calls it.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] where it cannot be read.
+    pub fn find(&self, folder: FolderId, key: &str) -> Result<Option<Known>, StateError> {
+        self.state.read(|transaction| items::find(transaction, (self.account, folder.0), key))
+    }
+
     /// Records what a look has shown, and numbers what differs. Looks at one folder must be recorded in the order in which
     /// they were made.
     ///
