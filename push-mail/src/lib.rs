@@ -1,13 +1,30 @@
 //! Mailbox folders as channels, and Direct Push: devices wait for mail with one long request.
 //!
 //! In reading order: [`store`] (what a mailbox must be able to do, and the stores there are), [`journal`] (what was
-//! seen of each folder, numbered) over [`state`] (the one database), [`message`] (a raw message as a summary).
+//! seen of each folder, numbered) over [`state`] (the one database), [`message`] (a raw message as a summary), `account`
+//! (the watcher that turns hints into publications), [`direct`] (sync keys and pings), `readers` (who may), `mail` (all
+//! accounts together) and `http` (the calls of wire.md §9). The other end: [`device`] (how long a device waits, and a
+//! client) and [`simulator`] (what its rules cost, without a network).
 #![forbid(unsafe_code)]
 
+mod account;
+mod config;
+pub mod device;
+pub mod direct;
+mod http;
 pub mod journal;
+mod mail;
 pub mod message;
 mod name;
+mod net;
+mod readers;
+pub mod simulator;
 pub mod state;
+mod stats;
 pub mod store;
 
+pub use config::MailConfig;
+pub use http::router;
+pub use mail::{Mail, MailBuilder, MailError};
 pub use name::{folder_channel, tree_channel};
+pub use stats::{CUT_BOUNDS_S, MailStats};

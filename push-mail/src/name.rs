@@ -19,11 +19,6 @@ pub(crate) fn prefix(account: &str) -> String {
     format!("mail/{}", segment(account, MAX_ACCOUNT_BYTES))
 }
 
-/// The account's segment.
-pub(crate) fn account_segment(account: &str) -> String {
-    segment(account, MAX_ACCOUNT_BYTES)
-}
-
 /// The channel of a folder: `mail/A/F`, both as one segment.
 pub fn folder_channel(account: &str, path: &str) -> ChannelName {
     let prefix = prefix(account);

@@ -13,7 +13,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 on_every_path! {
-    a_poll_whose_time_is_over_when_something_comes_says_so_or_leaves_it_for_the_next,
     a_poll_whose_client_ended_its_direction_is_answered_if_its_time_is_over_first,
     room_to_write_on_an_idle_connection_does_not_end_it,
     members_of_a_crowd_are_asked_to_come_back_one_after_another,
@@ -32,23 +31,31 @@ fn told(answer: &testkit::Response) -> (String, Vec<String>) {
 // The publication and the deadline are there when the server looks next.
 async fn a_poll_whose_time_is_over_when_something_comes_says_so_or_leaves_it_for_the_next(path: Path) {
     let server = path.start();
-    let mut connection = server.sent(get("/push/poll?channel=c&timeout=1", "")).await;
+    let mut connection = server.sent(get("/push/poll?channel=c&timeout=20", "")).await;
     server.heard_by("c", 1).await;
-    let hub = server.hub.clone();
-    let publish = move || {
-        std::thread::sleep(Duration::from_millis(1200));
-        futures_util::FutureExt::now_or_never(hub.publish("c", push_core::Draft::text("news")))
-    };
-    match path {
-        // Nothing else runs meanwhile.
-        Path::OneLot => drop(publish().expect("local").expect("published")),
-        _ => drop(tokio::task::spawn_blocking(publish).await.expect("no panic").expect("local").expect("published")),
+    if path.has_lots() {
+        until("it is parked", || server.counters.parked() == 1).await;
     }
+    tokio::time::pause();
+    let published = futures_util::FutureExt::now_or_never(server.hub.publish("c", push_core::Draft::text("news")));
+    published.expect("local").expect("published");
+    tokio::time::advance(Duration::from_secs(20)).await;
+    tokio::time::resume();
     let (cursor, mut texts) = told(&answer(&mut connection).await);
     let next = get(&format!("/push/poll?channel=c&timeout=0&since={cursor}"), "");
     connection.send_bytes(next.as_bytes()).await.expect("it reads");
     texts.extend(told(&answer(&mut connection).await).1);
     assert_eq!(texts, ["news"]);
+}
+
+#[tokio::test]
+async fn a_poll_of_a_task_whose_time_is_over_when_something_comes() {
+    a_poll_whose_time_is_over_when_something_comes_says_so_or_leaves_it_for_the_next(Path::Tasks).await;
+}
+
+#[tokio::test]
+async fn a_poll_of_a_lot_whose_time_is_over_when_something_comes() {
+    a_poll_whose_time_is_over_when_something_comes_says_so_or_leaves_it_for_the_next(Path::OneLot).await;
 }
 
 async fn a_poll_whose_client_ended_its_direction_is_answered_if_its_time_is_over_first(path: Path) {
@@ -128,7 +135,9 @@ async fn members_of_a_crowd_are_asked_to_come_back_one_after_another(path: Path)
         connections.push(server.sent(get("/push/stream?channel=c", "")).await);
     }
     server.heard_by("c", 60).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    if path.has_lots() {
+        until("they are parked", || server.counters.parked() == 60).await;
+    }
     assert_eq!(server.push.drain(Duration::from_secs(60)), 60);
     let mut times = Vec::new();
     for connection in &mut connections {
@@ -257,30 +266,6 @@ async fn a_flood_of_requests_does_not_keep_others_waiting() {
     server.emptied().await;
 }
 
-/// A service whose next clone fails, once it was told to.
-struct Fragile(axum::Router, std::sync::Arc<std::sync::atomic::AtomicBool>);
-
-impl Clone for Fragile {
-    fn clone(&self) -> Self {
-        assert!(!self.1.swap(false, std::sync::atomic::Ordering::SeqCst), "it was told to fail");
-        Self(self.0.clone(), self.1.clone())
-    }
-}
-
-impl tower_service::Service<http::Request<hyper::body::Incoming>> for Fragile {
-    type Response = axum::response::Response;
-    type Error = std::convert::Infallible;
-    type Future = axum::routing::future::RouteFuture<std::convert::Infallible>;
-
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<hyper::body::Incoming>) -> Self::Future {
-        tower_service::Service::call(&mut self.0, request)
-    }
-}
-
 // Code of the application runs in a lot as well: what of it fails ends that lot's connections, and not the service.
 #[tokio::test]
 async fn a_lot_that_fails_is_followed_by_another_and_nothing_of_it_stays_counted() {
@@ -289,7 +274,7 @@ async fn a_lot_that_fails_is_followed_by_another_and_nothing_of_it_stays_counted
     let push = push.expect("valid settings");
     let hub = push.hub().clone();
     let fails = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let app = Fragile(axum::Router::new().nest("/push", push.router()), fails.clone());
+    let app = serving::fragile::Fragile(axum::Router::new().nest("/push", push.router()), fails.clone());
     let config = Path::OneLot.plan().serve;
     let counters = config.counters.clone();
     let listener = push_transports::server::bind(([127, 0, 0, 1], 0).into()).expect("loopback can be bound");
@@ -303,8 +288,7 @@ async fn a_lot_that_fails_is_followed_by_another_and_nothing_of_it_stays_counted
             connection.send_bytes(get(target, "").as_bytes()).await.expect("it reads");
             parked.push(connection);
         }
-        until("they are parked", || hub.connections() == 2).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        until("they are parked", || (hub.connections(), counters.parked()) == (2, 2)).await;
         fails.store(true, std::sync::atomic::Ordering::SeqCst);
         let mut unlucky = Connection::open(addr).await.expect("somebody listens");
         let _ = unlucky.send_bytes(get("/push/history?channel=still", "").as_bytes()).await;

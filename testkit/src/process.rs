@@ -1,6 +1,7 @@
 //! A push-server as its operator sees it: a process.
 
 use std::{
+    fs::File,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -15,6 +16,10 @@ use tokio::{
 };
 
 use crate::http::GUARD;
+
+/// Where the server's stderr goes, in its directory. A file and no pipe: what was written last is there even when the runtime
+/// that would have read it is gone.
+const STDERR: &str = "stderr";
 
 /// How to start a server.
 #[derive(Clone, Debug)]
@@ -109,22 +114,22 @@ impl Launch {
     /// If it does not come up.
     pub async fn start(self) -> PushServer {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut child = self.command(dir.path()).and_then(|mut command| command.spawn()).expect("the binary starts");
-        let stderr = Arc::new(Mutex::new(String::new()));
+        let stderr = File::create(dir.path().join(STDERR)).expect("a file in a directory of ours");
+        let spawn = |mut command: Command| command.stderr(stderr).spawn();
+        let mut child = self.command(dir.path()).and_then(spawn).expect("the binary starts");
         let stdout = Arc::new(Mutex::new(String::new()));
-        collect(child.stderr.take().expect("piped"), Arc::clone(&stderr));
         let mut lines = BufReader::new(child.stdout.take().expect("piped"));
         let mut first = String::new();
         let read = tokio::time::timeout(GUARD, lines.read_line(&mut first)).await;
         if !matches!(read, Ok(Ok(1..))) {
             let status = tokio::time::timeout(GUARD, child.wait()).await;
-            panic!("no first line; {status:?}; stderr: {}", stderr.lock().expect("not poisoned"));
+            panic!("no first line; {status:?}; stderr: {}", said(dir.path()));
         }
         let addr = first.trim_end().strip_prefix("listening on http://").and_then(|addr| addr.parse().ok());
         let addr: SocketAddr = addr.unwrap_or_else(|| panic!("the first line: {first:?}"));
         stdout.lock().expect("not poisoned").push_str(&first);
         collect(lines, Arc::clone(&stdout));
-        PushServer { child, addr, launch: self, stdout, stderr, dir }
+        PushServer { child, addr, launch: self, stdout, dir }
     }
 
     /// Runs it to its end, for starts that must fail.
@@ -144,6 +149,11 @@ impl Launch {
     }
 }
 
+fn said(dir: &Path) -> String {
+    let bytes = std::fs::read(dir.join(STDERR)).expect("it was made before the server");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn collect(mut from: impl AsyncReadExt + Unpin + Send + 'static, into: Arc<Mutex<String>>) {
     tokio::spawn(async move {
         let mut buffer = vec![0; 8192];
@@ -153,14 +163,13 @@ fn collect(mut from: impl AsyncReadExt + Unpin + Send + 'static, into: Arc<Mutex
     });
 }
 
-/// A running server; killed when dropped.
+/// A running server; killed when dropped. Dropped by a test that fails, it prints what the server wrote to stderr.
 #[derive(Debug)]
 pub struct PushServer {
     child: Child,
     addr: SocketAddr,
     launch: Launch,
     stdout: Arc<Mutex<String>>,
-    stderr: Arc<Mutex<String>>,
     dir: tempfile::TempDir,
 }
 
@@ -191,7 +200,7 @@ impl PushServer {
     /// What it wrote to stderr so far.
     #[must_use]
     pub fn stderr(&self) -> String {
-        self.stderr.lock().expect("not poisoned").clone()
+        said(self.dir())
     }
 
     /// Its process id.
@@ -248,5 +257,17 @@ impl PushServer {
     pub async fn restart(mut self) -> Self {
         self.child.kill().await.expect("it runs");
         self.launch.clone().listen(&self.addr.to_string()).start().await
+    }
+}
+
+impl Drop for PushServer {
+    fn drop(&mut self) {
+        // Only read where it cannot panic: a second panic would hide the first.
+        if std::thread::panicking()
+            && let Ok(said) = std::fs::read(self.dir.path().join(STDERR))
+        {
+            let status = self.child.try_wait();
+            eprintln!("the server at {}: {status:?}; stderr:\n{}", self.addr, String::from_utf8_lossy(&said));
+        }
     }
 }

@@ -54,15 +54,35 @@ impl Conn {
         work: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> Result<(), Malformed> {
-        if self.phase == Phase::Opening {
+        let behind;
+        let bytes = if self.phase == Phase::Opening {
             self.spill.extend_from_slice(bytes);
-            let rest = self.open(site)?.unwrap_or_default();
-            if rest.is_empty() {
+            behind = self.open(site)?.unwrap_or_default();
+            if behind.is_empty() {
                 return Ok(());
             }
-            return self.take_open(key, &rest, site, work, tally);
+            &behind[..]
+        } else {
+            bytes
+        };
+        if self.kind == Kind::Poll {
+            self.spill.extend_from_slice(bytes);
+            return self.answers(key, site, tally);
         }
-        self.take_open(key, bytes, site, work, tally)
+        if self.spill.is_empty() && self.chunks.is_none() {
+            let taken = self.items(key, bytes, tally)?;
+            self.spill.extend_from_slice(&bytes[taken..]);
+            return Ok(());
+        }
+        work.clear();
+        work.append(&mut self.spill);
+        match &mut self.chunks {
+            Some(chunks) => chunks.decode(bytes, work)?,
+            None => work.extend_from_slice(bytes),
+        }
+        let taken = self.items(key, work, tally)?;
+        self.spill.extend_from_slice(&work[taken..]);
+        Ok(())
     }
 
     /// Looks for the first answer; gives what came behind it.
@@ -87,34 +107,6 @@ impl Conn {
         if !send_all(&self.socket, request.as_bytes()) {
             self.phase = Phase::Closed;
         }
-    }
-
-    fn take_open(
-        &mut self,
-        key: usize,
-        bytes: &[u8],
-        site: &Site,
-        work: &mut Vec<u8>,
-        tally: &mut Tally,
-    ) -> Result<(), Malformed> {
-        if self.kind == Kind::Poll {
-            self.spill.extend_from_slice(bytes);
-            return self.answers(key, site, tally);
-        }
-        if self.spill.is_empty() && self.chunks.is_none() {
-            let taken = self.items(key, bytes, tally)?;
-            self.spill.extend_from_slice(&bytes[taken..]);
-            return Ok(());
-        }
-        work.clear();
-        work.append(&mut self.spill);
-        match &mut self.chunks {
-            Some(chunks) => chunks.decode(bytes, work)?,
-            None => work.extend_from_slice(bytes),
-        }
-        let taken = self.items(key, work, tally)?;
-        self.spill.extend_from_slice(&work[taken..]);
-        Ok(())
     }
 
     fn items(&mut self, key: usize, bytes: &[u8], tally: &mut Tally) -> Result<usize, Malformed> {

@@ -64,11 +64,6 @@ pub(crate) fn merge(head: &mut HeaderMap, own: &HeaderMap) {
     }
 }
 
-/// Whether an answer may have content, RFC 9110 §15.3.5, §15.4.5. One below 200 is none.
-pub(crate) fn may_have_content(status: StatusCode) -> bool {
-    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-}
-
 /// Appends a whole head. `date` is that of now, RFC 9110 §6.6.1; `lines` are those of [`write_headers`].
 pub(crate) fn write(out: &mut Vec<u8>, status: StatusCode, lines: &[u8], body: Body, date: &str, closes: bool) {
     out.extend_from_slice(b"HTTP/1.1 ");

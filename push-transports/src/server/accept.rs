@@ -100,6 +100,25 @@ where
     server.drain().await
 }
 
+/// What can be served; stands for the bounds of [`serve`].
+pub(super) trait App:
+    Service<Request<Incoming>, Response = Response<Self::Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+    /// What its answers send.
+    type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+}
+
+impl<S, B> App for S
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Body = B;
+}
+
 struct Server<S> {
     registry: Arc<Registry>,
     http1: http1::Builder,
@@ -115,14 +134,7 @@ impl Drop for CutOnDrop {
     }
 }
 
-impl<S, B> Server<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+impl<S: App> Server<S> {
     async fn run(&mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         if let Err(error) = socket2::SockRef::from(&listener).set_send_buffer_size(self.config.send_buffer) {
             tracing::warn!(%error, bytes = self.config.send_buffer, "the send buffer size was not taken");

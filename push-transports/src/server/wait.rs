@@ -12,7 +12,6 @@ use http::{HeaderMap, Response, StatusCode};
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::ConnectionInfo;
-use crate::proto::head;
 
 /// An answer that waits for something outside: a long request of any kind, answered by [`later`](super::later).
 ///
@@ -136,13 +135,18 @@ pub(crate) fn whole(mut answer: Response<Bytes>) -> Response<Bytes> {
         tracing::error!(status = %answer.status(), "what was to be answered is no final answer");
         *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
-    if !head::may_have_content(answer.status()) {
+    if !may_have_content(answer.status()) {
         *answer.body_mut() = Bytes::new();
     }
     for name in [CONTENT_LENGTH, TRANSFER_ENCODING, DATE, UPGRADE] {
         answer.headers_mut().remove(name);
     }
     answer
+}
+
+/// Whether an answer may have content, RFC 9110 §15.3.5, §15.4.5. One below 200 is none.
+pub(crate) fn may_have_content(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// Whether the connection is to end behind a message with these headers, RFC 9112 §9.3, §9.6.

@@ -1,11 +1,12 @@
 //! The transports under `serve`, by tasks and by lots: what every case of the fast path begins with.
 
-#![allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part of it")]
+#![expect(dead_code, reason = "each test file uses a part of it")]
 
 mod answers;
+pub(crate) mod fragile;
 pub(crate) mod listener;
 
-pub(crate) use answers::{answer, assert_head, goes_on, goes_on_or_is_closed, head, read_until};
+pub(crate) use answers::*;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -62,21 +63,29 @@ impl Path {
 /// Whether `ServeConfig::lots` has its effect yet.
 const LOTS_ARE_BUILT: bool = true;
 
+/// One case by tasks and by lots, both on two workers.
+macro_rules! by_tasks_and_by_lots {
+    ($case:ident) => {
+        use crate::serving::Path;
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn by_tasks() {
+            super::$case(Path::Tasks).await;
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn by_lots() {
+            super::$case(Path::Lots).await;
+        }
+    };
+}
+
 /// Each case by tasks, by lots on two workers, and by one lot on a single thread.
+#[allow(unused_macros, reason = "some test files use the other one, or none")]
 macro_rules! on_every_path {
     ($($case:ident),+ $(,)?) => { $(
         mod $case {
-            use crate::serving::Path;
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn by_tasks() {
-                super::$case(Path::Tasks).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn by_lots() {
-                super::$case(Path::Lots).await;
-            }
+            by_tasks_and_by_lots!($case);
 
             #[tokio::test]
             async fn by_one_lot_on_one_thread() {
@@ -87,20 +96,11 @@ macro_rules! on_every_path {
 }
 
 /// Each case by tasks and by lots, both on two workers: for those that take long.
+#[allow(unused_macros, reason = "some test files use the other one, or none")]
 macro_rules! on_both_paths {
     ($($case:ident),+ $(,)?) => { $(
         mod $case {
-            use crate::serving::Path;
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn by_tasks() {
-                super::$case(Path::Tasks).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn by_lots() {
-                super::$case(Path::Lots).await;
-            }
+            by_tasks_and_by_lots!($case);
         }
     )+ };
 }

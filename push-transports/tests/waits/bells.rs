@@ -20,6 +20,9 @@ use testkit::Connection;
 
 use crate::serving::{Path, Server, get, until};
 
+/// Whose pages may ask.
+pub(crate) const ORIGIN: &str = "https://app.example";
+
 /// What serves the application.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Under {
@@ -53,7 +56,9 @@ impl Under {
 
     fn start_as(self, wrap: impl FnOnce(Router) -> Router, config: ServeConfig) -> Site {
         let bells = Bells::default();
-        let push = Push::new(Hub::new(HubConfig::default()), Config::default()).expect("valid settings");
+        let mut settings = Config::default();
+        settings.origins = vec![ORIGIN.to_owned()];
+        let push = Push::new(Hub::new(HubConfig::default()), settings).expect("valid settings");
         let app = wrap(app(&push, &bells));
         let serving = match self {
             Self::Axum => {

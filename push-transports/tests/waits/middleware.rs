@@ -8,14 +8,15 @@ use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, SET_COOKIE};
 use http_body_util::BodyExt as _;
 
-use crate::bells::{Site, Under};
-use crate::serving::{answer, goes_on};
+use crate::bells::{ORIGIN, Site, Under};
+use crate::serving::{answer, get, goes_on, until};
 
 under_every_server! {
     a_header_a_middleware_adds_is_in_the_answer,
     a_body_with_a_content_encoding_is_the_middlewares,
     a_status_a_middleware_sets_is_the_answers,
     an_answer_a_middleware_gives_instead_is_the_answer,
+    a_page_of_a_listed_origin_may_read_the_answer_and_another_may_not_ask,
 }
 
 /// A site all of whose answers pass `change`.
@@ -53,10 +54,10 @@ async fn a_body_with_a_content_encoding_is_the_middlewares(under: Under) {
     });
     let mut connection = site.connect().await;
     for (name, manner) in [("a", "/teapot"), ("b", "/teapot?0.2")] {
-        let request = crate::serving::get(&format!("/bell/{name}{manner}"), "");
+        let request = get(&format!("/bell/{name}{manner}"), "");
         connection.send_bytes(request.as_bytes()).await.expect("it is kept");
         if name == "a" {
-            crate::serving::until("it waits", || site.with(name, |bell| bell.polls > 0)).await;
+            until("it waits", || site.with(name, |bell| bell.polls > 0)).await;
             site.ring("a", "news");
         }
         let answer = answer(&mut connection).await;
@@ -68,8 +69,8 @@ async fn a_body_with_a_content_encoding_is_the_middlewares(under: Under) {
 
 async fn a_status_a_middleware_sets_is_the_answers(under: Under) {
     let site = changing(under, |response| *response.status_mut() = StatusCode::ACCEPTED);
-    let mut connection = site.sent(crate::serving::get("/bell/a", "")).await;
-    crate::serving::until("it waits", || site.with("a", |bell| bell.polls > 0)).await;
+    let mut connection = site.sent(get("/bell/a", "")).await;
+    until("it waits", || site.with("a", |bell| bell.polls > 0)).await;
     site.ring("a", "news");
     let answer = answer(&mut connection).await;
     assert_eq!((answer.status(), answer.text().as_str()), (202, "news"));
@@ -82,8 +83,28 @@ async fn an_answer_a_middleware_gives_instead_is_the_answer(under: Under) {
             *response = Response::new(Body::from("instead"));
         }
     });
-    let mut connection = site.sent(crate::serving::get("/bell/a?0.2", "")).await;
+    let mut connection = site.sent(get("/bell/a?0.2", "")).await;
     assert_eq!(answer(&mut connection).await.text(), "instead");
-    crate::serving::until("it was let go", || site.with("a", |bell| bell.dropped == 1)).await;
+    until("it was let go", || site.with("a", |bell| bell.dropped == 1)).await;
     goes_on(&mut connection).await;
+}
+
+// wire.md §7
+async fn a_page_of_a_listed_origin_may_read_the_answer_and_another_may_not_ask(under: Under) {
+    let site = under.start();
+    let mut connection = site.sent(get("/bell/a", "Origin: https://evil.example\r\n")).await;
+    let refused = answer(&mut connection).await;
+    assert_eq!((refused.status(), refused.problem().as_str()), (403, "forbidden"));
+    let from_page = format!("Origin: {ORIGIN}\r\nSec-Fetch-Site: cross-site\r\n");
+    let asks = get("/bell/a", &format!("{from_page}Access-Control-Request-Method: POST\r\n"));
+    connection.send_bytes(asks.replacen("GET", "OPTIONS", 1).as_bytes()).await.expect("it is kept");
+    let preflight = answer(&mut connection).await;
+    assert_eq!((preflight.status(), preflight.header("access-control-allow-origin")), (204, Some(ORIGIN)));
+    assert_eq!(site.with("a", |bell| bell.polls), 0, "neither was asked on");
+    connection.send_bytes(get("/bell/a", &from_page).as_bytes()).await.expect("it is kept");
+    site.begun("a").await;
+    site.ring("a", "news");
+    let answered = answer(&mut connection).await;
+    assert_eq!((answered.text().as_str(), answered.header("access-control-allow-origin")), ("news", Some(ORIGIN)));
+    assert_eq!(answered.header("referrer-policy"), Some("no-referrer"));
 }

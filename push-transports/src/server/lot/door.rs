@@ -85,7 +85,7 @@ impl Lot {
         match self.house.lighter_than(self.number, self.records.len()) {
             Some(other) => {
                 self.house.sent_to(other);
-                self.house.inboxes[other].send(Message::Accepted(descriptor, place));
+                self.house.inbox(other).send(Message::Accepted(descriptor, place));
             }
             None => self.enter(descriptor, place),
         }

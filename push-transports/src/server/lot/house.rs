@@ -45,8 +45,8 @@ impl Drop for Entered {
 #[derive(Debug)]
 pub(super) struct House {
     pub(super) config: ServeConfig,
-    pub(super) inboxes: Vec<Arc<Inbox>>,
-    /// Connections of each lot, as far as they were given to it.
+    inboxes: Vec<Mutex<Arc<Inbox>>>,
+    /// Connections of each lot, as far as they were given to it; most where there is no lot.
     loads: Vec<AtomicUsize>,
     open: AtomicUsize,
     phase: AtomicU8,
@@ -59,8 +59,9 @@ impl House {
     pub(super) fn new(config: ServeConfig, lots: usize) -> Self {
         Self {
             config,
-            inboxes: (0..lots).map(|_| Arc::default()).collect(),
-            loads: (0..lots).map(|_| AtomicUsize::new(0)).collect(),
+            inboxes: (0..lots).map(|_| Mutex::default()).collect(),
+            // Lots are made one after the other: the first accept already, and what they gave to one to come would be lost.
+            loads: (0..lots).map(|_| AtomicUsize::new(usize::MAX)).collect(),
             open: AtomicUsize::new(0),
             phase: AtomicU8::new(Phase::Open as u8),
             addresses: Mutex::default(),
@@ -75,7 +76,20 @@ impl House {
     /// Moves all lots to `phase`.
     pub(super) fn advance(&self, phase: Phase) {
         self.phase.fetch_max(phase as u8, SeqCst);
-        self.inboxes.iter().for_each(|inbox| inbox.nudge());
+        (0..self.inboxes.len()).for_each(|lot| self.inbox(lot).nudge());
+    }
+
+    /// The way into `lot`.
+    pub(super) fn inbox(&self, lot: usize) -> Arc<Inbox> {
+        Arc::clone(&lock(&self.inboxes[lot]))
+    }
+
+    /// The way into a lot that is made. Not the one of the lot before in its place: tasks of that may still speak, of keys
+    /// that now belong to others.
+    pub(super) fn new_inbox(&self, lot: usize) -> Arc<Inbox> {
+        let inbox = Arc::default();
+        *lock(&self.inboxes[lot]) = Arc::clone(&inbox);
+        inbox
     }
 
     /// A place for a connection from `address`, unless there are too many.
@@ -86,7 +100,7 @@ impl House {
         }
         let entered = {
             let most = u32::try_from(self.config.max_connections_per_address).unwrap_or(u32::MAX);
-            self.addresses().enter(address, most)
+            lock(&self.addresses).enter(address, most)
         };
         match entered {
             Ok(id) => {
@@ -102,7 +116,7 @@ impl House {
 
     /// A connection has closed.
     pub(super) fn left(&self, address: u32) {
-        self.addresses().leave(address);
+        lock(&self.addresses).leave(address);
         self.config.counters.closed();
         self.leave_place();
     }
@@ -153,9 +167,44 @@ impl House {
         // One that has ended meanwhile has no load to add to.
         let _ = self.loads[lot].fetch_update(SeqCst, SeqCst, |load| load.checked_add(1));
     }
+}
 
-    fn addresses(&self) -> MutexGuard<'_, Addresses> {
-        // Nothing in here can panic half-way: a poisoned lock holds what it always holds.
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing in here can panic half-way: a poisoned lock holds what it always holds.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::lot::inbox::Message;
+    use std::task::{Context, Waker};
+
+    #[test]
+    fn nobody_is_sent_to_a_lot_that_has_not_begun_or_has_ended() {
+        let house = House::new(ServeConfig::default(), 2);
+        house.found(0);
+        assert_eq!(house.lighter_than(0, 1000), None);
+        house.found(1);
+        assert_eq!(house.lighter_than(0, 1000), Some(1));
+        house.lost(1);
+        house.sent_to(1);
+        assert_eq!(house.lighter_than(0, 1000), None);
+        house.found(1);
+        assert_eq!(house.lighter_than(0, 1000), Some(1));
+    }
+
+    #[test]
+    fn what_tasks_of_an_ended_lot_say_does_not_reach_the_next() {
+        let house = House::new(ServeConfig::default(), 1);
+        let ended = house.new_inbox(0);
+        ended.close();
+        let next = house.new_inbox(0);
+        ended.send(Message::Gone(7));
+        let (mut messages, mut moved) = (Vec::new(), Vec::new());
+        assert!(next.poll_take(&mut Context::from_waker(Waker::noop()), &mut messages, &mut moved).is_pending());
+        house.inbox(0).send(Message::Gone(8));
+        assert!(next.poll_take(&mut Context::from_waker(Waker::noop()), &mut messages, &mut moved).is_ready());
+        assert!(matches!(messages[..], [Message::Gone(8)]), "{messages:?}");
     }
 }

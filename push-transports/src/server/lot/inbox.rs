@@ -3,13 +3,16 @@
 use std::fmt;
 use std::mem;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 // A model checker's where orders of events are searched, see `engine`.
 #[cfg(push_shuttle)]
+use shuttle::sync::atomic::{AtomicBool, Ordering};
+#[cfg(push_shuttle)]
 use shuttle::sync::{Mutex, MutexGuard};
+#[cfg(not(push_shuttle))]
+use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(push_shuttle))]
 use std::sync::{Mutex, MutexGuard};
 
@@ -156,11 +159,6 @@ impl<H, I> Inbox<H, I> {
         };
         // Outside the lock: what is dropped here may tell the inbox of it.
         drop(left);
-    }
-
-    /// Another lot goes on in the place of the one that has ended.
-    pub(super) fn reopen(&self) {
-        *self.lock() = Waiting::new();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting<H, I>> {

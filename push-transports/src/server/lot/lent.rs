@@ -7,24 +7,19 @@
 //!                                                 └─ close ────▶ lingering close
 //! ```
 
-use std::convert::Infallible;
-use std::error::Error;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use tower_service::Service;
 
 use super::head::{self, Head};
 use super::heads::{Answering, Heads, Offered};
 use super::takeover::Taken;
+use crate::server::accept::App;
 use crate::server::config::ServeConfig;
 use crate::server::connection::{ConnectionInfo, Side};
 use crate::server::drive::report;
@@ -50,14 +45,7 @@ enum Done {
 }
 
 /// Serves what comes until the connection has nothing to do, is handed over, or ends.
-pub(super) async fn serve<S, B>(mut io: ConnectionIo, service: S, rules: Rules)
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+pub(super) async fn serve(mut io: ConnectionIo, service: impl App, rules: Rules) {
     loop {
         let (limit, upgrade) = match head::read(&mut io, &rules.config).await {
             Head::Whole(limit) => (limit, None),
@@ -94,20 +82,13 @@ where
 
 /// One request, by a hyper that can be taken apart. It is given no byte behind the request where that ends with its head:
 /// the next one may need another hyper.
-async fn request<S, B>(
+async fn request(
     mut io: ConnectionIo,
     limit: Option<usize>,
-    service: S,
+    service: impl App,
     rules: &Rules,
     (info, offered): (&ConnectionInfo, &Arc<Offered>),
-) -> (Option<ConnectionIo>, Done)
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+) -> (Option<ConnectionIo>, Done) {
     io.set_limit(limit);
     let answering = Answering::new(service, info.clone(), Arc::clone(offered), None);
     let mut http1 = rules.http1.clone();
@@ -131,20 +112,13 @@ where
 
 /// One request that asks for another protocol. hyper is given its head and no byte more, so that the socket can be taken
 /// from it at any time; and if somebody else's handler does the upgrade, hyper can give it to that.
-async fn upgradeable<S, B>(
+async fn upgradeable(
     io: ConnectionIo,
     head: usize,
-    service: S,
+    service: impl App,
     rules: &Rules,
     (info, offered): (&ConnectionInfo, &Arc<Offered>),
-) -> (Option<ConnectionIo>, Done)
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+) -> (Option<ConnectionIo>, Done) {
     let Some(mut socket) = io.into_socket() else { return (None, Done::Cut) };
     socket.set_limit(Some(head));
     let shared = Arc::new(Shared::new(socket));

@@ -36,26 +36,20 @@ mod tally;
 mod waits;
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::error::Error;
 use std::future::{Future, pending};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{sleep, timeout};
-use tower_service::Service;
 
 use self::house::House;
 use self::lent::Rules;
 use self::run::{Lot, Opener};
 use self::starter::Starter;
-use super::accept::ServeSummary;
+use super::accept::{App, ServeSummary};
 use super::config::ServeConfig;
 use super::connection::Phase;
 use super::drive::http1;
@@ -82,19 +76,12 @@ impl Drop for CutOnDrop {
 }
 
 /// [`serve`](super::serve) over lots.
-pub(super) async fn serve<S, B>(
+pub(super) async fn serve(
     listener: TcpListener,
-    service: S,
+    service: impl App,
     config: ServeConfig,
     shutdown: impl Future<Output = ()>,
-) -> ServeSummary
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+) -> ServeSummary {
     let lots = config.lots;
     let house = CutOnDrop(Arc::new(House::new(config, lots)));
     let opened = open(&house.0, listener).and_then(|listener| {
@@ -154,21 +141,13 @@ struct Opened<S> {
     numbers: HashMap<Id, usize>,
 }
 
-impl<S, B> Opened<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+impl<S: App> Opened<S> {
     fn start(&mut self, number: usize) -> std::io::Result<()> {
         let listener = self.listener.try_clone()?;
         let (service, rules) = (self.service.clone(), self.rules.clone());
         let mut starter = Starter::default();
         let open: Opener = Box::new(move |io| starter.start(lent::serve(io, service.clone(), rules.clone())));
         let house = Arc::clone(&self.house);
-        house.inboxes[number].reopen();
         let lot = Lot::new(Arc::clone(&house), number, listener, open)?;
         house.found(number);
         self.numbers.insert(self.running.spawn(lot.run()).id(), number);

@@ -71,7 +71,7 @@ impl Lot {
         let epoll = Epoll::new()?;
         let door = Door::new(listener, &epoll)?;
         Ok(Self {
-            inbox: Arc::clone(&house.inboxes[number]),
+            inbox: house.new_inbox(number),
             tally: Tally::new(house.config.counters.clone()),
             house,
             number,

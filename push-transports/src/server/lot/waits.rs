@@ -34,7 +34,7 @@ use crate::proto::lot::records::{CLOSE, LEAVING, OVER, State};
 use crate::server::connection::Phase;
 use crate::server::io::ConnectionIo;
 use crate::server::readiness::{GONE, WRITE};
-use crate::server::wait::{Wait, asks_to_close, whole};
+use crate::server::wait::{Wait, asks_to_close, may_have_content, whole};
 
 type Caller = WaitWaker<OwnedFd, ConnectionIo>;
 
@@ -67,6 +67,7 @@ struct Entry {
 
 // Density: this with its key, the record, the handle, the waker and what the wait itself is are all that it costs.
 const _: () = assert!(size_of::<(u32, Entry)>() == 40);
+#[cfg(not(push_shuttle))]
 const _: () = assert!(size_of::<Caller>() == 16);
 
 /// The waits of a lot.
@@ -279,7 +280,7 @@ fn write(answer: &Response<Bytes>, lines: &[u8], closes: bool) -> Bytes {
     let mut own = Vec::with_capacity(512);
     head::write_merged(&mut own, lines, answer.headers());
     let (status, body) = (answer.status(), answer.body());
-    let length = if head::may_have_content(status) { head::Body::Length(body.len()) } else { head::Body::None };
+    let length = if may_have_content(status) { head::Body::Length(body.len()) } else { head::Body::None };
     let mut out = Vec::with_capacity(own.len() + body.len() + 128);
     head::write(&mut out, status, &own, length, &httpdate::fmt_http_date(date()), closes);
     out.extend_from_slice(body);

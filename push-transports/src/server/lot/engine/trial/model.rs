@@ -9,7 +9,7 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 
 use push_core::{Ending, Overflow, Target};
 use shuttle::future::{self, JoinHandle};
@@ -20,7 +20,8 @@ use shuttle::{Config, Runner, thread};
 use super::client::Client;
 use super::pipe::ENDLESS;
 use super::stage::Stage;
-use super::{Kind, Wish, World, lock};
+use super::{Kind, Letters, Wish, World, lock};
+use crate::server::lot::inbox::{News, WaitWaker};
 
 /// Tries `iterations` orders at random, and as many with few changes of the running task.
 fn search(iterations: usize, scenario: impl Fn() + Send + Sync + Copy + 'static) {
@@ -249,5 +250,39 @@ fn what_clients_say_is_answered_between_two_frames() {
         let clock = scene.clock(3);
         publishers.into_iter().chain([clock]).for_each(|thread| thread.join().expect("a thread"));
         scene.finish(3);
+    });
+}
+
+/// A wait's owner moves and calls; the lot looks when it was called. A call that is lost is waited for in vain.
+#[test]
+fn what_moves_while_a_wait_is_looked_at_is_seen() {
+    const OWNERS: usize = 3;
+    search(500, || {
+        let inbox: Arc<Letters> = Arc::default();
+        let caller = Arc::new(WaitWaker::new(Arc::clone(&inbox), 0));
+        let moved = Arc::new(shuttle::sync::atomic::AtomicUsize::new(0));
+        for _ in 0..OWNERS {
+            let (waker, moved) = (Waker::from(Arc::clone(&caller)), Arc::clone(&moved));
+            thread::spawn(move || {
+                moved.fetch_add(1, Ordering::SeqCst);
+                waker.wake_by_ref();
+            });
+        }
+        let looks = future::block_on(async move {
+            let (mut news, mut looks, mut seen) = (News::new(), 0, 0);
+            poll_fn(move |cx| {
+                while seen < OWNERS {
+                    ready!(inbox.poll_take(cx, &mut news));
+                    for called in news.called.drain(..) {
+                        called.begin_look();
+                        seen = moved.load(Ordering::SeqCst);
+                        looks += 1;
+                    }
+                }
+                Poll::Ready(looks)
+            })
+            .await
+        });
+        assert!((1..=OWNERS).contains(&looks), "{looks} looks for {OWNERS} calls");
     });
 }

@@ -1,0 +1,198 @@
+//! An account: one watcher that turns the hints of its mailbox into publications, and wakes the pings that wait.
+//!
+//! ```text
+//!  wanted (a ping, a subscriber; always if local) ─▶ watch ─▶ Ready ─▶ look at everything ─▶ live
+//!     hint ─▶ changes behind what was published ─▶ pings that differ are answered, after a short linger
+//!                                              └▶ fetch what is new ─▶ publish on mail/A/F
+//! ```
+
+mod event;
+mod progress;
+mod refresh;
+mod teller;
+mod watcher;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use push_core::Hub;
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::config::MailConfig;
+use crate::direct::live::Live;
+use crate::name;
+use crate::state::State;
+use crate::store::{FolderId, Hierarchy, Hint, MailStore};
+
+/// How far an account's watcher is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nobody waits.
+    #[default]
+    Idle,
+    /// The mailbox does not answer yet, or not any more.
+    Starting,
+    /// The mailbox refuses the account's user.
+    Refused,
+    /// Whatever happens is told.
+    Live,
+}
+
+/// An account.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) name: Arc<str>,
+    /// The users who may read it.
+    pub(crate) readers: Vec<Arc<str>>,
+    pub(crate) store: Arc<dyn MailStore>,
+    pub(crate) config: Arc<MailConfig>,
+    hub: Hub,
+    state: State,
+    /// `mail/A/`.
+    below: String,
+    /// How many wait for it: parked pings, and calls that are under way.
+    interest: AtomicUsize,
+    /// Somebody may have begun to wait, or there is something to be done.
+    poked: Notify,
+    /// Hints from outside the store, with who waits until what they hint at is published.
+    hinted: Mutex<Vec<(Hint, Option<oneshot::Sender<()>>)>>,
+    phase: watch::Sender<Phase>,
+    tree: Mutex<Arc<Hierarchy>>,
+    /// By the address of each, which is its own while it is held.
+    waiting: Mutex<HashMap<FolderId, HashMap<usize, Arc<Live>>>>,
+}
+
+/// Keeps an account's mailbox watched.
+#[derive(Debug)]
+pub(crate) struct Interest(Arc<Account>);
+
+impl Drop for Interest {
+    fn drop(&mut self) {
+        self.0.interest.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing is left half done under these locks: a poisoned one holds what it always holds.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Account {
+    pub(crate) fn new(
+        name: &str,
+        readers: Vec<Arc<str>>,
+        store: Arc<dyn MailStore>,
+        (hub, state, config): (Hub, State, Arc<MailConfig>),
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.into(),
+            readers,
+            store,
+            config,
+            hub,
+            state,
+            below: format!("{}/", name::prefix(name)),
+            interest: AtomicUsize::new(0),
+            poked: Notify::new(),
+            hinted: Mutex::default(),
+            phase: watch::Sender::default(),
+            tree: Mutex::default(),
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// Watches the mailbox whenever it is wanted, until the account is dropped.
+    pub(crate) fn start(self: &Arc<Self>) {
+        tokio::spawn(watcher::run(Arc::downgrade(self)));
+    }
+
+    /// The account's segment in the names of its channels.
+    pub(crate) fn segment(&self) -> &str {
+        self.below.trim_start_matches("mail/").trim_end_matches('/')
+    }
+
+    /// Somebody may be about to wait.
+    pub(crate) fn poke(&self) {
+        self.poked.notify_one();
+    }
+
+    /// Something outside the store says where it is worth looking.
+    pub(crate) fn hint(&self, hint: Hint) {
+        let mut hinted = lock(&self.hinted);
+        if !hinted.iter().any(|(there, _)| *there == hint) {
+            hinted.push((hint, None));
+        }
+        drop(hinted);
+        self.poke();
+    }
+
+    /// The same, and waits until what is found there is published. Only where the mailbox is watched, or this may take
+    /// for ever.
+    pub(crate) async fn look_and_publish(&self, hint: Hint) {
+        let (done, published) = oneshot::channel();
+        lock(&self.hinted).push((hint, Some(done)));
+        self.poke();
+        // The watcher ends only with the account.
+        let _ = published.await;
+    }
+
+    /// Keeps the mailbox watched while it is held.
+    pub(crate) fn interest(self: &Arc<Self>) -> Interest {
+        self.interest.fetch_add(1, Ordering::AcqRel);
+        self.poke();
+        Interest(Arc::clone(self))
+    }
+
+    /// Waits until whatever happens is told. `false` if that takes too long, or the mailbox refuses.
+    pub(crate) async fn be_live(&self) -> bool {
+        let mut phase = self.phase.subscribe();
+        let decided = phase.wait_for(|phase| matches!(phase, Phase::Live | Phase::Refused));
+        let decided = tokio::time::timeout(self.config.ready_timeout, decided).await;
+        matches!(decided, Ok(Ok(phase)) if *phase == Phase::Live)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// The folders as they were seen last; empty until then.
+    pub(crate) fn tree(&self) -> Arc<Hierarchy> {
+        Arc::clone(&lock(&self.tree))
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.store.is_local() || self.interest.load(Ordering::Acquire) > 0 || self.hub.reaches_below(&self.below)
+    }
+
+    fn set_phase(&self, phase: Phase) {
+        self.phase.send_if_modified(|now| std::mem::replace(now, phase) != phase);
+    }
+
+    /// Lets `ping` be woken by what happens in `folder`.
+    pub(crate) fn join(&self, folder: FolderId, ping: &Arc<Live>) {
+        lock(&self.waiting).entry(folder).or_default().insert(Arc::as_ptr(ping) as usize, Arc::clone(ping));
+    }
+
+    pub(crate) fn leave(&self, folder: FolderId, ping: &Arc<Live>) {
+        let mut waiting = lock(&self.waiting);
+        if let Some(pings) = waiting.get_mut(&folder) {
+            pings.remove(&(Arc::as_ptr(ping) as usize));
+            if pings.is_empty() {
+                waiting.remove(&folder);
+            }
+        }
+    }
+
+    /// Those who wait for `folder`.
+    fn waiting_for(&self, folder: FolderId) -> Vec<Arc<Live>> {
+        let waiting = lock(&self.waiting);
+        waiting.get(&folder).map(|pings| pings.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// How long a failing mailbox is left alone: doubled from failure to failure.
+    fn backoff(failures: u32) -> Duration {
+        Duration::from_secs(1 << failures.min(6))
+    }
+}

@@ -1,0 +1,151 @@
+//! Direct Push: folders, sync and ping for devices, whatever they speak.
+//!
+//! ```text
+//!  sync(N) ─▶ what changed behind N's point ─▶ key N+1, on the disk ─▶ answer
+//!  ping    ─▶ take places in the folders ─▶ be watched ─▶ compare with what the device was given ─▶ differs? answer
+//!                                                                                          └▶ else wait
+//!             woken by the account's watcher: compare ─▶ differs? answer : wait on
+//! ```
+//!
+//! In this order nothing is missed: what happens after the places are taken wakes, what happened before is compared. And
+//! nothing is told in vain: an answer `changes` is given only where a sync would tell something.
+
+pub(crate) mod device;
+pub(crate) mod devices;
+mod guard;
+pub(crate) mod live;
+#[cfg(test)]
+mod model_tests;
+pub mod ping;
+mod sync;
+pub(crate) mod waiting;
+
+pub(crate) use guard::Verdict;
+pub(crate) use sync::OnItsWay;
+pub use sync::{SyncAnswer, SyncRequest, SyncedItem};
+pub(crate) use waiting::WaitingPing;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use devices::{DeviceId, Devices};
+use guard::Guard;
+use live::Live;
+
+use crate::config::MailConfig;
+use crate::state::State;
+use crate::stats::Counters;
+
+/// Longest name of a device, in bytes.
+pub const MAX_DEVICE_BYTES: usize = 64;
+
+/// Guards beyond which the forgiven ones are dropped.
+const GUARDS: usize = 10_000;
+
+/// What is shared by all devices.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    pub(crate) devices: Devices,
+    pub(crate) counters: Counters,
+    config: Arc<MailConfig>,
+    now: Mutex<Now>,
+}
+
+/// What is true only now.
+#[derive(Debug, Default)]
+struct Now {
+    /// The one ping of each device.
+    pings: HashMap<Arc<DeviceId>, Arc<Live>>,
+    guards: HashMap<Arc<DeviceId>, Guard>,
+    /// Sync answers that were not written out: folder and key.
+    lost: HashMap<Arc<DeviceId>, Vec<(crate::store::FolderId, String)>>,
+    is_draining: bool,
+}
+
+impl Direct {
+    pub(crate) fn new(state: &State, config: Arc<MailConfig>) -> Self {
+        let devices = Devices::new(state.clone(), config.max_devices);
+        Self { devices, counters: Counters::default(), config, now: Mutex::default() }
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        // Nothing is left half done under this lock: a poisoned one holds what it always holds.
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many pings wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.now().pings.len()
+    }
+
+    /// Answers all pings that wait, and each that comes from now on.
+    pub(crate) fn drain(&self) -> usize {
+        let pings: Vec<_> = {
+            let mut now = self.now();
+            now.is_draining = true;
+            now.pings.values().cloned().collect()
+        };
+        pings.iter().for_each(|ping| ping.answer(ping::PingAnswer::NoChanges));
+        pings.len()
+    }
+
+    /// Makes `live` the ping of its device: an older one is answered that nothing has changed.
+    fn enter(&self, id: &Arc<DeviceId>, live: &Arc<Live>) {
+        let (older, is_draining) = {
+            let mut now = self.now();
+            (now.pings.insert(Arc::clone(id), Arc::clone(live)), now.is_draining)
+        };
+        if let Some(older) = older {
+            older.answer(ping::PingAnswer::NoChanges);
+        }
+        if is_draining {
+            live.answer(ping::PingAnswer::NoChanges);
+        }
+    }
+
+    fn exit(&self, id: &Arc<DeviceId>, live: &Arc<Live>) {
+        let mut now = self.now();
+        if now.pings.get(id).is_some_and(|there| Arc::ptr_eq(there, live)) {
+            now.pings.remove(id);
+        }
+    }
+
+    /// Counts an answer `changes`.
+    fn count_changes(&self, id: &Arc<DeviceId>, at: Instant) -> Verdict {
+        let mut now = self.now();
+        if now.guards.len() >= GUARDS {
+            now.guards.retain(|_, guard| at.saturating_duration_since(guard.last) < guard::FORGIVEN);
+        }
+        let guard = now.guards.entry(Arc::clone(id)).or_insert_with(|| Guard::new(at));
+        guard.count(at, self.config.fast_loop)
+    }
+
+    /// The device has synced.
+    fn has_synced(&self, id: &DeviceId) {
+        self.now().guards.remove(id);
+    }
+
+    /// The answer that gave the device this key was not written out.
+    fn lost(&self, id: &Arc<DeviceId>, folder: crate::store::FolderId, key: String) {
+        let mut now = self.now();
+        let lost = now.lost.entry(Arc::clone(id)).or_default();
+        lost.retain(|(of, _)| *of != folder);
+        lost.push((folder, key));
+    }
+
+    /// Whether the last answer for this folder was not written out.
+    fn was_lost(&self, id: &DeviceId, folder: crate::store::FolderId) -> bool {
+        self.now().lost.get(id).is_some_and(|lost| lost.iter().any(|(of, _)| *of == folder))
+    }
+
+    fn is_not_lost(&self, id: &DeviceId, folder: crate::store::FolderId) {
+        let mut now = self.now();
+        if let Some(lost) = now.lost.get_mut(id) {
+            lost.retain(|(of, _)| *of != folder);
+            if lost.is_empty() {
+                now.lost.remove(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A ping from its request to its answer.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use push_core::Clock;
+use tokio::time::Sleep;
+
+use super::device::Device;
+use super::devices::DeviceId;
+use super::live::{Places, Watched};
+use super::ping::{PingAnswer, PingParameters, PingRequest};
+use super::{Direct, Verdict};
+use crate::account::{Account, Interest};
+use crate::stats::count;
+use crate::store::{FolderId, Token};
+
+/// The answer goes out so long before the interval is over: a device hears it in time.
+const EARLY: Duration = Duration::from_millis(500);
+
+/// Intervals that are shorter are kept exactly.
+const SHORT: Duration = Duration::from_secs(60);
+
+/// What a ping ends with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is answered.
+    Answer(PingAnswer),
+    /// Its device pings without ever syncing: it is to come back after so long.
+    Refused(Duration),
+}
+
+/// A ping that waits, or is about to be answered.
+pub(crate) struct WaitingPing {
+    direct: Arc<Direct>,
+    clock: Arc<dyn Clock>,
+    id: Arc<DeviceId>,
+    places: Places,
+    /// Keeps the mailbox watched.
+    _interest: Interest,
+    began: Instant,
+    /// An answer that is put off.
+    put_off: Option<(PingAnswer, Pin<Box<Sleep>>)>,
+    is_answered: bool,
+}
+
+impl std::fmt::Debug for WaitingPing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WaitingPing").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl WaitingPing {
+    /// Its end, if that has come.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if let Some((answer, until)) = &mut self.put_off {
+            std::task::ready!(until.as_mut().poll(cx));
+            let answer = answer.clone();
+            return Poll::Ready(self.end(answer));
+        }
+        let answer = std::task::ready!(self.places.live.poll(cx));
+        if !matches!(answer, PingAnswer::Changes(_)) {
+            return Poll::Ready(self.end(answer));
+        }
+        match self.direct.count_changes(&self.id, self.clock.now()) {
+            Verdict::Answer => Poll::Ready(self.end(answer)),
+            Verdict::PutOff(duration) => {
+                self.put_off = Some((answer, Box::pin(tokio::time::sleep(duration))));
+                self.poll(cx)
+            }
+            Verdict::Refuse(duration) => {
+                self.is_answered = true;
+                count(&self.direct.counters.refused);
+                Poll::Ready(Outcome::Refused(duration))
+            }
+        }
+    }
+
+    /// Its end now that its time is over.
+    pub(crate) fn expire(&mut self) -> Outcome {
+        let answer = match self.put_off.take() {
+            Some((answer, _)) => answer,
+            None => self.places.live.expire(),
+        };
+        self.end(answer)
+    }
+
+    fn end(&mut self, answer: PingAnswer) -> Outcome {
+        self.is_answered = true;
+        let counters = &self.direct.counters;
+        count(if matches!(answer, PingAnswer::Changes(_)) { &counters.changed } else { &counters.expired });
+        Outcome::Answer(answer)
+    }
+}
+
+impl Drop for WaitingPing {
+    fn drop(&mut self) {
+        self.direct.exit(&self.id, &self.places.live);
+        if !self.is_answered {
+            self.direct.counters.cut(self.clock.now().saturating_duration_since(self.began));
+        }
+    }
+}
+
+impl Direct {
+    /// Lets a ping wait, for so long.
+    ///
+    /// # Errors
+    ///
+    /// The answer that it gets at once.
+    ///
+    /// Cancel safety: dropped, the ping does not wait; its parameters may be remembered.
+    pub(crate) async fn ping(
+        self: &Arc<Self>,
+        account: &Arc<Account>,
+        id: &Arc<DeviceId>,
+        request: PingRequest,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(WaitingPing, Duration), PingAnswer> {
+        let began = clock.now();
+        let failed = |error: crate::state::StateError| {
+            tracing::error!(%error, "a ping failed");
+            PingAnswer::ServerError
+        };
+        let before = self.devices.load(id).map_err(failed)?;
+        let parameters = request.complete(before.as_ref().and_then(|device| device.ping.as_ref()), &self.config)?;
+        self.counters.asked_for(parameters.heartbeat_s);
+        let interest = account.interest();
+        if !account.be_live().await {
+            return Err(PingAnswer::ServerError);
+        }
+        check_folders(account, &parameters)?;
+        let device = self.remember(account, id, &parameters, clock.unix_ms()).await.map_err(failed)?;
+        let (watched, behind) = self.points(account, id, &device, &parameters, &request);
+        let places = Places::take(account, watched);
+        self.enter(id, &places.live);
+        let heartbeat = Duration::from_secs(parameters.heartbeat_s);
+        let ping = WaitingPing {
+            direct: Arc::clone(self),
+            clock: Arc::clone(clock),
+            id: Arc::clone(id),
+            places,
+            _interest: interest,
+            began,
+            put_off: None,
+            is_answered: false,
+        };
+        // Once more: one may have gone before the place was taken.
+        if check_folders(account, &parameters).is_err() {
+            ping.places.live.folder_is_gone();
+        }
+        ping.places.live.compare(account, &behind);
+        let waited = clock.now().saturating_duration_since(began);
+        let early = if heartbeat >= SHORT { EARLY } else { Duration::ZERO };
+        Ok((ping, heartbeat.saturating_sub(waited + early)))
+    }
+
+    /// Remembers what it asked for, on the disk, if that is new. Returns the device.
+    async fn remember(
+        &self,
+        account: &Account,
+        id: &Arc<DeviceId>,
+        parameters: &PingParameters,
+        unix_ms: u64,
+    ) -> Result<Device, crate::state::StateError> {
+        let _turn = self.devices.turn(id).await;
+        let mut device = self.devices.load(id)?.unwrap_or_default();
+        if device.ping.as_ref() != Some(parameters) {
+            device.ping = Some(parameters.clone());
+            self.keep(account, &mut device, unix_ms);
+            self.devices.save(id, &device).await?;
+        }
+        Ok(device)
+    }
+
+    /// Where the device is in each folder, and in which it is behind whatever is there.
+    fn points(
+        &self,
+        account: &Account,
+        id: &DeviceId,
+        device: &Device,
+        parameters: &PingParameters,
+        request: &PingRequest,
+    ) -> (Box<[Watched]>, Vec<FolderId>) {
+        let mut behind = Vec::new();
+        let named = request.folders.as_deref().unwrap_or_default();
+        let watched = parameters.folders.iter().map(|(folder, _)| {
+            let holds = named.iter().find(|named| named.id == *folder).and_then(|named| named.sync_key.as_deref());
+            let point = device.point(*folder, holds, self.was_lost(id, *folder));
+            // Between two pages there may be more to come; of an unknown key a sync tells that it is unknown.
+            let has_more =
+                |point: &Token| account.store.recorded(*folder, *point, 1).is_ok_and(|p| !p.changes.is_empty());
+            if point.is_none_or(|point| point.paging.is_some() && has_more(&point)) {
+                behind.push(*folder);
+            }
+            Watched::new(*folder, point.unwrap_or_default())
+        });
+        (watched.collect(), behind)
+    }
+}
+
+fn check_folders(account: &Account, parameters: &PingParameters) -> Result<(), PingAnswer> {
+    let tree = account.tree();
+    for (id, class) in &parameters.folders {
+        let folder = tree.get(*id).ok_or(PingAnswer::FoldersStale)?;
+        if folder.class != *class {
+            let detail = format!("folder {id} is of class {}", folder.class.as_str());
+            return Err(PingAnswer::BadRequest(detail));
+        }
+    }
+    Ok(())
+}

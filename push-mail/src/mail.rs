@@ -1,0 +1,201 @@
+//! All accounts, and what is asked of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use push_core::{Authorizer, Hub};
+
+use crate::account::{Account, Phase};
+use crate::config::MailConfig;
+use crate::direct::Direct;
+use crate::readers::Readers;
+use crate::state::State;
+use crate::stats::MailStats;
+use crate::store::{FolderId, Hierarchy, Hint, MailStore, StoreError};
+
+/// The accounts, by the segment of their channels.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts(BTreeMap<String, Arc<Account>>);
+
+impl Accounts {
+    pub(crate) fn by_segment(&self, segment: &str) -> Option<&Arc<Account>> {
+        self.0.get(segment)
+    }
+
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Account>> {
+        self.all().find(|account| &*account.name == name)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.0.values()
+    }
+}
+
+/// Mail accounts whose folders are channels of a hub, and Direct Push over them. Cheap to clone: all clones are the same.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use push_core::{Hub, HubConfig};
+/// use push_mail::journal::Journal;
+/// use push_mail::state::State;
+/// use push_mail::store::memory::MemoryStore;
+/// use push_mail::{Mail, MailConfig};
+///
+/// let (hub, state) = (Hub::new(HubConfig::default()), State::in_memory()?);
+/// let inbox = MemoryStore::open(Journal::open(&state, "alice").await?).await?;
+/// let mail = Mail::builder(hub.clone(), state, MailConfig::default())
+///     .account("alice", ["alice"], Arc::new(inbox))
+///     .build()?;
+/// assert_eq!(mail.accounts().collect::<Vec<_>>(), ["alice"]);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Mail {
+    pub(crate) hub: Hub,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) direct: Arc<Direct>,
+}
+
+/// Why mail cannot be served as it is set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MailError {
+    /// Two accounts have one name, or names whose channels are the same.
+    #[error("there are two accounts {0:?}")]
+    TwiceNamed(String),
+    /// An account without a name.
+    #[error("an account has no name")]
+    Nameless,
+    /// The shortest heartbeat is longer than the longest, shorter than a second, or the longest longer than 59 min.
+    #[error("heartbeats are from 1 to 3540 s, the shortest not above the longest")]
+    Heartbeats,
+}
+
+/// Builds [`Mail`].
+#[derive(Debug)]
+pub struct MailBuilder {
+    hub: Hub,
+    state: State,
+    config: MailConfig,
+    accounts: Vec<New>,
+}
+
+/// An account to be: its name, its readers, its mailbox.
+type New = (String, Vec<Arc<str>>, Arc<dyn MailStore>);
+
+impl MailBuilder {
+    /// Adds an account. `readers` are the users who may read it; where anyone may do anything, anyone may.
+    #[must_use]
+    pub fn account<R: AsRef<str>>(
+        mut self,
+        name: impl Into<String>,
+        readers: impl IntoIterator<Item = R>,
+        store: Arc<dyn MailStore>,
+    ) -> Self {
+        let readers = readers.into_iter().map(|reader| reader.as_ref().into()).collect();
+        self.accounts.push((name.into(), readers, store));
+        self
+    }
+
+    /// Begins to watch the mailboxes.
+    ///
+    /// # Errors
+    ///
+    /// [`MailError`] for what cannot be served.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn build(self) -> Result<Mail, MailError> {
+        let config = Arc::new(self.config);
+        let bounds = std::time::Duration::from_secs(1)..=std::time::Duration::from_secs(3540);
+        let is_right = bounds.contains(&config.heartbeat_min)
+            && bounds.contains(&config.heartbeat_max)
+            && config.heartbeat_min <= config.heartbeat_max;
+        if !is_right {
+            return Err(MailError::Heartbeats);
+        }
+        let mut accounts = BTreeMap::new();
+        for (name, readers, store) in self.accounts {
+            if name.is_empty() {
+                return Err(MailError::Nameless);
+            }
+            let shared = (self.hub.clone(), self.state.clone(), Arc::clone(&config));
+            let account = Account::new(&name, readers, store, shared);
+            if accounts.insert(account.segment().to_owned(), account).is_some() {
+                return Err(MailError::TwiceNamed(name));
+            }
+        }
+        accounts.values().for_each(Account::start);
+        let direct = Arc::new(Direct::new(&self.state, config));
+        Ok(Mail { hub: self.hub, accounts: Arc::new(Accounts(accounts)), direct })
+    }
+}
+
+impl Mail {
+    /// Mail whose folders are channels of `hub`, and whose devices are remembered in `state`, where the journals of the
+    /// accounts are too.
+    pub fn builder(hub: Hub, state: State, config: MailConfig) -> MailBuilder {
+        MailBuilder { hub, state, config, accounts: Vec::new() }
+    }
+
+    /// The names of the accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.accounts.all().map(|account| &*account.name)
+    }
+
+    /// An authorizer that grants `mail/...` to the readers of its account, and leaves everything else to `inner`. It is to
+    /// be the one of the transports: without it nobody may read mail, and mailboxes that are not local are not watched for
+    /// subscribers.
+    pub fn authorizer(&self, inner: Arc<dyn Authorizer>) -> Arc<dyn Authorizer> {
+        Arc::new(Readers::new(Arc::clone(&self.accounts), inner))
+    }
+
+    /// Says that something may have happened in a folder of an account, or anywhere in it: for what hears of mail by
+    /// other ways than its store. Nothing happens while the account is not watched. `false` if there is no such account.
+    pub fn hint(&self, account: &str, folder: Option<FolderId>) -> bool {
+        let Some(account) = self.accounts.by_name(account) else { return false };
+        if account.phase() != Phase::Idle {
+            account.hint(folder.map_or(Hint::All, Hint::Folder));
+        }
+        true
+    }
+
+    /// Waits until everything that lies in the account now is published. `false` if there is no such account, or its
+    /// mailbox cannot be watched.
+    pub async fn publish_all(&self, account: &str) -> bool {
+        let Some(account) = self.accounts.by_name(account) else { return false };
+        let _interest = account.interest();
+        if !account.be_live().await {
+            return false;
+        }
+        account.look_and_publish(Hint::All).await;
+        true
+    }
+
+    /// The folders of an account, asked of its mailbox.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] where the mailbox cannot be asked; one of kind `Invalid` if there is no such account.
+    pub async fn folders(&self, account: &str) -> Result<Hierarchy, StoreError> {
+        let unknown = || StoreError::new(crate::store::StoreErrorKind::Invalid, "there is no such account");
+        self.accounts.by_name(account).ok_or_else(unknown)?.store.hierarchy().await
+    }
+
+    /// Answers all pings that wait, and each that comes from now on, that nothing has changed: devices come back to
+    /// whoever serves then. Returns how many there were.
+    pub fn drain(&self) -> usize {
+        self.direct.drain()
+    }
+
+    /// How mail does.
+    pub fn stats(&self) -> MailStats {
+        let mut stats = self.direct.counters.read();
+        stats.waiting = self.direct.waiting();
+        stats.watched = self.accounts.all().filter(|account| account.phase() != Phase::Idle).count();
+        stats
+    }
+}

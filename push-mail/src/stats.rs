@@ -1,0 +1,85 @@
+//! What is counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Intervals over which the mean heartbeat is taken; Exchange warns by as many.
+const INTERVALS: usize = 200;
+
+/// Upper bounds of the classes of how long pings lived until their client was gone, in seconds.
+pub const CUT_BOUNDS_S: [u64; 8] = [60, 120, 240, 480, 900, 1800, 3000, 3600];
+
+/// How pings have ended so far.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) expired: AtomicU64,
+    pub(crate) changed: AtomicU64,
+    pub(crate) cut: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) syncs: AtomicU64,
+    cut_after: [AtomicU64; CUT_BOUNDS_S.len() + 1],
+    heartbeats: Mutex<std::collections::VecDeque<u32>>,
+}
+
+/// How mail does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MailStats {
+    /// Pings that wait now.
+    pub waiting: usize,
+    /// Pings answered `no_changes` since the start.
+    pub expired: u64,
+    /// Pings answered `changes`.
+    pub changed: u64,
+    /// Pings whose client was gone before the answer.
+    pub cut: u64,
+    /// Pings refused because their device never syncs.
+    pub refused: u64,
+    /// Syncs answered.
+    pub syncs: u64,
+    /// Of those that were cut, how many lived up to each of [`CUT_BOUNDS_S`], and longer.
+    pub cut_after: [u64; CUT_BOUNDS_S.len() + 1],
+    /// The mean of the last 200 intervals that devices asked for. Exchange warns at 540 s or less: something on the way
+    /// cuts connections early.
+    pub mean_heartbeat: Option<Duration>,
+    /// Accounts that are watched now.
+    pub watched: usize,
+}
+
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Counters {
+    pub(crate) fn asked_for(&self, heartbeat_s: u64) {
+        let mut last = self.heartbeats.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() == INTERVALS {
+            last.pop_front();
+        }
+        last.push_back(u32::try_from(heartbeat_s).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn cut(&self, lived: Duration) {
+        count(&self.cut);
+        let class = CUT_BOUNDS_S.iter().position(|bound| lived.as_secs() < *bound).unwrap_or(CUT_BOUNDS_S.len());
+        count(&self.cut_after[class]);
+    }
+
+    pub(crate) fn read(&self) -> MailStats {
+        let last = self.heartbeats.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum: u64 = last.iter().map(|seconds| u64::from(*seconds)).sum();
+        let mean_heartbeat = (!last.is_empty()).then(|| Duration::from_secs(sum) / last.len() as u32);
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        MailStats {
+            expired: get(&self.expired),
+            changed: get(&self.changed),
+            cut: get(&self.cut),
+            refused: get(&self.refused),
+            syncs: get(&self.syncs),
+            cut_after: self.cut_after.each_ref().map(get),
+            mean_heartbeat,
+            ..MailStats::default()
+        }
+    }
+}

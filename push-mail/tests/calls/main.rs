@@ -1,0 +1,8 @@
+//! The calls of wire.md §9, as a device sees them.
+
+mod channels;
+mod content;
+mod pings;
+mod syncs;
+mod who;
+mod world;
