@@ -49,7 +49,10 @@ async fn a_move_is_told_in_both_folders_and_the_tree_tells_its_own() {
     let moved = world.alice.apply(Command::Move { folder: inbox, uid, to: other }).await.expect("moved").uid;
     let there = &events(&world, "mail/alice/Other", 1).await[0];
     assert_eq!(there["event"], "mail.moved");
-    assert_eq!((&there["data"]["moved_from"], &there["data"]["uid"]), (&json!({"folder": "1", "uid": uid}), &json!(moved)));
+    assert_eq!(
+        (&there["data"]["moved_from"], &there["data"]["uid"]),
+        (&json!({"folder": "1", "uid": uid}), &json!(moved))
+    );
     let here = &events(&world, "mail/alice/INBOX", 2).await[1];
     assert_eq!((&here["event"], &here["data"]["moved_to"]["folder"]), (&json!("mail.moved"), &json!("2")));
     let rename = Command::RenameFolder { folder: other, path: "New/Name".into() };

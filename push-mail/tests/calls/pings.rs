@@ -112,7 +112,8 @@ async fn parameters_are_as_they_were_last_unless_they_are_given() {
     folders.as_object_mut().expect("an object").remove("heartbeat_s");
     assert_eq!(world.ping(folders).await.expect("answered")["status"], "no_changes");
     world.deliver(other, "news").await;
-    for (target, body) in [("/push/mail/ping?device=d", ""), ("/push/mail/ping", ""), ("/push/mail/ping", r#"{"device":"d"}"#)]
+    for (target, body) in
+        [("/push/mail/ping?device=d", ""), ("/push/mail/ping", ""), ("/push/mail/ping", r#"{"device":"d"}"#)]
     {
         let response = Request::post(target, body).send(world.addr).await;
         let answer: Value = response.json();
@@ -168,9 +169,7 @@ async fn a_key_that_the_device_holds_tells_that_an_answer_was_lost() {
     let (held, _) = world.sync_all("d", inbox, "0".into()).await;
     world.deliver(inbox, "its sync is lost").await;
     let (lost, _) = world.sync_all("d", inbox, held.clone()).await;
-    let holding = |key: &str| {
-        json!({"device": "d", "heartbeat_s": 1, "folders": [{"id": "1", "class": "Email", "sync_key": key}]})
-    };
+    let holding = |key: &str| json!({"device": "d", "heartbeat_s": 1, "folders": [{"id": "1", "class": "Email", "sync_key": key}]});
     assert_eq!(world.ping(holding(&held)).await.expect("answered")["status"], "changes");
     assert_eq!(world.ping(holding(&lost)).await.expect("answered")["status"], "no_changes");
     assert_eq!(world.ping(holding("nonsense")).await.expect("answered")["status"], "changes");
