@@ -3,11 +3,13 @@
 //! In reading order: [`store`] (what a mailbox must be able to do, and the stores there are), [`journal`] (what was
 //! seen of each folder, numbered) over [`state`] (the one database), [`message`] (a raw message as a summary), `account`
 //! (the watcher that turns hints into publications), [`direct`] (sync keys and pings), `readers` (who may), `mail` (all
-//! accounts together) and `http` (the calls of wire.md §9).
+//! accounts together) and `http` (the calls of wire.md §9). The other end: [`device`] (how long a device waits, and a
+//! client) and [`simulator`] (what its rules cost, without a network).
 #![forbid(unsafe_code)]
 
 mod account;
 mod config;
+pub mod device;
 pub mod direct;
 mod http;
 pub mod journal;
@@ -16,6 +18,7 @@ pub mod message;
 mod name;
 mod net;
 mod readers;
+pub mod simulator;
 pub mod state;
 mod stats;
 pub mod store;

@@ -79,8 +79,11 @@ pub struct MailBuilder {
     hub: Hub,
     state: State,
     config: MailConfig,
-    accounts: Vec<(String, Vec<Arc<str>>, Arc<dyn MailStore>)>,
+    accounts: Vec<New>,
 }
+
+/// An account to be: its name, its readers, its mailbox.
+type New = (String, Vec<Arc<str>>, Arc<dyn MailStore>);
 
 impl MailBuilder {
     /// Adds an account. `readers` are the users who may read it; where anyone may do anything, anyone may.

@@ -181,7 +181,8 @@ mod tests {
     async fn of_too_many_devices_those_not_heard_for_longest_are_forgotten() {
         let devices = Devices::new(State::in_memory().expect("memory"), 20);
         for n in 0..30_u64 {
-            let device = Device { seen_ms: n, ..Device::default() };
+            let mut device = Device::default();
+            device.seen_ms = n;
             devices.save(&id(&n.to_string()), &device).await.expect("saved");
         }
         let all = devices.all("alice").expect("read");
@@ -198,7 +199,8 @@ mod tests {
         let free = devices.turn(&other).await;
         let waiting = devices.turn(&one);
         tokio::pin!(waiting);
-        assert!(futures_util::poll!(&mut waiting).is_pending());
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
         drop(turn);
         drop(waiting.await);
         drop(free);

@@ -14,6 +14,8 @@ pub(crate) mod device;
 pub(crate) mod devices;
 mod guard;
 pub(crate) mod live;
+#[cfg(test)]
+mod model_tests;
 pub mod ping;
 mod sync;
 pub(crate) mod waiting;

@@ -60,8 +60,8 @@ pub(super) fn changes(
     }
     let paging = since.paging.unwrap_or(Paging { base: since.modseq, target: head });
     let place = Place { since: since.modseq, paging };
-    let mut page = Page::default();
-    page.token = Token { epoch, modseq: since.modseq, paging: Some(paging) };
+    let between = Token { epoch, modseq: since.modseq, paging: Some(paging) };
+    let mut page = Page { token: between, ..Page::default() };
     if let Some(log) = open(transaction, LOG)? {
         for row in log.range((at.0, at.1, since.modseq + 1)..=(at.0, at.1, u64::MAX))? {
             let (key, row) = row?;

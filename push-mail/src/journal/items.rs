@@ -4,7 +4,7 @@ use redb::{
     Database, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError, WriteTransaction,
 };
 
-use super::tables::{At, ITEMS, KEYS, LOG, MARKS, NUMBERS};
+use super::tables::{At, ITEMS, ItemRow, KEYS, LOG, LogRow, MARKS, NUMBERS, Place};
 use super::{Known, Look, SeenItem, TOMBSTONES};
 use crate::state::Durability;
 use crate::store::{Flags, Token, Uid};
@@ -118,9 +118,9 @@ pub(super) fn find(transaction: &ReadTransaction, at: At, key: &str) -> Result<O
 struct Recording<'t> {
     at: At,
     numbers: Numbers,
-    items: Table<'t, (u32, u32, u64), (u64, u64, u8, u64, &'static str)>,
+    items: Table<'t, Place, ItemRow>,
     keys: Table<'t, (u32, u32, &'static str), u64>,
-    log: Table<'t, (u32, u32, u64), (u64, u64, u8, u64, bool)>,
+    log: Table<'t, Place, LogRow>,
 }
 
 /// `None` if there is no such folder.
@@ -171,7 +171,7 @@ impl Recording<'_> {
         self.numbers.1
     }
 
-    fn place(&self, number: u64) -> (u32, u32, u64) {
+    fn place(&self, number: u64) -> Place {
         (self.at.0, self.at.1, number)
     }
 

@@ -55,6 +55,21 @@ async fn what_was_recorded_is_told_from_any_point() {
 }
 
 #[tokio::test]
+async fn what_a_page_has_told_the_next_one_does_not_tell_again() {
+    let (journal, inbox) = journal().await;
+    look(&journal, inbox, vec![seen("a", 0), seen("b", 0), seen("c", 0)], vec![]).await;
+    look(&journal, inbox, vec![seen("a", 1)], vec![]).await;
+    let first = journal.changes(inbox, Token::START, 2).expect("known");
+    assert!(first.more && first.changes.iter().all(|change| change.kind == ChangeKind::New));
+    assert_eq!(first.changes[0].flags, Flags(1), "as it is now");
+    assert_eq!(told(&journal, inbox, first.token), [(ChangeKind::New, 3)]);
+    // What happens between the pages is told, though.
+    look(&journal, inbox, vec![seen("b", 2)], vec![Uid(1)]).await;
+    let expected = [(ChangeKind::New, 3), (ChangeKind::Changed, 2), (ChangeKind::Deleted, 1)];
+    assert_eq!(told(&journal, inbox, first.token), expected);
+}
+
+#[tokio::test]
 async fn a_token_of_another_epoch_or_from_the_future_has_expired() {
     let (journal, inbox) = journal().await;
     let token = look(&journal, inbox, vec![seen("a", 0)], vec![]).await;
@@ -157,7 +172,7 @@ impl Device {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if std::env::var_os("PUSH_TEST_LONG").is_some() { 2000 } else { 64 }, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: if std::env::var_os("PUSH_TEST_LONG").is_some() { 2000 } else { 64 }, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn whoever_asks_at_whatever_points_ends_with_what_is_there(steps in steps()) {

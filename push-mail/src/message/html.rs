@@ -66,7 +66,7 @@ impl Reader<'_> {
         let name = tag.trim_start_matches('/');
         let name = &name[..name.find(|byte: char| !byte.is_ascii_alphanumeric() && byte != ':').unwrap_or(name.len())];
         let is = |other: &&str| name.eq_ignore_ascii_case(other);
-        if !WITHIN_WORDS.iter().any(|other| is(other)) {
+        if !WITHIN_WORDS.iter().any(is) {
             line.space();
         }
         let is_whole = tag.starts_with('/') || tag[..end].ends_with('/');

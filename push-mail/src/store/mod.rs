@@ -15,6 +15,8 @@ mod folder;
 mod hints;
 pub mod imap;
 mod item;
+#[cfg(unix)]
+pub mod maildir;
 pub mod memory;
 mod pace;
 

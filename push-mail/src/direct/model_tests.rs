@@ -1,0 +1,392 @@
+//! Devices that sync, ping, lose answers and meet crashes in any order, against what really lies in the mailbox: nothing
+//! is missed, and nothing is told in vain.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use proptest::prelude::*;
+use push_core::{BoxFuture, Clock, Hub, HubConfig, SystemClock};
+use redb::StorageBackend;
+
+use super::devices::DeviceId;
+use super::ping::{PingAnswer, PingFolder, PingRequest};
+use super::waiting::Outcome;
+use super::{SyncAnswer, SyncRequest, WaitingPing};
+use crate::account::Account;
+use crate::journal::{Journal, Look, SeenFolder, SeenItem};
+use crate::state::State;
+use crate::store::{
+    Applied, ChangeKind, Class, Command, Flags, FolderId, FolderKind, Hierarchy, Hint, HintSender, Hints, Item,
+    MailStore, Page, StoreError, StoreErrorKind, Summary, Token, Uid, Wanted,
+};
+use crate::{Mail, MailConfig};
+
+/// A disk: what was synced survives a crash, what was only written may.
+#[derive(Clone, Debug, Default)]
+struct Disk(Arc<Mutex<(Vec<u8>, Vec<u8>)>>);
+
+impl StorageBackend for Disk {
+    fn len(&self) -> std::io::Result<u64> {
+        Ok(self.0.lock().expect("whole").0.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        let disk = self.0.lock().expect("whole");
+        let from = offset as usize;
+        out.copy_from_slice(&disk.0[from..from + out.len()]);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.0.lock().expect("whole").0.resize(len as usize, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        let mut disk = self.0.lock().expect("whole");
+        disk.1 = disk.0.clone();
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        let from = offset as usize;
+        self.0.lock().expect("whole").0[from..from + data.len()].copy_from_slice(data);
+        Ok(())
+    }
+}
+
+impl Disk {
+    /// The disk as it is found after a crash.
+    fn crashed(&self, keeps_all: bool) -> Disk {
+        let disk = self.0.lock().expect("whole");
+        let left = if keeps_all { disk.0.clone() } else { disk.1.clone() };
+        Disk(Arc::new(Mutex::new((left.clone(), left))))
+    }
+}
+
+const FOLDERS: usize = 2;
+
+/// What really lies in the mailbox: by folder, name of a message, and how it is marked.
+type Truth = [BTreeMap<u8, Flags>; FOLDERS];
+
+/// A mailbox that can only be looked at, like a folder of files.
+#[derive(Clone, Debug, Default)]
+struct Mailbox(Arc<Mutex<(Truth, Vec<HintSender>)>>);
+
+impl Mailbox {
+    fn truth(&self) -> Truth {
+        self.0.lock().expect("whole").0.clone()
+    }
+
+    fn change(&self, folder: usize, change: impl FnOnce(&mut BTreeMap<u8, Flags>)) {
+        let mut mailbox = self.0.lock().expect("whole");
+        change(&mut mailbox.0[folder]);
+        let hint = Hint::Folder(FolderId(folder as u32 + 1));
+        mailbox.1.retain(|watcher| watcher.send(hint));
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Scanned {
+    mailbox: Mailbox,
+    journal: Journal,
+    looking: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Scanned {
+    async fn look(&self, folder: FolderId) -> Result<(), StoreError> {
+        let _looking = self.looking.lock().await;
+        self.journal.folder_key(folder)?;
+        let there = self.mailbox.truth()[folder.0 as usize - 1].clone();
+        let known = self.journal.known(folder)?;
+        let gone = known.iter().filter(|known| known.key.parse().is_ok_and(|name: u8| !there.contains_key(&name)));
+        let gone = gone.map(|known| known.uid).collect();
+        let seen =
+            |(name, flags): (&u8, &Flags)| SeenItem { uid: None, key: name.to_string(), flags: *flags, identity: None };
+        let seen = there.iter().map(seen).collect();
+        self.journal.record(folder, Look { seen, gone, ..Look::default() }).await.map(drop)
+    }
+}
+
+impl MailStore for Scanned {
+    fn hierarchy(&self) -> BoxFuture<'_, Result<Hierarchy, StoreError>> {
+        Box::pin(std::future::ready(self.journal.hierarchy().map_err(Into::into)))
+    }
+
+    fn changes(&self, folder: FolderId, since: Token, limit: usize) -> BoxFuture<'_, Result<Page, StoreError>> {
+        Box::pin(async move {
+            self.look(folder).await?;
+            self.recorded(folder, since, limit)
+        })
+    }
+
+    fn recorded(&self, folder: FolderId, since: Token, limit: usize) -> Result<Page, StoreError> {
+        self.journal.changes(folder, since, limit)
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        folder: FolderId,
+        uids: &'a [Uid],
+        _: Wanted,
+    ) -> BoxFuture<'a, Result<Vec<Item>, StoreError>> {
+        let item = |uid: &Uid| {
+            let known = self.journal.look_up(folder, *uid).transpose()?;
+            Some(known.map_err(StoreError::from).map(|known| Item {
+                uid: *uid,
+                flags: known.flags,
+                size: None,
+                summary: Summary { subject: Some(known.key), ..Summary::default() },
+                raw: None,
+            }))
+        };
+        Box::pin(std::future::ready(uids.iter().filter_map(item).collect()))
+    }
+
+    fn apply(&self, _: Command) -> BoxFuture<'_, Result<Applied, StoreError>> {
+        Box::pin(std::future::ready(Err(StoreError::new(StoreErrorKind::Unsupported, "only looked at"))))
+    }
+
+    fn watch(&self, _: &[FolderId]) -> Hints {
+        let (sender, hints) = Hints::channel();
+        sender.send(Hint::Ready);
+        self.mailbox.0.lock().expect("whole").1.push(sender);
+        hints
+    }
+}
+
+/// What one device knows of one folder.
+#[derive(Clone, Debug, Default)]
+struct Copy {
+    key: Option<String>,
+    items: BTreeMap<Uid, (u8, Flags)>,
+    /// Whether an answer was lost: then it says which key it holds.
+    has_lost: bool,
+}
+
+impl Copy {
+    fn as_truth(&self) -> BTreeMap<u8, Flags> {
+        self.items.values().copied().collect()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Phone {
+    copies: [Copy; FOLDERS],
+    ping: Option<WaitingPing>,
+    /// Whether the server has been told what it waits for.
+    has_pinged: bool,
+}
+
+/// A running server.
+struct Server {
+    mail: Mail,
+    account: Arc<Account>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Server {
+    async fn start(disk: &Disk, mailbox: &Mailbox) -> Self {
+        let at = disk.clone();
+        let state = State::with_backend(move || at.clone()).expect("opened");
+        let journal = Journal::open(&state, "alice").await.expect("a journal");
+        let folder = |name: &str| SeenFolder {
+            key: name.to_owned(),
+            identity: None,
+            path: name.to_owned(),
+            kind: FolderKind::by_name(name),
+            class: Class::Email,
+        };
+        journal.record_hierarchy(vec![folder("INBOX"), folder("Other")]).await.expect("recorded");
+        let store = Scanned { mailbox: mailbox.clone(), journal, looking: Arc::default() };
+        let config = MailConfig { linger: std::time::Duration::ZERO, fast_loop: u32::MAX, ..MailConfig::default() };
+        let hub = Hub::new(HubConfig::default());
+        let mail = Mail::builder(hub, state, config).account("alice", ["alice"], Arc::new(store));
+        let mail = mail.build().expect("an account");
+        let account = Arc::clone(mail.accounts.by_name("alice").expect("it is there"));
+        Self { mail, account, clock: Arc::new(SystemClock) }
+    }
+
+    /// Until everything that was hinted at is looked at, and the pings that differ are answered.
+    async fn settle(&self) {
+        for _ in 0..2 {
+            self.account.look_and_publish(Hint::Folder(FolderId(99))).await;
+        }
+    }
+
+    fn id(device: usize) -> Arc<DeviceId> {
+        Arc::new(DeviceId { account: "alice".into(), user: "".into(), device: device.to_string().into() })
+    }
+
+    /// One sync of a device, whose answer it gets or not.
+    async fn sync(&self, device: usize, phone: &mut Phone, folder: usize, is_lost: bool) -> SyncAnswer {
+        let copy = &mut phone.copies[folder];
+        let sync_key = copy.key.clone().unwrap_or_else(|| "0".to_owned());
+        let was_first = sync_key == "0";
+        let request = SyncRequest { folder: FolderId(folder as u32 + 1), sync_key, window: Some(2) };
+        let (answer, on_its_way) = self.mail.direct.sync(&self.account, &Self::id(device), request, 0).await;
+        if is_lost {
+            // Half of those that are lost the server knows nothing of.
+            on_its_way.into_iter().for_each(super::OnItsWay::arrived);
+            copy.has_lost = true;
+            return answer;
+        }
+        on_its_way.into_iter().for_each(super::OnItsWay::arrived);
+        copy.has_lost = false;
+        match &answer {
+            SyncAnswer::Ok { sync_key, changes, .. } => {
+                copy.key = Some(sync_key.clone());
+                if was_first {
+                    copy.items.clear();
+                }
+                for item in changes {
+                    let change = &item.change;
+                    match change.kind {
+                        ChangeKind::Deleted => drop(copy.items.remove(&change.uid)),
+                        ChangeKind::Changed => {
+                            let known = copy.items.get_mut(&change.uid).expect("what changes was told before");
+                            known.1 = change.flags;
+                        }
+                        ChangeKind::New => {
+                            let subject = item.summary.as_ref().and_then(|summary| summary.subject.as_deref());
+                            // One that went before it could be fetched is told to be deleted next.
+                            let name = subject.and_then(|text| text.parse().ok()).unwrap_or(u8::MAX);
+                            copy.items.insert(change.uid, (name, change.flags));
+                        }
+                    }
+                }
+            }
+            other => panic!("a key that the device was given is known: {other:?}"),
+        }
+        answer
+    }
+
+    async fn ping(&self, device: usize, phone: &mut Phone, is_empty: bool) {
+        let folders = phone.copies.iter().enumerate().map(|(folder, copy)| PingFolder {
+            id: FolderId(folder as u32 + 1),
+            class: Class::Email,
+            sync_key: copy.has_lost.then(|| copy.key.clone().unwrap_or_else(|| "0".to_owned())),
+        });
+        let has_lost = phone.copies.iter().any(|copy| copy.has_lost);
+        let request = if is_empty && phone.has_pinged && !has_lost {
+            PingRequest::default()
+        } else {
+            PingRequest { heartbeat_s: Some(3540), folders: Some(folders.collect()) }
+        };
+        let pinged = self.mail.direct.ping(&self.account, &Self::id(device), request, &self.clock).await;
+        phone.ping = Some(pinged.unwrap_or_else(|answer| panic!("it waits: {answer:?}")).0);
+        phone.has_pinged = true;
+    }
+
+    /// A ping that waits has nothing to tell; one that is answered tells what a sync tells too.
+    async fn check(&self, device: usize, phone: &mut Phone, truth: &Truth) {
+        let Some(ping) = &mut phone.ping else { return };
+        let polled = ping.poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(outcome) = polled else {
+            for (copy, there) in phone.copies.iter().zip(truth) {
+                assert_eq!(&copy.as_truth(), there, "a ping waits though something has changed");
+            }
+            return;
+        };
+        phone.ping = None;
+        let Outcome::Answer(PingAnswer::Changes(folders)) = outcome else { panic!("{outcome:?}") };
+        for folder in folders {
+            let answer = self.sync(device, phone, folder.0 as usize - 1, false).await;
+            let SyncAnswer::Ok { changes, .. } = answer else { panic!("{answer:?}") };
+            assert!(!changes.is_empty(), "a ping told of changes, and a sync told of none");
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Deliver(usize, u8),
+    Mark(usize, u8, u8),
+    Remove(usize, u8),
+    Sync { device: usize, folder: usize, is_lost: bool },
+    Ping { device: usize, is_empty: bool },
+    Leave(usize),
+    Crash { keeps_all: bool },
+}
+
+const DEVICES: usize = 2;
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let (folder, device, name) = (0..FOLDERS, 0..DEVICES, 0..5u8);
+    let step = prop_oneof![
+        3 => (folder.clone(), name.clone()).prop_map(|(folder, name)| Step::Deliver(folder, name)),
+        2 => (folder.clone(), name.clone(), 0..3u8).prop_map(|(folder, name, flags)| Step::Mark(folder, name, flags)),
+        2 => (folder.clone(), name).prop_map(|(folder, name)| Step::Remove(folder, name)),
+        4 => (device.clone(), folder, prop::bool::weighted(0.3))
+            .prop_map(|(device, folder, is_lost)| Step::Sync { device, folder, is_lost }),
+        4 => (device.clone(), any::<bool>()).prop_map(|(device, is_empty)| Step::Ping { device, is_empty }),
+        1 => device.prop_map(Step::Leave),
+        1 => any::<bool>().prop_map(|keeps_all| Step::Crash { keeps_all }),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+async fn run(steps: Vec<Step>) {
+    let (mut disk, mailbox) = (Disk::default(), Mailbox::default());
+    let mut server = Server::start(&disk, &mailbox).await;
+    let mut phones: [Phone; DEVICES] = Default::default();
+    // Somebody always waits, so that the mailbox is always watched.
+    let mut watching = server.account.interest();
+    for step in steps {
+        match step {
+            Step::Deliver(folder, name) => {
+                mailbox.change(folder, |there| {
+                    there.entry(name).or_default();
+                });
+            }
+            Step::Mark(folder, name, flags) => mailbox.change(folder, |there| {
+                if let Some(known) = there.get_mut(&name) {
+                    *known = Flags(flags);
+                }
+            }),
+            Step::Remove(folder, name) => mailbox.change(folder, |there| {
+                there.remove(&name);
+            }),
+            Step::Sync { device, folder, is_lost } => {
+                // A device does one thing at a time.
+                phones[device].ping = None;
+                server.sync(device, &mut phones[device], folder, is_lost).await;
+            }
+            Step::Ping { device, is_empty } => server.ping(device, &mut phones[device], is_empty).await,
+            Step::Leave(device) => phones[device].ping = None,
+            Step::Crash { keeps_all } => {
+                phones.iter_mut().for_each(|phone| phone.ping = None);
+                disk = disk.crashed(keeps_all);
+                server = Server::start(&disk, &mailbox).await;
+                watching = server.account.interest();
+            }
+        }
+        server.settle().await;
+        for (device, phone) in phones.iter_mut().enumerate() {
+            server.check(device, phone, &mailbox.truth()).await;
+        }
+    }
+    for (device, phone) in phones.iter_mut().enumerate() {
+        for folder in 0..FOLDERS {
+            while let SyncAnswer::Ok { more: true, .. } = server.sync(device, phone, folder, false).await {}
+        }
+        let copies: Vec<_> = phone.copies.iter().map(Copy::as_truth).collect();
+        assert_eq!(copies, mailbox.truth(), "what a device has in the end is what is there");
+    }
+    drop(watching);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if std::env::var_os("PUSH_TEST_LONG").is_some() { 5000 } else { 150 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn nothing_is_missed_and_nothing_told_in_vain(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(run(steps));
+    }
+}
