@@ -16,6 +16,7 @@ pub mod journal;
 mod mail;
 pub mod message;
 mod name;
+mod net;
 mod readers;
 pub mod simulator;
 pub mod state;

@@ -266,30 +266,6 @@ async fn a_flood_of_requests_does_not_keep_others_waiting() {
     server.emptied().await;
 }
 
-/// A service whose next clone fails, once it was told to.
-struct Fragile(axum::Router, std::sync::Arc<std::sync::atomic::AtomicBool>);
-
-impl Clone for Fragile {
-    fn clone(&self) -> Self {
-        assert!(!self.1.swap(false, std::sync::atomic::Ordering::SeqCst), "it was told to fail");
-        Self(self.0.clone(), self.1.clone())
-    }
-}
-
-impl tower_service::Service<http::Request<hyper::body::Incoming>> for Fragile {
-    type Response = axum::response::Response;
-    type Error = std::convert::Infallible;
-    type Future = axum::routing::future::RouteFuture<std::convert::Infallible>;
-
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<hyper::body::Incoming>) -> Self::Future {
-        tower_service::Service::call(&mut self.0, request)
-    }
-}
-
 // Code of the application runs in a lot as well: what of it fails ends that lot's connections, and not the service.
 #[tokio::test]
 async fn a_lot_that_fails_is_followed_by_another_and_nothing_of_it_stays_counted() {
@@ -298,7 +274,7 @@ async fn a_lot_that_fails_is_followed_by_another_and_nothing_of_it_stays_counted
     let push = push.expect("valid settings");
     let hub = push.hub().clone();
     let fails = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let app = Fragile(axum::Router::new().nest("/push", push.router()), fails.clone());
+    let app = serving::fragile::Fragile(axum::Router::new().nest("/push", push.router()), fails.clone());
     let config = Path::OneLot.plan().serve;
     let counters = config.counters.clone();
     let listener = push_transports::server::bind(([127, 0, 0, 1], 0).into()).expect("loopback can be bound");

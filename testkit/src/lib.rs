@@ -3,8 +3,8 @@
 //!
 //! In reading order: [`http`] is a raw HTTP/1.1 client that shows the bytes; [`publication`] reads the JSON
 //! envelope; [`sse`], [`poll`], [`stream`], [`mixed`] and [`ws`] speak one transport each; [`Subscriber`] puts
-//! them behind one face; [`publish`] and [`api`] are the other calls; [`process`] runs a server binary;
-//! [`mail`] makes messages.
+//! them behind one face; [`publish`] and [`api`] are the other calls; [`process`] runs a server binary, [`dovecot`] a
+//! real mail server; [`mail`] makes messages.
 //!
 //! A client that reads something the surface does not allow panics and shows what it read: a test has no use
 //! for going on. What a test wants to look at (refusals, gaps, endings) is returned.
@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod dovecot;
 pub mod http;
 pub mod mail;
 pub mod mixed;
@@ -25,6 +26,7 @@ pub mod stream;
 pub mod subscriber;
 pub mod ws;
 
+pub use dovecot::{Dovecot, DovecotConfig};
 pub use http::{Connection, GUARD, Request, Response};
 pub use process::PushServer;
 pub use publication::{Close, Gap, Item, Publication};

@@ -13,10 +13,12 @@ mod command;
 mod error;
 mod folder;
 mod hints;
+pub mod imap;
 mod item;
 #[cfg(unix)]
 pub mod maildir;
 pub mod memory;
+mod pace;
 
 use push_core::BoxFuture;
 

@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "each test file uses a part of it")]
 
 mod answers;
+pub(crate) mod fragile;
 pub(crate) mod listener;
 
 pub(crate) use answers::*;

@@ -1,10 +1,16 @@
 //! What ends a wait beside its answer, and that it takes nobody else with it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
+use push_core::{Hub, HubConfig};
+use push_transports::server::{bind, serve};
+use push_transports::{Config, Push};
 use testkit::Connection;
 
-use crate::bells::{Site, Under};
+use crate::bells::{Bells, Site, Under, app};
+use crate::serving::fragile::Fragile;
 use crate::serving::{Path, answer, get, goes_on, reset, soon, until};
 
 under_every_server! {
@@ -160,7 +166,40 @@ async fn a_client_that_ends_its_direction_gets_little_time(path: Path) {
     assert_eq!(site.with("b", |bell| (bell.answers, bell.dropped)), (0, 1));
 }
 
-// A lot's failure closes its connections: whoever waits in it is let go of, and another lot takes new ones.
+// A lot's failure closes its connections. Who waited is let go of; its late call is nobody's in the lot that follows.
+#[tokio::test]
+async fn waits_of_a_lot_that_fails_are_let_go_and_do_not_reach_the_next() {
+    let (bells, fails) = (Bells::default(), Arc::new(AtomicBool::new(false)));
+    let push = Push::new(Hub::new(HubConfig::default()), Config::default()).expect("valid settings");
+    let app = Fragile(app(&push, &bells), Arc::clone(&fails));
+    let config = Path::OneLot.plan().serve;
+    let counters = config.counters.clone();
+    let listener = bind(([127, 0, 0, 1], 0).into()).expect("loopback can be bound");
+    let addr = listener.local_addr().expect("it is bound");
+    tokio::spawn(serve(listener, app, config, std::future::pending()));
+    let parked = async |name: &str| {
+        let mut connection = Connection::open(addr).await.expect("somebody listens");
+        connection.send_bytes(get(&format!("/bell/{name}"), "").as_bytes()).await.expect("it reads");
+        until("it is parked", || bells.with(name, |bell| bell.polls == 2) && counters.parked() == 1).await;
+        connection
+    };
+    let mut first = parked("first").await;
+    let late = bells.waker("first");
+    fails.store(true, SeqCst);
+    let mut unlucky = Connection::open(addr).await.expect("somebody listens");
+    let _ = unlucky.send_bytes(get("/push/history?channel=still", "").as_bytes()).await;
+    unlucky.rest().await;
+    first.rest().await;
+    until("it was let go", || bells.with("first", |bell| bell.dropped) == 1).await;
+    until("nothing is counted", || (counters.parked(), counters.connections()) == (0, 0)).await;
+    let mut second = parked("second").await;
+    late.wake();
+    goes_on(&mut Connection::open(addr).await.expect("somebody listens")).await;
+    assert_eq!(bells.with("second", |bell| bell.polls), 2);
+    bells.ring("second", "news");
+    assert_eq!(answer(&mut second).await.text(), "news");
+}
+
 #[tokio::test]
 async fn many_waits_leave_nothing_behind() {
     let site = Under::Ours(Path::OneLot).start();

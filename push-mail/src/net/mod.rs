@@ -1,0 +1,7 @@
+//! Connections to mail servers: TCP, and TLS over it from the start or later.
+
+mod endpoint;
+mod stream;
+
+pub(crate) use endpoint::{Endpoint, Schemes, Security};
+pub(crate) use stream::{Stream, Tls};

@@ -1,0 +1,177 @@
+//! What is asked of a mailbox, done.
+
+use super::counters::Counters;
+use super::mark::Mark;
+use super::name;
+use super::session::{Notice, Session};
+use super::task::Task;
+use super::work::{Ask, Work};
+use crate::store::{Applied, Command, FolderId, Hierarchy, Item, StoreError, StoreErrorKind, Uid, Wanted};
+
+impl Task {
+    /// Does what is asked and answers. An error is the connection's.
+    pub(super) async fn perform(&mut self, session: &mut Session, ask: Ask) -> Result<(), StoreError> {
+        let Ask { work, is_second_try, _permit } = ask;
+        if work.is_abandoned() {
+            return Ok(());
+        }
+        let again = !is_second_try && work.is_repeatable();
+        let again = |session: &Session| again && session.connection.is_broken();
+        let failed = |session: &Session, error: &StoreError| {
+            session.connection.is_broken().then(|| StoreError::new(error.kind(), error.to_string()))
+        };
+        // Answers are dropped where nobody waits any more.
+        let (broken, work) = match work {
+            Work::Hierarchy(to) => match self.hierarchy(session).await {
+                Err(error) if again(session) => (Some(error), Some(Work::Hierarchy(to))),
+                result => {
+                    let broken = result.as_ref().err().and_then(|error| failed(session, error));
+                    let _ = to.send(result);
+                    (broken, None)
+                }
+            },
+            Work::Look(folder, to) => match self.look(session, folder).await {
+                Err(error) if again(session) => (Some(error), Some(Work::Look(folder, to))),
+                result => {
+                    let broken = result.as_ref().err().and_then(|error| failed(session, error));
+                    self.answer_looks(folder, &result);
+                    let _ = to.send(result);
+                    (broken, None)
+                }
+            },
+            Work::Fetch(folder, uids, wanted, to) => match self.fetch(session, folder, &uids, wanted).await {
+                Err(error) if again(session) => (Some(error), Some(Work::Fetch(folder, uids, wanted, to))),
+                result => {
+                    let broken = result.as_ref().err().and_then(|error| failed(session, error));
+                    let _ = to.send(result);
+                    (broken, None)
+                }
+            },
+            Work::Apply(command, to) => {
+                let result = self.apply(session, command).await;
+                let broken = result.as_ref().err().and_then(|error| failed(session, error));
+                let _ = to.send(result);
+                (broken, None)
+            }
+        };
+        if let Some(work) = work {
+            self.queue.push_front(Ask { work, is_second_try: true, _permit });
+        }
+        broken.map_or(Ok(()), Err)
+    }
+
+    /// Who asked for the same look before it began has it too.
+    fn answer_looks(&mut self, folder: FolderId, result: &Result<(), StoreError>) {
+        let is_same = |ask: &Ask| matches!(&ask.work, Work::Look(of, _) if *of == folder);
+        let (same, others): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(is_same);
+        self.queue.extend(others);
+        for ask in same {
+            match result {
+                Err(error) => ask.work.fail(error.kind(), &error.to_string()),
+                Ok(()) => {
+                    if let Work::Look(_, to) = ask.work {
+                        let _ = to.send(Ok(()));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn hierarchy(&mut self, session: &mut Session) -> Result<Hierarchy, StoreError> {
+        self.list(session, true).await
+    }
+
+    async fn look(&mut self, session: &mut Session, folder: FolderId) -> Result<(), StoreError> {
+        let name = self.journal.folder_key(folder)?;
+        let mark = self.journal.mark(folder)?.and_then(|bytes| Mark::from_bytes(&bytes));
+        let journal = self.journal.clone();
+        let known = move || Ok(journal.known(folder)?);
+        Counters::add(&self.counters.looks);
+        let look = session.look(&name, mark, self.config.max_messages, &known).await;
+        let look = look.inspect_err(|error| {
+            if error.kind() == StoreErrorKind::NoSuchFolder {
+                session.ledger.note(Notice::Tree);
+            }
+        })?;
+        if let Some(look) = look {
+            self.journal.record(folder, look).await?;
+        }
+        Ok(())
+    }
+
+    async fn fetch(
+        &mut self,
+        session: &mut Session,
+        folder: FolderId,
+        uids: &[Uid],
+        wanted: Wanted,
+    ) -> Result<Vec<Item>, StoreError> {
+        let name = self.journal.folder_key(folder)?;
+        session.fetch(&name, uids, wanted, self.config.max_message).await
+    }
+
+    async fn apply(&mut self, session: &mut Session, command: Command) -> Result<Applied, StoreError> {
+        let key = |folder| self.journal.folder_key(folder);
+        match command {
+            Command::Append { folder, raw, flags } => {
+                if raw.len() > self.config.max_message as usize {
+                    let detail = format!("a message may have {} bytes", self.config.max_message);
+                    return Err(StoreError::new(StoreErrorKind::Invalid, detail));
+                }
+                let uid = session.append(&key(folder)?, &raw, flags).await?;
+                Ok(Applied { uid, folder: None })
+            }
+            Command::Mark { folder, uid, add, remove } => {
+                session.mark(&key(folder)?, uid, add, remove).await?;
+                Ok(Applied { uid: Some(uid), folder: None })
+            }
+            Command::Move { folder, uid, to } => {
+                let uid = session.relocate(&key(folder)?, uid, &key(to)?).await?;
+                Ok(Applied { uid, folder: None })
+            }
+            Command::Delete { folder, uid } => {
+                session.remove(&key(folder)?, uid).await?;
+                Ok(Applied::default())
+            }
+            Command::CreateFolder { path } => {
+                let name = self.free_name(session, &path).await?;
+                session.create(&name).await?;
+                let hierarchy = self.list(session, true).await?;
+                let made = hierarchy.folders.iter().find(|folder| folder.path == path).map(|folder| folder.id);
+                Ok(Applied { uid: None, folder: made })
+            }
+            Command::RenameFolder { folder, path } => {
+                let from = self.not_inbox(folder)?;
+                let to = self.free_name(session, &path).await?;
+                session.rename(&from, &to).await?;
+                self.list(session, true).await?;
+                Ok(Applied::default())
+            }
+            Command::DeleteFolder { folder } => {
+                let name = self.not_inbox(folder)?;
+                session.delete(&name).await?;
+                self.list(session, true).await?;
+                Ok(Applied::default())
+            }
+        }
+    }
+
+    fn not_inbox(&self, folder: FolderId) -> Result<String, StoreError> {
+        let name = self.journal.folder_key(folder)?;
+        if name.eq_ignore_ascii_case("INBOX") {
+            return Err(StoreError::new(StoreErrorKind::Invalid, "the inbox stays where it is"));
+        }
+        Ok(name)
+    }
+
+    /// The mailbox that a path stands for, if there is none yet.
+    async fn free_name(&mut self, session: &mut Session, path: &str) -> Result<String, StoreError> {
+        // Only a list tells what stands between names.
+        let hierarchy = self.list(session, true).await?;
+        if hierarchy.folders.iter().any(|folder| folder.path == path) || path.eq_ignore_ascii_case("INBOX") {
+            return Err(StoreError::new(StoreErrorKind::Exists, format!("there is a folder {path:?}")));
+        }
+        let invalid = || StoreError::new(StoreErrorKind::Invalid, format!("there can be no folder {path:?}"));
+        name::name(path, self.delimiter).ok_or_else(invalid)
+    }
+}
