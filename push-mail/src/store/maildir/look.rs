@@ -299,7 +299,7 @@ fn find(
         (Some(before), None) => before,
         (None, _) => recorded(journal, folder)?,
     };
-    let entries = match scan::all(&dir.path, &mut before.keys().map(|key| &**key)) {
+    let entries = match scan::all(&dir.path, &before) {
         Ok(entries) => entries,
         Err(_) if dir.identity.is_some() && !tree::is_maildir(&dir.path) => return Ok(None),
         Err(error) => return Err(unreadable(&dir.path, error)),
