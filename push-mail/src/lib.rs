@@ -10,6 +10,7 @@
 
 mod account;
 mod config;
+mod described;
 pub mod device;
 pub mod direct;
 mod http;
