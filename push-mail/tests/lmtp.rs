@@ -294,6 +294,21 @@ async fn who_is_silent_or_too_many_is_told_to_come_later() {
     assert!(peer.is_closed().await);
 }
 
+/// RFC 5321 §4.3.1: a mail server waits for the greeting; who does not is no mail server.
+#[tokio::test]
+async fn who_speaks_before_the_greeting_is_refused() {
+    // Nobody accepts yet, so that what is sent is there before the connection is looked at.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let mut stream = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("connected");
+    stream.write_all(b"POST / HTTP/1.1\r\nLHLO x\r\n").await.expect("sent");
+    let lmtp = Lmtp::new(Mailboxes::default(), LmtpConfig::default());
+    let served = tokio::spawn(async move { lmtp.serve(listener, std::future::pending()).await });
+    let mut line = String::new();
+    guarded(BufReader::new(&mut stream).read_line(&mut line)).await.expect("a line");
+    assert_eq!(line, "554 5.5.0 wait for the greeting\r\n");
+    served.abort();
+}
+
 #[tokio::test]
 async fn a_stop_lets_the_message_end_that_is_being_sent() {
     let mut site = Site::start(|_| {}, None).await;

@@ -73,7 +73,7 @@ fn codes(conversation: &str) -> Vec<String> {
     let code =
         |line: &str| line[..3].to_owned() + line[4..].split(' ').next().filter(|e| e.contains('.')).unwrap_or("");
     let is_last = |line: &&str| line.as_bytes()[3] == b' ';
-    heard.replies.lines().skip(1).filter(is_last).map(|line| code(line).replacen("", "", 1)).collect()
+    heard.replies.lines().skip(1).filter(is_last).map(code).collect()
 }
 
 const BEGIN: &str = "LHLO there\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n";
