@@ -118,6 +118,22 @@ fn may_be_made(path: &Path) -> bool {
     }
 }
 
+/// Waits until the mailboxes of this machine are watched, as long as a ping would: whoever subscribes then hears all that
+/// comes, also to a mailbox that was never seen before.
+pub(crate) async fn be_ready(mail: &Mail, settings: &MailSettings) {
+    let is_here = |account: &&Account| matches!(account.mailbox, Mailbox::Memory | Mailbox::Maildir(_));
+    let mut looks = tokio::task::JoinSet::new();
+    for account in settings.accounts.iter().filter(is_here) {
+        let (mail, name) = (mail.clone(), account.name.clone());
+        looks.spawn(async move {
+            if !mail.publish_all(&name).await {
+                tracing::warn!(account = name, "it takes long to read the mailbox: what comes meanwhile is told later");
+            }
+        });
+    }
+    looks.join_all().await;
+}
+
 /// Says, at most once an hour, that devices have to wait in short intervals; for as long as it is polled.
 pub(crate) async fn watch_heartbeats(mail: Mail, longest: Duration) {
     // Where the operator allows no longer ones, it is no surprise.
