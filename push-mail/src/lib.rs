@@ -9,6 +9,7 @@
 
 mod account;
 mod config;
+mod described;
 pub mod device;
 pub mod direct;
 mod http;

@@ -113,6 +113,9 @@ fn simulate(arguments: &Simulate) -> Result<ExitCode, Failed> {
 fn watch(arguments: Watch) -> Result<ExitCode, Failed> {
     let state = arguments.state.as_deref().map_or_else(|| Ok(DeviceState::default()), load)?;
     let mut client = DirectPushClient::new(settings(&arguments)?, state)?;
+    if arguments.url.starts_with("http:") && (arguments.user.is_some() || arguments.token.is_some()) {
+        eprintln!("push-mail: http:// sends the password or token in the clear; https:// does not");
+    }
     if let Some(network) = &arguments.network {
         client.network_changed(network);
     }

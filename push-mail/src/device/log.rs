@@ -107,6 +107,13 @@ impl PingLog {
     }
 }
 
+/// A list of the entries, the oldest first.
+impl Serialize for PingLog {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(&self.entries)
+    }
+}
+
 impl fmt::Display for PingLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.entries.iter().try_for_each(|entry| writeln!(f, "{entry}"))
@@ -241,6 +248,8 @@ mod tests {
         let ends: Vec<_> = log.entries().map(|entry| entry.end.clone()).collect();
         assert_eq!(ends, [End::Reset, End::Expired]);
         assert_eq!(log.to_string().lines().count(), 2);
+        let page = serde_json::to_value(&log).expect("a log is JSON");
+        assert_eq!((&page[0]["end"]["kind"], &page[1]["asked_ms"]), (&"reset".into(), &720_000.into()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `ping`: parked until a folder differs from what the device has.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -73,10 +74,15 @@ pub(super) async fn answer(
         Ok(id) => id,
         Err(detail) => return at_once(PingAnswer::BadRequest(detail)),
     };
+    if site.push.is_draining() {
+        // Whoever serves next will tell.
+        return at_once(PingAnswer::NoChanges);
+    }
     let clock = site.mail.hub.clock();
     match site.mail.direct.ping(&account, &id, asked.request, clock).await {
         Err(answer) => at_once(answer),
         Ok((ping, lasts)) => {
+            let lasts = lasts.min(left_of(identity, clock.unix_ms()));
             let parked = later(&request, Parked { ping, push: site.push.clone() }, lasts);
             // Its buffers need not wait.
             drop(request);
@@ -92,4 +98,9 @@ fn only_device(site: &Site, identity: &Identity, account: &Account) -> Option<St
         [only] => Some(only.to_string()),
         _ => None,
     }
+}
+
+/// For how long its credentials hold: the next ping shows new ones.
+fn left_of(identity: &Identity, unix_ms: u64) -> Duration {
+    identity.expires_ms.map_or(Duration::MAX, |at| Duration::from_millis(at.saturating_sub(unix_ms)))
 }

@@ -3,6 +3,7 @@
 mod channels;
 mod content;
 mod pings;
+mod restarts;
 mod syncs;
 mod who;
 mod world;

@@ -20,7 +20,6 @@ use testkit::http::{Request, Response};
 pub(crate) struct World {
     pub(crate) addr: SocketAddr,
     pub(crate) mail: Mail,
-    pub(crate) state: State,
     pub(crate) alice: MemoryStore,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
@@ -77,7 +76,7 @@ impl World {
             config.lots = 2;
             serve(listener, app, config, async { drop(stopped.await) }).await;
         });
-        Self { addr, mail, state, alice, _stop: stop }
+        Self { addr, mail, alice, _stop: stop }
     }
 
     pub(crate) async fn call(&self, call: &str, body: &Value) -> Value {

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// What is answered to one request.
 #[derive(Clone, Debug)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// 200 and this JSON.
     Json(Value),
     /// This status, these header lines and no body.
@@ -29,18 +29,18 @@ pub enum Reply {
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    pub path: String,
-    pub head: String,
-    pub body: Value,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) head: String,
+    pub(crate) body: Value,
     /// Counts connections from 0.
-    pub connection: usize,
+    pub(crate) connection: usize,
 }
 
 /// The server; it lives as long as the test's runtime.
 #[derive(Clone)]
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
 }
 
@@ -51,11 +51,11 @@ struct Shared {
 }
 
 impl Server {
-    pub async fn start(script: &[(&'static str, Reply)]) -> Self {
+    pub(crate) async fn start(script: &[(&'static str, Reply)]) -> Self {
         Self::start_with(script, None).await
     }
 
-    pub async fn start_with(script: &[(&'static str, Reply)], tls: Option<TlsAcceptor>) -> Self {
+    pub(crate) async fn start_with(script: &[(&'static str, Reply)], tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port of the loopback");
         let address = listener.local_addr().expect("a bound address");
         let mut replies = HashMap::<_, VecDeque<_>>::new();
@@ -83,17 +83,17 @@ impl Server {
         Self { address, shared }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/push", self.address)
     }
 
     /// The requests of a call so far.
-    pub fn asked(&self, call: &str) -> Vec<Asked> {
+    pub(crate) fn asked(&self, call: &str) -> Vec<Asked> {
         self.shared.asked.borrow().iter().filter(|asked| asked.path.contains(call)).cloned().collect()
     }
 
     /// Waits until a call was made so often.
-    pub async fn until_asked(&self, call: &str, times: usize) -> Vec<Asked> {
+    pub(crate) async fn until_asked(&self, call: &str, times: usize) -> Vec<Asked> {
         let mut asked = self.shared.asked.subscribe();
         let enough = |asked: &Vec<Asked>| asked.iter().filter(|asked| asked.path.contains(call)).count() >= times;
         asked.wait_for(enough).await.expect("the server lives as long as the test");

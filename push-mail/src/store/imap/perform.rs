@@ -3,7 +3,7 @@
 use super::counters::Counters;
 use super::mark::Mark;
 use super::name;
-use super::session::{Notice, Session};
+use super::session::Session;
 use super::task::Task;
 use super::work::{Ask, Work};
 use crate::store::{Applied, Command, FolderId, Hierarchy, Item, StoreError, StoreErrorKind, Uid, Wanted};
@@ -87,12 +87,10 @@ impl Task {
         let journal = self.journal.clone();
         let known = move || Ok(journal.known(folder)?);
         Counters::add(&self.counters.looks);
-        let look = session.look(&name, mark, self.config.max_messages, &known).await;
-        let look = look.inspect_err(|error| {
-            if error.kind() == StoreErrorKind::NoSuchFolder {
-                session.ledger.note(Notice::Tree);
-            }
-        })?;
+        let look = match session.look(&name, mark, self.config.max_messages, &known).await {
+            Ok(look) => look,
+            Err(error) => return Err(explained(session, error, folder, &name).await),
+        };
         if let Some(look) = look {
             self.journal.record(folder, look).await?;
         }
@@ -107,7 +105,10 @@ impl Task {
         wanted: Wanted,
     ) -> Result<Vec<Item>, StoreError> {
         let name = self.journal.folder_key(folder)?;
-        session.fetch(&name, uids, wanted, self.config.max_message).await
+        match session.fetch(&name, uids, wanted, self.config.max_message).await {
+            Ok(items) => Ok(items),
+            Err(error) => Err(explained(session, error, folder, &name).await),
+        }
     }
 
     async fn apply(&mut self, session: &mut Session, command: Command) -> Result<Applied, StoreError> {
@@ -118,8 +119,11 @@ impl Task {
                     let detail = format!("a message may have {} bytes", self.config.max_message);
                     return Err(StoreError::new(StoreErrorKind::Invalid, detail));
                 }
-                let uid = session.append(&key(folder)?, &raw, flags).await?;
-                Ok(Applied { uid, folder: None })
+                let name = key(folder)?;
+                match session.append(&name, &raw, flags).await {
+                    Ok(uid) => Ok(Applied { uid, folder: None }),
+                    Err(error) => Err(explained(session, error, folder, &name).await),
+                }
             }
             Command::Mark { folder, uid, add, remove } => {
                 session.mark(&key(folder)?, uid, add, remove).await?;
@@ -174,4 +178,16 @@ impl Task {
         let invalid = || StoreError::new(StoreErrorKind::Invalid, format!("there can be no folder {path:?}"));
         name::name(path, self.delimiter).ok_or_else(invalid)
     }
+}
+
+/// Finds out whether it was the folder that is not there.
+async fn explained(session: &mut Session, error: StoreError, folder: FolderId, name: &str) -> StoreError {
+    let may_be = error.kind() == StoreErrorKind::Unavailable && !session.connection.is_broken();
+    let is_gone =
+        error.kind() == StoreErrorKind::NoSuchFolder || may_be && matches!(session.is_there(name).await, Ok(false));
+    if !is_gone {
+        return error;
+    }
+    session.ledger.stir_tree();
+    StoreError::no_such_folder(folder).caused_by(error)
 }

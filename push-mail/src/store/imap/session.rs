@@ -32,6 +32,8 @@ enum Told {
 pub(super) struct Ledger {
     told: HashMap<String, Told>,
     notices: BTreeSet<Notice>,
+    /// Watchers were told that the tree is otherwise, and it was not listed since.
+    is_tree_otherwise: bool,
 }
 
 impl Ledger {
@@ -88,8 +90,23 @@ impl Ledger {
         self.notices.insert(Notice::Folder(name.to_owned()));
     }
 
-    pub(super) fn note(&mut self, notice: Notice) {
-        self.notices.insert(notice);
+    /// Folders may have come or gone.
+    pub(super) fn stir_tree(&mut self) {
+        self.is_tree_otherwise = true;
+        self.notices.insert(Notice::Tree);
+    }
+
+    /// The tree was listed, and is otherwise than it was or not.
+    pub(super) fn listed(&mut self, is_otherwise: bool) {
+        if is_otherwise && !self.is_tree_otherwise {
+            self.notices.insert(Notice::Tree);
+        }
+        self.is_tree_otherwise = false;
+    }
+
+    /// What was told before may be otherwise, anywhere.
+    pub(super) fn stir_all(&mut self) {
+        self.notices.insert(Notice::All);
     }
 
     pub(super) fn take(&mut self) -> BTreeSet<Notice> {
@@ -304,6 +321,20 @@ impl Session {
         })
     }
 
+    /// Whether there is a mailbox of that name: some servers say no without saying why.
+    pub(super) async fn is_there(&mut self, name: &str) -> Result<bool, StoreError> {
+        let mut is_there = false;
+        let mut sink = |event| match event {
+            Event::List { name: of, attributes, .. } if of == name => {
+                is_there |= !attributes.iter().any(|it| it == "\\noselect" || it == "\\nonexistent");
+                None
+            }
+            other => Some(other),
+        };
+        self.run(Command::new("LIST \"\" ").string(name), &mut sink).await?.ok("list folders")?;
+        Ok(is_there)
+    }
+
     /// Says goodbye.
     pub(super) async fn log_out(mut self) {
         // The connection is let go either way.
@@ -322,9 +353,9 @@ fn unasked(event: Event, ledger: &mut Ledger, open: Option<&Open>, has_overflown
         Event::Status { name, counts, .. } => {
             ledger.observe(&name, counts);
         }
-        Event::List { .. } => ledger.note(Notice::Tree),
-        Event::Odd(words) if words.starts_with("LIST ") => ledger.note(Notice::Tree),
-        Event::Odd(words) if words.starts_with("STATUS ") => ledger.note(Notice::All),
+        Event::List { .. } => ledger.stir_tree(),
+        Event::Odd(words) if words.starts_with("LIST ") => ledger.stir_tree(),
+        Event::Odd(words) if words.starts_with("STATUS ") => ledger.stir_all(),
         Event::Odd(words) if words.contains(" FETCH ") => {
             if let Some(open) = open {
                 ledger.stir(&open.name);

@@ -162,11 +162,12 @@ impl Watcher {
                     Ok(watch) => {
                         kept.insert(watch.clone());
                         let is_new = self.watches.insert(watch, path).is_none();
-                        if let Some(folder) = folder {
-                            *heard.entry(folder).or_default() += 1;
-                            if is_new {
-                                self.found(folder);
-                            }
+                        folder.into_iter().for_each(|folder| *heard.entry(folder).or_default() += 1);
+                        match folder {
+                            Some(folder) if is_new => self.found(folder),
+                            // It may have become a folder since the tree was read.
+                            None if is_new => self.ear.arrange_anew(),
+                            _ => {}
                         }
                     }
                     // It went or is being made: its parent tells.

@@ -1,0 +1,61 @@
+//! A mailbox with a store over it, and with other programs that use it behind the store's back.
+
+use push_mail::store::{Flags, MailStore};
+
+/// What a store can do at all. What it cannot do it must refuse.
+#[derive(Clone, Copy, Debug)]
+pub struct Abilities {
+    /// It has folders beside the inbox, which can be made, renamed and removed.
+    pub folders: bool,
+    /// It knows marks.
+    pub flags: bool,
+    /// Messages can be put into it by command.
+    pub append: bool,
+    /// Messages can be deleted by command.
+    pub delete: bool,
+    /// Messages outlive a restart of the store.
+    pub survives: bool,
+}
+
+/// A mailbox. What it is told to do other programs do, and it is done when the call returns. Messages are named by their
+/// subjects, which tests make unique.
+pub trait World: Sized {
+    /// What its store can do.
+    const ABILITIES: Abilities;
+
+    /// The path of the folder in which messages are tried; [`World::new`] makes it.
+    const FOLDER: &'static str = "INBOX";
+
+    /// A mailbox without messages, and its store.
+    async fn new() -> Self;
+
+    /// The store.
+    ///
+    /// # Panics
+    /// While it is down.
+    fn store(&self) -> &dyn MailStore;
+
+    /// Ends the store. Other programs go on.
+    async fn down(&mut self);
+
+    /// Opens the store over the state that it left.
+    async fn up(&mut self);
+
+    /// Mail arrives.
+    async fn deliver(&self, folder: &str, raw: &[u8]);
+
+    /// A message is marked.
+    async fn mark(&self, folder: &str, subject: &str, flags: Flags);
+
+    /// A message is removed for good.
+    async fn delete(&self, folder: &str, subject: &str);
+
+    /// A folder is made.
+    async fn create_folder(&self, path: &str);
+
+    /// A folder is renamed, alone.
+    async fn rename_folder(&self, from: &str, to: &str);
+
+    /// A folder is removed with its messages.
+    async fn delete_folder(&self, path: &str);
+}

@@ -1,0 +1,5 @@
+//! The stores that are tried, each with other programs beside it.
+
+#[cfg(unix)]
+pub mod maildir;
+pub mod memory;
