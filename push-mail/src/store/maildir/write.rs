@@ -1,7 +1,8 @@
 //! Messages as commands change them.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::file::{self, Place};
@@ -132,7 +133,9 @@ fn put(dir: &Path, flags: Flags, write: impl FnOnce(&mut File) -> io::Result<()>
     let tmp = dir.join("tmp");
     fs::create_dir_all(&tmp)?;
     let draft = tmp.join(&unique);
-    let written = File::create_new(&draft).and_then(|mut file| {
+    // Who may read the folder may read its messages.
+    let mode = fs::metadata(dir)?.mode() & 0o666;
+    let written = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft).and_then(|mut file| {
         write(&mut file)?;
         file.sync_all()?;
         Ok(file.metadata()?.len())
