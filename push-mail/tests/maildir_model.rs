@@ -249,7 +249,7 @@ impl World {
             let there = self.messages.iter().filter(|(_, message)| message.folder == folder);
             let there: BTreeMap<String, Flags> = there.map(|(name, message)| (name.clone(), message.flags)).collect();
             assert_eq!(told, there, "folder {folder}");
-            assert_eq!(uids.len(), told.len());
+            assert_eq!(uids.len(), told.len(), "{uids:?} {told:?}");
         }
     }
 }
