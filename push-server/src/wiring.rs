@@ -87,6 +87,9 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     let (stop, stopped) = watch::channel(false);
     let drain = Drain { notice: settings.drain_notice, window: settings.drain_window };
     let again = tokio::spawn(drain_when_asked(signals, Arc::clone(&site), drain, stop));
+    if let Some(mail) = &site.mail {
+        mail::be_ready(mail, &settings.mail).await;
+    }
     if let Err(error) = announce(&listener, metrics_listener.as_ref()) {
         // Whoever closed stdout does not wait for it.
         tracing::debug!(%error, "nobody reads where it listens");

@@ -30,7 +30,7 @@ use push_transports::server::ServeConfig;
 
 pub(crate) use error::ConfigError;
 pub(crate) use flags::Flags;
-pub(crate) use mail::{Account, MailSettings, Mailbox, Maildir};
+pub(crate) use mail::{Account, Imap, MailSettings, Mailbox, Maildir, Remote};
 
 use env::Environment;
 use error::Place;

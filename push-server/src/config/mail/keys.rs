@@ -1,7 +1,7 @@
 //! The keys of `[mail]` and of `[[mail.account]]`.
 
 use super::super::keys::{Field, Key, list};
-use super::account::{Maildir, Remote};
+use super::account::{Imap, Maildir, Remote};
 use super::{MailSettings, account::Base};
 
 const HOUR_S: u64 = 3600;
@@ -63,7 +63,7 @@ pub(crate) const MAILDIR: [Key<Maildir>; 3] = keys![
 ];
 
 /// Keys of an account of kind `imap` or `pop3`.
-pub(crate) const REMOTE: [Key<Remote>; 12] = keys![
+pub(crate) const REMOTE: [Key<Remote>; 11] = keys![
     "url", "imaps://host[:port] or imap://host[:port]; pop3s:// or pop3://",
         |s| Field::MaybeText(&mut s.url);
     "user", "the login there",
@@ -86,8 +86,22 @@ pub(crate) const REMOTE: [Key<Remote>; 12] = keys![
         |s| Field::Seconds(&mut s.retry.1, 0..=DAY_S);
     "timeout_s", "how long the server may be silent when something is expected of it",
         |s| Field::Seconds(&mut s.timeout, 1..=HOUR_S);
+];
+
+/// Further keys of an account of kind `imap`.
+pub(crate) const IMAP: [Key<Imap>; 6] = keys![
     "keep_s", "how long the connection is kept when nobody waits",
         |s| Field::Seconds(&mut s.keep, 0..=DAY_S);
+    "idle_s", "how long IDLE may last before it is begun again",
+        |s| Field::Seconds(&mut s.idle, 1..=DAY_S);
+    "safety_s", "how often everything watched is looked at although the server tells of changes",
+        |s| Field::Seconds(&mut s.safety, 1..=DAY_S);
+    "notify", "use NOTIFY where the server has it",
+        |s| Field::Flag(&mut s.notify);
+    "max_messages", "messages that a folder may have",
+        |s| Field::Count(&mut s.max_messages, 1..=MANY);
+    "max_account_folders", "folders that the account may have",
+        |s| Field::Count(&mut s.max_folders, 1..=1_000_000);
 ];
 
 /// The keys with their defaults, for `--help`.
@@ -100,4 +114,6 @@ pub(crate) fn help(out: &mut String) {
     list(&MAILDIR, &mut Maildir::default(), out);
     out.push_str(" kind = \"imap\" and \"pop3\":\n");
     list(&REMOTE, &mut Remote::default(), out);
+    out.push_str(" kind = \"imap\" alone:\n");
+    list(&IMAP, &mut Imap::default(), out);
 }

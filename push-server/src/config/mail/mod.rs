@@ -13,7 +13,7 @@ use push_mail::MailConfig;
 use toml::Spanned;
 use toml::de::DeValue;
 
-pub(crate) use account::{Account, Mailbox, Maildir};
+pub(crate) use account::{Account, Imap, Mailbox, Maildir, Remote};
 pub(crate) use keys::help;
 
 use super::error::ConfigError;
