@@ -11,6 +11,7 @@ mod account;
 mod config;
 pub mod device;
 pub mod direct;
+pub mod hook;
 mod http;
 pub mod journal;
 mod mail;

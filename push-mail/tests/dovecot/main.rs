@@ -1,4 +1,5 @@
 //! The stores of real mailboxes against a real Dovecot.
 
+mod hook;
 mod imap;
 mod kit;
