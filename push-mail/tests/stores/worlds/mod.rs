@@ -5,3 +5,5 @@ pub mod imap;
 #[cfg(unix)]
 pub mod maildir;
 pub mod memory;
+#[cfg(unix)]
+pub mod pop3;
