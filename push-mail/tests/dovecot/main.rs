@@ -3,3 +3,4 @@
 mod hook;
 mod imap;
 mod kit;
+mod pop3;
