@@ -12,6 +12,7 @@ mod config;
 mod described;
 pub mod device;
 pub mod direct;
+pub mod hook;
 mod http;
 pub mod journal;
 #[cfg(unix)]
