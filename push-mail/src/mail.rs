@@ -8,12 +8,13 @@ use push_core::{Authorizer, Hub};
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
+use crate::name::account_segment;
 use crate::readers::Readers;
 use crate::state::State;
 use crate::stats::MailStats;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore, StoreError};
 
-/// The accounts, by the segment of their channels.
+/// The accounts, by the segment of their channels, which is the name of most of them.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts(BTreeMap<String, Arc<Account>>);
 
@@ -23,7 +24,7 @@ impl Accounts {
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Account>> {
-        self.all().find(|account| &*account.name == name)
+        self.by_segment(&account_segment(name)).filter(|account| &*account.name == name)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Account>> {
