@@ -80,7 +80,10 @@ impl Served {
     /// `GET /mailbox`: how many pings wait. `POST /mailbox/A/F`: a message more for folder F of account A.
     pub(crate) fn router(self) -> Router {
         let waiting = async |Shared(served): Shared<Self>| served.mail.stats().waiting.to_string();
-        Router::new().route("/mailbox", get(waiting)).route("/mailbox/{account}/{folder}", post(deliver)).with_state(self)
+        Router::new()
+            .route("/mailbox", get(waiting))
+            .route("/mailbox/{account}/{folder}", post(deliver))
+            .with_state(self)
     }
 }
 

@@ -226,7 +226,11 @@ impl Devices {
 
     /// Fails where something was wrong.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.faults.sum() == 0 { Ok(()) } else { Err(format!("devices were not served right: {:?}", self.faults).into()) }
+        if self.faults.sum() == 0 {
+            Ok(())
+        } else {
+            Err(format!("devices were not served right: {:?}", self.faults).into())
+        }
     }
 
     /// Whether the device's ping waits, as far as it knows.
