@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     limits.heartbeat_min = Duration::from_secs(1);
     let mail = Mail::builder(hub.clone(), state, limits).account("me", ["me"], Arc::new(store)).build()?;
     // What lies there is old; from here on everything is news.
-    mail.publish_all("me").await;
+    mail.publish("me", None).await;
 
     // The calls of Direct Push stand beside the transports; both ask the same authorizer.
     let mut config = Config::default();

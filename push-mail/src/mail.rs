@@ -164,15 +164,17 @@ impl Mail {
         true
     }
 
-    /// Waits until everything that lies in the account now is published. `false` if there is no such account, or its
-    /// mailbox cannot be watched.
-    pub async fn publish_all(&self, account: &str) -> bool {
+    /// Waits until everything that lies in a folder of the account now is published, or in all its folders. `false` if
+    /// there is no such account, or its mailbox cannot be watched.
+    ///
+    /// Cancel safety: dropped, it is published all the same.
+    pub async fn publish(&self, account: &str, folder: Option<FolderId>) -> bool {
         let Some(account) = self.accounts.by_name(account) else { return false };
         let _interest = account.interest();
         if !account.be_live().await {
             return false;
         }
-        account.look_and_publish(Hint::All).await;
+        account.look_and_publish(folder.map_or(Hint::All, Hint::Folder)).await;
         true
     }
 

@@ -144,7 +144,7 @@ pub(crate) async fn be_ready(mail: &Mail, settings: &MailSettings) {
     for account in settings.accounts.iter().filter(is_here) {
         let (mail, name) = (mail.clone(), account.name.clone());
         looks.spawn(async move {
-            if !mail.publish_all(&name).await {
+            if !mail.publish(&name, None).await {
                 tracing::warn!(account = name, "it takes long to read the mailbox: what comes meanwhile is told later");
             }
         });

@@ -11,6 +11,7 @@
 //! address or a unix socket that others cannot open.
 
 mod body;
+mod mailboxes;
 mod serve;
 mod session;
 mod spool;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use push_core::BoxFuture;
 
+pub use mailboxes::Mailboxes;
 pub use serve::LmtpListener;
 
 pub use crate::store::maildir::Letter;
