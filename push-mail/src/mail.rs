@@ -163,16 +163,15 @@ impl Mail {
         true
     }
 
-    /// Waits until everything that lies in the account now is published. `false` if there is no such account, or its
-    /// mailbox cannot be watched.
+    /// Waits until everything that lies in the account now is published. `false` if there is no such account, its
+    /// mailbox cannot be watched, or that takes longer than [`MailConfig::ready_timeout`].
     pub async fn publish_all(&self, account: &str) -> bool {
         let Some(account) = self.accounts.by_name(account) else { return false };
         let _interest = account.interest();
         if !account.be_live().await {
             return false;
         }
-        account.look_and_publish(Hint::All).await;
-        true
+        account.look_and_publish(Hint::All).await
     }
 
     /// The folders of an account, asked of its mailbox.

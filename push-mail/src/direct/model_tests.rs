@@ -211,7 +211,7 @@ impl Server {
     /// Until everything that was hinted at is looked at, and the pings that differ are answered.
     async fn settle(&self) {
         for _ in 0..2 {
-            self.account.look_and_publish(Hint::Folder(FolderId(99))).await;
+            assert!(self.account.look_and_publish(Hint::Folder(FolderId(99))).await);
         }
     }
 

@@ -209,6 +209,9 @@ fn check_folders(account: &Account, parameters: &PingParameters) -> Result<(), P
             let detail = format!("folder {id} is of class {}", folder.class.as_str());
             return Err(PingAnswer::BadRequest(detail));
         }
+        if account.is_failing(*id) {
+            return Err(PingAnswer::ServerError);
+        }
     }
     Ok(())
 }
