@@ -129,14 +129,21 @@ impl Direct {
     /// The answer that gave the device this key was not written out.
     fn lost(&self, id: &Arc<DeviceId>, folder: crate::store::FolderId, key: String) {
         let mut now = self.now();
+        if now.lost.len() >= self.config.max_devices && !now.lost.contains_key(id) {
+            // Whoever cuts so many answers off gets some of them only with what comes next.
+            let one = now.lost.keys().next().cloned();
+            one.and_then(|one| now.lost.remove(&one));
+        }
         let lost = now.lost.entry(Arc::clone(id)).or_default();
         lost.retain(|(of, _)| *of != folder);
         lost.push((folder, key));
     }
 
-    /// Whether the last answer for this folder was not written out.
-    fn was_lost(&self, id: &DeviceId, folder: crate::store::FolderId) -> bool {
-        self.now().lost.get(id).is_some_and(|lost| lost.iter().any(|(of, _)| *of == folder))
+    /// The key of the last answer for this folder that was not written out.
+    fn lost_key(&self, id: &DeviceId, folder: crate::store::FolderId) -> Option<String> {
+        let now = self.now();
+        let lost = now.lost.get(id)?;
+        lost.iter().find(|(of, _)| *of == folder).map(|(_, key)| key.clone())
     }
 
     fn is_not_lost(&self, id: &DeviceId, folder: crate::store::FolderId) {
