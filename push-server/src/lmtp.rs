@@ -36,7 +36,7 @@ impl Inboxes {
             return Err(Refusal::Unavailable);
         }
         // It lies in the mailbox whether that can be watched now or not.
-        self.mail.publish_all(name).await;
+        self.mail.publish(name, None).await;
         Ok(())
     }
 }
