@@ -254,8 +254,10 @@ impl Task {
             if let Some(watch) = watch {
                 watch.unsettle(notice);
             }
-            Counters::add(&self.counters.hints);
-            self.watchers.hint(hint);
+            if !self.watchers.is_empty() {
+                Counters::add(&self.counters.hints);
+                self.watchers.hint(hint);
+            }
         }
     }
 }
