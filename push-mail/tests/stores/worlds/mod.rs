@@ -1,9 +1,9 @@
 //! The stores that are tried, each with other programs beside it.
 
 #[cfg(unix)]
-pub mod imap;
+pub(crate) mod imap;
 #[cfg(unix)]
-pub mod maildir;
-pub mod memory;
+pub(crate) mod maildir;
+pub(crate) mod memory;
 #[cfg(unix)]
-pub mod pop3;
+pub(crate) mod pop3;

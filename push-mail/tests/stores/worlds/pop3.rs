@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::{Abilities, World};
 
-pub struct Pop3World {
+pub(crate) struct Pop3World {
     dovecot: Dovecot,
     client: Mutex<RawImap>,
     dir: TempDir,
