@@ -1,7 +1,9 @@
-//! [`ImapStore`] against servers that say what a script has them say: what the RFCs show, and what no honest server does.
+//! [`ImapStore`], and in `pop3` its elder, against servers that say what a script has them say: what the RFCs show, and
+//! what no honest server does.
 
 mod faults;
 mod login;
+mod pop3;
 mod resync;
 mod script;
 mod watch;

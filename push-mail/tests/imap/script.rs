@@ -90,7 +90,11 @@ async fn follow(stream: TcpStream, script: Vec<Step>, said: Arc<Mutex<Vec<String
             Step::Line(wanted, answer) => {
                 let line = line(&mut stream, &said).await;
                 assert_eq!(line, wanted);
-                say(&mut stream, answer.replace("{tag}", &tag_of(&said)).as_bytes()).await;
+                let answer = match answer.contains("{tag}") {
+                    true => answer.replace("{tag}", &tag_of(&said)),
+                    false => answer.to_owned(),
+                };
+                say(&mut stream, answer.as_bytes()).await;
             }
             Step::Say(text) => say(&mut stream, text.as_bytes()).await,
             Step::Flood(byte, count) => say(&mut stream, &vec![byte; count]).await,
