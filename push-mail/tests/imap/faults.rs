@@ -120,3 +120,25 @@ async fn who_watches_is_told_to_look_everywhere_after_a_connection_was_lost() {
     assert!(matches!(next(&mut hints).await, Hint::Folder(_)));
     assert_eq!(store.counters().connections, 5);
 }
+
+#[tokio::test]
+async fn a_server_that_breaks_whenever_it_is_used_is_left_alone_ever_longer() {
+    let breaks = || greeted().into_iter().chain([Step::On("LIST", "* BYE I cannot\r\n")]).collect::<Vec<_>>();
+    let server = Server::start((0..20).map(|_| breaks()).collect()).await;
+    let mut config = config(server.addr);
+    config.retry = (Duration::from_millis(20), Duration::from_secs(3600));
+    let store = with(config).await;
+    let mut hints = store.watch(&[]);
+    // 20 ms, 40 ms and so on: in this time there are about six, and not one every 20 ms.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!((2..=9).contains(&store.counters().connections), "{:?}", store.counters());
+    // Nor do questions make it come oftener than the shortest pause, and each is answered.
+    let before = store.counters().connections;
+    let began = tokio::time::Instant::now();
+    for _ in 0..200 {
+        assert_eq!(store.hierarchy().await.expect_err("broken").kind(), StoreErrorKind::Unavailable);
+    }
+    let pauses = began.elapsed().as_millis() as u64 / 20;
+    assert!(store.counters().connections - before <= 2 * pauses + 3, "{:?} in {pauses} pauses", store.counters());
+    assert_eq!(hints.try_next(), None);
+}
