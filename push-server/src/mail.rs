@@ -14,6 +14,7 @@ use push_mail::store::{MailStore, StoreError, StoreErrorKind};
 use push_mail::{Mail, MailError};
 
 use crate::config::{Account, Imap, MailSettings, Mailbox, Maildir, Remote};
+use crate::lmtp::Maildirs;
 
 /// The file of the state, in the directory of `data`.
 const STATE: &str = "mail.redb";
@@ -49,7 +50,7 @@ pub(crate) enum OpenError {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) mail: Mail,
-    pub(crate) maildirs: Vec<(String, MaildirStore)>,
+    pub(crate) maildirs: Maildirs,
 }
 
 /// Opens the accounts; nothing where there are none.
@@ -82,11 +83,7 @@ pub(crate) async fn open(
     Ok(Some(Opened { mail, maildirs }))
 }
 
-async fn store(
-    account: &Account,
-    journal: Journal,
-    maildirs: &mut Vec<(String, MaildirStore)>,
-) -> Result<Arc<dyn MailStore>, StoreError> {
+async fn store(account: &Account, journal: Journal, maildirs: &mut Maildirs) -> Result<Arc<dyn MailStore>, StoreError> {
     Ok(match &account.mailbox {
         Mailbox::Memory => Arc::new(MemoryStore::open(journal).await?),
         Mailbox::Maildir(maildir) => {
