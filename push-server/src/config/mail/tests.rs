@@ -42,7 +42,8 @@ fn an_account_of_each_kind_is_read() {
         kind = "pop3"
         url = "pop3s://mail.example:1995"
         user = "carol"
-        token_file = "/run/token"
+        password = "p"
+        max_messages = 5
         [[mail.account]]
         name = "dave"
         kind = "memory"
@@ -55,7 +56,7 @@ fn an_account_of_each_kind_is_read() {
     let Mailbox::Imap(remote, _) = &bob.mailbox else { panic!("{bob:?}") };
     assert_eq!(remote.password.as_ref().map(|secret| secret.reveal()), Some("hunter2"));
     assert_eq!(remote.poll.0, Duration::from_secs(5));
-    assert!(matches!(&carol.mailbox, Mailbox::Pop3(remote) if remote.token_file.is_some()), "{carol:?}");
+    assert!(matches!(&carol.mailbox, Mailbox::Pop3(remote) if remote.max_messages == Some(5)), "{carol:?}");
     assert_eq!((&dave.mailbox, dave.readers.len()), (&Mailbox::Memory, 0));
     assert!(!format!("{mail:?}").contains("hunter2"));
 }
