@@ -96,6 +96,13 @@ fn each_mistake_is_refused_with_line_and_key() {
             "[mail]\nlmtp_listen = \"127.0.0.1:24\"\n[[mail.account]]\nname = \"a\"\nkind = \"memory\"\n".to_owned(),
             "line 2, 'mail.lmtp_listen': no [[mail.account]] is a Maildir",
         ),
+        (
+            format!(
+                "[mail]\nlmtp_listen = \"127.0.0.1:24\"\n{0}name = \"a\"\n{0}name = \"A\"\n",
+                "[[mail.account]]\nkind = \"maildir\"\npath = \"x\"\n"
+            ),
+            "line 2, 'mail.lmtp_listen': mail to \"a\" may be for two accounts",
+        ),
         ("[mail]\nhartbeat_max_s = 80\n".to_owned(), "there is no such key; did you mean 'heartbeat_max_s'?"),
         ("[mail.account]\nname = \"a\"\n".to_owned(), "'mail.account': it is a list of tables: [[mail.account]]"),
         ("[[mail.account]]\nkind = \"memory\"\n".to_owned(), "line 1, 'mail.account.name': it is missing"),
