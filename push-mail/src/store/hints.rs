@@ -73,6 +73,11 @@ impl Hints {
         Poll::Pending
     }
 
+    /// Whether nobody is left who gives hints: the watch has ended without being asked, and is to be begun again.
+    pub fn is_abandoned(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// A hint that is there already.
     pub fn try_next(&mut self) -> Option<Hint> {
         self.0.lock().waiting.pop_first()
@@ -144,12 +149,25 @@ mod tests {
         assert_eq!(hints.try_next(), None);
     }
 
+    #[test]
+    fn who_watches_learns_that_nobody_hints() {
+        let (sender, mut hints) = Hints::channel();
+        let other = sender.clone();
+        sender.send(Hint::Ready);
+        drop(sender);
+        assert!(!hints.is_abandoned());
+        drop(other);
+        assert!(hints.is_abandoned());
+        assert_eq!(hints.try_next(), Some(Hint::Ready), "what was hinted is there still");
+    }
+
     #[tokio::test]
     async fn who_hints_learns_that_nobody_watches() {
         let (sender, hints) = Hints::channel();
         let other = sender.clone();
         let ended = tokio::spawn(async move { other.closed().await });
         tokio::task::yield_now().await;
+        assert!(!hints.is_abandoned());
         drop(hints);
         ended.await.expect("it ends");
         assert!(!sender.send(Hint::Tree) && !sender.is_watched());
