@@ -8,6 +8,7 @@ use push_core::{Authorizer, Hub};
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
+use crate::name;
 use crate::readers::Readers;
 use crate::state::State;
 use crate::stats::MailStats;
@@ -23,7 +24,9 @@ impl Accounts {
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Account>> {
-        self.all().find(|account| &*account.name == name)
+        let segment = name::prefix(name);
+        let account = self.by_segment(segment.strip_prefix("mail/")?)?;
+        (&*account.name == name).then_some(account)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Account>> {

@@ -1,7 +1,7 @@
 //! The task that watches a mailbox while it is wanted.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -10,10 +10,14 @@ use tokio::time::Instant;
 use super::refresh::Progress;
 use super::teller::{News, Teller};
 use super::{Account, Phase, lock};
+use crate::direct::live::{Compared, Live};
 use crate::store::{FolderId, Hint, Hints, StoreError, StoreErrorKind};
 
 /// How often it is looked whether somebody still waits.
 const CHECK: Duration = Duration::from_secs(1);
+
+/// The same where a mailbox is watched whether somebody waits or not: whether the account itself is still there.
+const CHECK_LOCAL: Duration = Duration::from_secs(15);
 
 /// How long somebody who was announced may take to begin to wait.
 const ANNOUNCED: Duration = Duration::from_secs(5);
@@ -135,7 +139,7 @@ impl Watch {
 
     /// Waits for something, and does it. `false` once nobody has waited for long enough.
     async fn turn(&mut self, account: &Account, memory: &mut Memory) -> bool {
-        let check = Instant::now() + CHECK;
+        let check = Instant::now() + if account.store.is_local() { CHECK_LOCAL } else { CHECK };
         let next = [self.retry_at, self.answer_at].into_iter().flatten().fold(check, Instant::min);
         let all = || account.tree().folders.iter().map(|folder| folder.id).collect();
         tokio::select! {
@@ -216,16 +220,16 @@ impl Watch {
 
     /// Answers the pings that differ from what is there now.
     async fn answer_pings(&mut self, account: &Account) {
-        let mut done = BTreeSet::new();
-        for folder in std::mem::take(&mut self.moved) {
-            for (count, ping) in account.waiting_for(folder).iter().enumerate() {
-                if done.insert(Arc::as_ptr(ping) as usize) {
-                    ping.compare(account, &[]);
-                }
-                if count % AT_ONCE == AT_ONCE - 1 {
-                    tokio::task::yield_now().await;
-                }
-            }
+        let moved = std::mem::take(&mut self.moved);
+        let are_told = |ping: &Live| ping.is_for(|folder| moved.contains(&folder));
+        let mut last = 0;
+        loop {
+            let (pings, next) = account.some_waiting(last, AT_ONCE, are_told);
+            let Some(next) = next else { return };
+            last = next;
+            let mut compared = Compared::default();
+            pings.iter().for_each(|ping| ping.compare(&[], &mut compared));
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -15,13 +15,14 @@ const DEVICES: TableDefinition<'_, (&str, &str, &str), &[u8]> = TableDefinition:
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DeviceId {
     pub(crate) account: Arc<str>,
-    pub(crate) user: Arc<str>,
+    /// `None` where nobody has a name.
+    pub(crate) user: Option<Arc<str>>,
     pub(crate) device: Box<str>,
 }
 
 impl DeviceId {
     fn key(&self) -> (&str, &str, &str) {
-        (&self.account, &self.user, &self.device)
+        (&self.account, self.user.as_deref().unwrap_or_default(), &self.device)
     }
 }
 
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
 
     fn id(device: &str) -> DeviceId {
-        DeviceId { account: "alice".into(), user: "".into(), device: device.into() }
+        DeviceId { account: "alice".into(), user: None, device: device.into() }
     }
 
     #[tokio::test]

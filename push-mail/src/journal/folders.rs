@@ -57,16 +57,10 @@ pub(super) fn key(transaction: &ReadTransaction, at: At) -> Result<Option<String
     folders.get(at)?.map(|row| parse(row.value()).map(|row| row.key)).transpose()
 }
 
-/// The folders as they were recorded last.
-pub(super) fn hierarchy(transaction: &ReadTransaction, account: u32) -> Result<Hierarchy, redb::Error> {
+/// The folders of the account as they were recorded last.
+pub(super) fn hierarchy(transaction: &ReadTransaction, account: u32, name: &str) -> Result<Hierarchy, redb::Error> {
     let accounts = transaction.open_table(ACCOUNTS)?;
-    let mut version = 0;
-    for row in accounts.iter()? {
-        let (id, _, its_version) = row?.1.value();
-        if id == account {
-            version = its_version;
-        }
-    }
+    let version = accounts.get(name)?.map_or(0, |row| row.value().2);
     Ok(arrange(version, rows(transaction, account)?))
 }
 
@@ -119,13 +113,15 @@ fn matched(known: &Rows, seen: &[SeenFolder]) -> Vec<Option<u32>> {
 /// Records all folders that there are.
 pub(super) fn record(
     transaction: &WriteTransaction,
-    account: u32,
+    (account, name): (u32, &str),
     seen: Vec<SeenFolder>,
 ) -> Result<Hierarchy, redb::Error> {
     let mut folders = transaction.open_table(FOLDERS)?;
     let known = read_rows(&folders, account)?;
     let mut accounts = transaction.open_table(ACCOUNTS)?;
-    let (name, (_, mut last, mut version)) = find(&accounts, account)?;
+    let row = accounts.get(name)?.map(|row| row.value());
+    let (_, mut last, mut version) =
+        row.ok_or_else(|| redb::Error::Corrupted("an account without a row".to_owned()))?;
     version += 1;
     let mut now = Rows::new();
     for (id, folder) in matched(&known, &seen).into_iter().zip(&seen) {
@@ -146,19 +142,6 @@ pub(super) fn record(
         transaction.open_table(NUMBERS)?.remove((account, *id))?;
         transaction.open_table(MARKS)?.remove((account, *id))?;
     }
-    accounts.insert(name.as_str(), (account, last, version))?;
+    accounts.insert(name, (account, last, version))?;
     Ok(arrange(version, now))
-}
-
-fn find(
-    accounts: &impl ReadableTable<&'static str, (u32, u32, u64)>,
-    account: u32,
-) -> Result<(String, (u32, u32, u64)), redb::Error> {
-    for row in accounts.iter()? {
-        let (name, value) = row?;
-        if value.value().0 == account {
-            return Ok((name.value().to_owned(), value.value()));
-        }
-    }
-    Err(redb::Error::Corrupted("an account without a row".to_owned()))
 }

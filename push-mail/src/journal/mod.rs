@@ -124,7 +124,7 @@ impl Journal {
     ///
     /// [`StateError`] where it cannot be read.
     pub fn hierarchy(&self) -> Result<Hierarchy, StateError> {
-        self.state.read(|transaction| folders::hierarchy(transaction, self.account))
+        self.state.read(|transaction| folders::hierarchy(transaction, self.account, &self.name))
     }
 
     /// Records all folders that there are. One with the identity of a known one is that one, renamed; else one with the
@@ -139,7 +139,9 @@ impl Journal {
         if folders::are_as_recorded(&known, &seen) {
             return self.hierarchy();
         }
-        self.state.write(Durability::Disk, move |transaction| folders::record(transaction, account, seen)).await
+        let name = Arc::clone(&self.name);
+        let record = move |transaction: &_| folders::record(transaction, (account, &name), seen);
+        self.state.write(Durability::Disk, record).await
     }
 
     /// What the store calls the folder.
