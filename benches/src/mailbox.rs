@@ -77,7 +77,8 @@ impl Served {
         Ok(Some(Self { mail: builder.build()?, boxes: boxes.into(), maildirs: *maildirs }))
     }
 
-    /// `GET /mailbox`: how many pings wait. `GET /mailbox/heap`: bytes that are allocated, 0 if nobody counts. `POST /mailbox/A/F`: a message more for folder F of account A.
+    /// `GET /mailbox`: how many pings wait. `GET /mailbox/heap`: bytes that are allocated, 0 if nobody counts.
+    /// `POST /mailbox/A/F`: a message more for folder F of account A.
     pub(crate) fn router(self) -> Router {
         let waiting = async |Shared(served): Shared<Self>| served.mail.stats().waiting.to_string();
         let heap = async || system::heap_bytes().to_string();

@@ -7,12 +7,13 @@ use std::time::Duration;
 use push_core::Hub;
 use push_mail::journal::Journal;
 use push_mail::state::{State, StateError};
+use push_mail::store::imap::{Credentials, ImapConfig, ImapStore};
 use push_mail::store::maildir::{MaildirConfig, MaildirStore};
 use push_mail::store::memory::MemoryStore;
 use push_mail::store::{MailStore, StoreError, StoreErrorKind};
 use push_mail::{Mail, MailError};
 
-use crate::config::{Account, MailSettings, Mailbox, Maildir};
+use crate::config::{Account, Imap, MailSettings, Mailbox, Maildir, Remote};
 
 /// The file of the state, in the directory of `data`.
 const STATE: &str = "mail.redb";
@@ -44,12 +45,19 @@ pub(crate) enum OpenError {
     Mail(#[source] MailError),
 }
 
+/// The accounts, and those of them that take mail in.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) mail: Mail,
+    pub(crate) maildirs: Vec<(String, MaildirStore)>,
+}
+
 /// Opens the accounts; nothing where there are none.
 pub(crate) async fn open(
     settings: &MailSettings,
     data: Option<&PathBuf>,
     hub: &Hub,
-) -> Result<Option<Mail>, OpenError> {
+) -> Result<Option<Opened>, OpenError> {
     if settings.accounts.is_empty() {
         return Ok(None);
     }
@@ -61,21 +69,33 @@ pub(crate) async fn open(
         None => State::in_memory().map_err(OpenError::Memory)?,
     };
     let mut builder = Mail::builder(hub.clone(), state.clone(), settings.limits.clone());
+    let mut maildirs = Vec::new();
     for account in &settings.accounts {
         let name = || account.name.clone();
         let journal = Journal::open(&state, &account.name).await;
         let journal = journal.map_err(|error| OpenError::Journal { name: name(), source: error.into() })?;
-        let store = store(account, journal).await.map_err(|source| OpenError::Account { name: name(), source })?;
+        let store = store(account, journal, &mut maildirs).await;
+        let store = store.map_err(|source| OpenError::Account { name: name(), source })?;
         builder = builder.account(name(), &account.readers, store);
     }
-    builder.build().map(Some).map_err(OpenError::Mail)
+    let mail = builder.build().map_err(OpenError::Mail)?;
+    Ok(Some(Opened { mail, maildirs }))
 }
 
-async fn store(account: &Account, journal: Journal) -> Result<Arc<dyn MailStore>, StoreError> {
+async fn store(
+    account: &Account,
+    journal: Journal,
+    maildirs: &mut Vec<(String, MaildirStore)>,
+) -> Result<Arc<dyn MailStore>, StoreError> {
     Ok(match &account.mailbox {
         Mailbox::Memory => Arc::new(MemoryStore::open(journal).await?),
-        Mailbox::Maildir(maildir) => Arc::new(open_maildir(maildir, journal).await?),
-        Mailbox::Imap(_) | Mailbox::Pop3(_) => {
+        Mailbox::Maildir(maildir) => {
+            let store = open_maildir(maildir, journal).await?;
+            maildirs.push((account.name.clone(), store.clone()));
+            Arc::new(store)
+        }
+        Mailbox::Imap(remote, imap) => Arc::new(ImapStore::new(imap_config(remote, imap), journal)?),
+        Mailbox::Pop3(_) => {
             return Err(StoreError::new(StoreErrorKind::Unsupported, "accounts of this kind are not in this version"));
         }
     })
@@ -92,6 +112,21 @@ async fn open_maildir(maildir: &Maildir, journal: Journal) -> Result<MaildirStor
     MaildirStore::open(path, journal, config).await.map_err(said)
 }
 
+fn imap_config(remote: &Remote, imap: &Imap) -> ImapConfig {
+    let checked = "it was checked when it was read";
+    let (url, user) = (remote.url.clone().expect(checked), remote.user.clone().expect(checked));
+    let credentials = match (&remote.password, &remote.token_file) {
+        (Some(password), _) => Credentials::Password(password.reveal().to_owned()),
+        (None, file) => Credentials::TokenFile(file.clone().expect(checked)),
+    };
+    let mut config = ImapConfig::new(url, user, credentials);
+    config.ca.clone_from(&remote.ca);
+    (config.poll, config.retry, config.timeout) = (remote.poll, remote.retry, remote.timeout);
+    (config.linger, config.idle, config.safety) = (imap.keep, imap.idle, imap.safety);
+    (config.notify, config.max_messages, config.max_folders) = (imap.notify, imap.max_messages, imap.max_folders);
+    config
+}
+
 /// Whether a Maildir is made here unasked: where nothing is, in a directory that is there. A slip in a path makes no tree
 /// of directories, and no home directory becomes a Maildir.
 fn may_be_made(path: &Path) -> bool {
@@ -99,6 +134,22 @@ fn may_be_made(path: &Path) -> bool {
         Ok(mut entries) => entries.next().is_none(),
         Err(_) => path.parent().is_some_and(|above| above.as_os_str().is_empty() || above.is_dir()),
     }
+}
+
+/// Waits until the mailboxes of this machine are watched, as long as a ping would: whoever subscribes then hears all that
+/// comes, also to a mailbox that was never seen before.
+pub(crate) async fn be_ready(mail: &Mail, settings: &MailSettings) {
+    let is_here = |account: &&Account| matches!(account.mailbox, Mailbox::Memory | Mailbox::Maildir(_));
+    let mut looks = tokio::task::JoinSet::new();
+    for account in settings.accounts.iter().filter(is_here) {
+        let (mail, name) = (mail.clone(), account.name.clone());
+        looks.spawn(async move {
+            if !mail.publish(&name, None).await {
+                tracing::warn!(account = name, "it takes long to read the mailbox: what comes meanwhile is told later");
+            }
+        });
+    }
+    looks.join_all().await;
 }
 
 /// Says, at most once an hour, that devices have to wait in short intervals; for as long as it is polled.
@@ -144,6 +195,15 @@ mod tests {
         ] {
             assert_eq!(may_be_made(&path), expected, "{}", path.display());
         }
+    }
+
+    #[test]
+    fn what_is_not_set_of_a_mailbox_elsewhere_is_as_its_store_has_it() {
+        let (url, user) = ("imap://localhost".to_owned(), "u".to_owned());
+        let token_file = Some(PathBuf::from("token"));
+        let remote = Remote { url: Some(url.clone()), user: Some(user.clone()), token_file, ..Remote::default() };
+        let store = ImapConfig::new(url, user, Credentials::TokenFile("token".into()));
+        assert_eq!(format!("{:?}", imap_config(&remote, &Imap::default())), format!("{store:?}"));
     }
 
     #[test]

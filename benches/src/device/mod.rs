@@ -177,7 +177,7 @@ impl Devices {
             }
             self.ask_ping(key)?;
             let asked = key + 1 - first;
-            if asked % UNDER_WAY == 0 || asked == self.len() - first {
+            if asked.is_multiple_of(UNDER_WAY) || asked == self.len() - first {
                 while control.waiting()? < base + asked {
                     self.pump(MS)?;
                     guard.check()?;
@@ -226,7 +226,11 @@ impl Devices {
 
     /// Fails where something was wrong.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.faults.sum() == 0 { Ok(()) } else { Err(format!("devices were not served right: {:?}", self.faults).into()) }
+        if self.faults.sum() == 0 {
+            Ok(())
+        } else {
+            Err(format!("devices were not served right: {:?}", self.faults).into())
+        }
     }
 
     /// Whether the device's ping waits, as far as it knows.

@@ -18,8 +18,7 @@ pub(super) fn ping(host: &str, account: &str, device: &str, folders: usize) -> S
 }
 
 pub(super) fn sync(host: &str, account: &str, device: &str, folder: u32, sync_key: &str) -> String {
-    let body =
-        format!(r#"{{"account":"{account}","device":"{device}","folder":"{folder}","sync_key":"{sync_key}"}}"#);
+    let body = format!(r#"{{"account":"{account}","device":"{device}","folder":"{folder}","sync_key":"{sync_key}"}}"#);
     post(host, "sync", &body)
 }
 
@@ -33,10 +32,16 @@ fn post(host: &str, call: &str, body: &str) -> String {
 /// What a device is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    Changes { folders: Vec<u32> },
+    Changes {
+        folders: Vec<u32>,
+    },
     NoChanges,
     /// How many changes, and whether there are more.
-    Synced { sync_key: String, new: u64, more: bool },
+    Synced {
+        sync_key: String,
+        new: u64,
+        more: bool,
+    },
     /// Anything else.
     Other(String),
 }

@@ -37,10 +37,8 @@ pub(crate) fn wake(args: &WakeArgs) -> Result<()> {
     progress("devices get to know their mailboxes");
     crowd.devices.prepare(0)?;
     crowd.devices.park(0, &mut crowd.control)?;
-    let settings = format!(
-        "{pings} pings of {folders} folders over {mailboxes} mailboxes, linger {} ms",
-        server.mail.linger
-    );
+    let settings =
+        format!("{pings} pings of {folders} folders over {mailboxes} mailboxes, linger {} ms", server.mail.linger);
     let mut report = Report::new("wake", &settings, &server);
     match mailboxes {
         1 => crowd.all_of_one(*rounds, &mut report)?,

@@ -54,7 +54,7 @@ pub(crate) struct Account {
     /// How many wait for it: parked pings, and calls that are under way.
     interest: AtomicUsize,
     /// Somebody may have begun to wait, or there is something to be done.
-    poked: Notify,
+    poked: Arc<Notify>,
     /// Hints from outside the store, with who waits until what they hint at is published.
     hinted: Mutex<Vec<(Hint, Option<oneshot::Sender<()>>)>>,
     phase: watch::Sender<Phase>,
@@ -62,6 +62,13 @@ pub(crate) struct Account {
     /// All pings, by the address of each, which is its own while it is held. Of the few of most accounts it is as fast to
     /// see which wait for a folder as to look them up, and a pointer each is all that they take.
     waiting: Mutex<Vec<Arc<Live>>>,
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        // Its watcher finds that it is gone.
+        self.poked.notify_one();
+    }
 }
 
 /// Keeps an account's mailbox watched.
@@ -105,7 +112,7 @@ impl Account {
             state,
             below: format!("{}/", name::prefix(name)),
             interest: AtomicUsize::new(0),
-            poked: Notify::new(),
+            poked: Arc::default(),
             hinted: Mutex::default(),
             phase: watch::Sender::default(),
             tree: Mutex::default(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use push_core::{ChannelName, Draft};
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +21,9 @@ const QUEUE: usize = 64;
 /// Changes that are looked at together: a move is one that is gone here and new there.
 const TOGETHER: usize = 1024;
 
+/// How long a message that is gone waits to be found in another folder, which may be looked at a moment later.
+const ELSEWHERE: Duration = Duration::from_millis(50);
+
 /// Something to be told.
 #[derive(Debug)]
 pub(super) enum News {
@@ -33,6 +37,14 @@ pub(super) enum News {
     Upto(FolderId, Option<Token>),
     /// Somebody waits until all before it is published.
     Done(oneshot::Sender<()>),
+}
+
+impl News {
+    /// Whether a message is gone that may be new somewhere else.
+    fn may_go_on_elsewhere(&self) -> bool {
+        let News::Changes(changes) = self else { return false };
+        changes.iter().any(|one| one.change.kind == ChangeKind::Deleted && one.change.identity.is_some())
+    }
 }
 
 /// Where news are handed over.
@@ -55,6 +67,10 @@ impl Teller {
 async fn run(account: Weak<Account>, mut queue: mpsc::Receiver<News>) {
     let mut all = Vec::new();
     while queue.recv_many(&mut all, QUEUE).await > 0 {
+        if all.iter().any(News::may_go_on_elsewhere) {
+            tokio::time::sleep(ELSEWHERE).await;
+            all.extend(std::iter::from_fn(|| queue.try_recv().ok()));
+        }
         let Some(account) = account.upgrade() else { return };
         account.tell(std::mem::take(&mut all)).await;
     }

@@ -1,10 +1,10 @@
 //! The task that watches a mailbox while it is wanted.
 
 use std::collections::BTreeSet;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::refresh::Progress;
@@ -16,11 +16,11 @@ use crate::store::{FolderId, Hint, Hints, StoreError, StoreErrorKind};
 /// How often it is looked whether somebody still waits.
 const CHECK: Duration = Duration::from_secs(1);
 
-/// The same where a mailbox is watched whether somebody waits or not: whether the account itself is still there.
-const CHECK_LOCAL: Duration = Duration::from_secs(15);
-
 /// How long somebody who was announced may take to begin to wait.
 const ANNOUNCED: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether they do.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Pings that are compared before others get their turn.
 const AT_ONCE: usize = 64;
@@ -60,6 +60,10 @@ impl Dirty {
 /// What a watch knows beside the account.
 struct Watch {
     hints: Hints,
+    /// Hints that were heard, and not looked at.
+    heard: Vec<Hint>,
+    /// How often it is looked whether somebody still waits; never for a mailbox that is watched all the time.
+    check: Option<Duration>,
     dirty: Dirty,
     /// Who waits until what was hinted at is published.
     waiting: Vec<oneshot::Sender<()>>,
@@ -84,17 +88,13 @@ pub(super) async fn run(account: Weak<Account>) {
     let mut memory = Memory { progress: Progress::load(&strong), teller: Teller::start(&strong) };
     drop(strong);
     loop {
-        let Some(strong) = account.upgrade() else { return };
-        if !be_wanted(&strong).await {
-            drop(strong);
-            // Nothing holds the account now: it may end.
-            tokio::task::yield_now().await;
-            continue;
-        }
+        let Some(strong) = be_wanted(&account).await else { return };
         strong.set_phase(Phase::Starting);
-        let mut watch = Watch::new(strong.store.watch(&[]));
+        let mut watch = Watch::new(&strong);
+        let poked = Arc::clone(&strong.poked);
         drop(strong);
         loop {
+            watch.wait(&poked).await;
             let Some(strong) = account.upgrade() else { return };
             if !watch.turn(&strong, &mut memory).await {
                 strong.set_phase(Phase::Idle);
@@ -104,29 +104,32 @@ pub(super) async fn run(account: Weak<Account>) {
     }
 }
 
-/// Waits until the mailbox is wanted, a while at most.
-async fn be_wanted(account: &Account) -> bool {
-    if account.is_wanted() {
-        return true;
-    }
-    if tokio::time::timeout(CHECK, account.poked.notified()).await.is_err() {
-        return account.is_wanted();
-    }
-    // Who is let in to subscribe does so in the next moment.
-    let until = Instant::now() + ANNOUNCED;
-    while Instant::now() < until {
-        if account.is_wanted() {
-            return true;
+/// Waits until the mailbox is wanted. Whoever is about to want it pokes: nothing is looked at for nothing.
+async fn be_wanted(account: &Weak<Account>) -> Option<Arc<Account>> {
+    let poked = Arc::clone(&account.upgrade()?.poked);
+    let mut until = Instant::now();
+    loop {
+        let strong = account.upgrade()?;
+        if strong.is_wanted() {
+            return Some(strong);
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(strong);
+        if Instant::now() < until {
+            tokio::time::sleep(SOON).await;
+            continue;
+        }
+        poked.notified().await;
+        // Who is let in to subscribe does so in the next moment.
+        until = Instant::now() + ANNOUNCED;
     }
-    false
 }
 
 impl Watch {
-    fn new(hints: Hints) -> Self {
+    fn new(account: &Account) -> Self {
         Self {
-            hints,
+            hints: account.store.watch(&[]),
+            heard: Vec::new(),
+            check: (!account.store.is_local()).then_some(CHECK),
             dirty: Dirty::default(),
             waiting: Vec::new(),
             failures: 0,
@@ -137,17 +140,27 @@ impl Watch {
         }
     }
 
-    /// Waits for something, and does it. `false` once nobody has waited for long enough.
-    async fn turn(&mut self, account: &Account, memory: &mut Memory) -> bool {
-        let check = Instant::now() + if account.store.is_local() { CHECK_LOCAL } else { CHECK };
-        let next = [self.retry_at, self.answer_at].into_iter().flatten().fold(check, Instant::min);
-        let all = || account.tree().folders.iter().map(|folder| folder.id).collect();
+    /// Waits until there may be something to do.
+    async fn wait(&mut self, poked: &Notify) {
+        let check = self.check.map(|check| Instant::now() + check);
+        let next = [self.retry_at, self.answer_at, check].into_iter().flatten().min();
+        let timed = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            hint = self.hints.next() => self.dirty.add(hint, all),
-            () = account.poked.notified() => {}
-            () = tokio::time::sleep_until(next) => {}
+            hint = self.hints.next() => self.heard.push(hint),
+            () = poked.notified() => {}
+            () = timed => {}
         }
-        while let Some(hint) = self.hints.try_next() {
+    }
+
+    /// Does what is to be done. `false` once nobody has waited for long enough.
+    async fn turn(&mut self, account: &Account, memory: &mut Memory) -> bool {
+        let all = || account.tree().folders.iter().map(|folder| folder.id).collect();
+        while let Some(hint) = self.heard.pop().or_else(|| self.hints.try_next()) {
             self.dirty.add(hint, all);
         }
         for (hint, done) in std::mem::take(&mut *lock(&account.hinted)) {

@@ -40,6 +40,10 @@ pub(crate) struct WaitingPing {
     is_answered: bool,
 }
 
+// Density: all else that one takes is in its `Live`.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<WaitingPing>() == 32);
+
 impl std::fmt::Debug for WaitingPing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WaitingPing").field("id", &self.live().id).finish_non_exhaustive()

@@ -43,6 +43,16 @@ impl Place {
     }
 }
 
+/// Behind which change deletions matter to who is at `since`; none do to who has seen nothing.
+fn seen_before(since: u64, paging: Paging) -> Option<u64> {
+    match paging.base {
+        0 if since == 0 => None,
+        // It only knows what was there when the first page was made.
+        0 => Some(paging.target),
+        _ => Some(since),
+    }
+}
+
 pub(super) fn changes(
     transaction: &ReadTransaction,
     at: At,
@@ -52,13 +62,12 @@ pub(super) fn changes(
     let Some((epoch, head, _, floor, _)) = numbers(transaction, at)? else {
         return Ok(Err(StoreError::no_such_folder(FolderId(at.1))));
     };
+    let paging = since.paging.unwrap_or(Paging { base: since.modseq, target: head });
     let is_known = since == Token::START || since.epoch == epoch && since.modseq <= head;
-    // Nobody who has seen nothing can miss a deletion.
-    if !is_known || since.modseq != 0 && since.modseq < floor {
+    if !is_known || seen_before(since.modseq, paging).is_some_and(|seen| seen < floor) {
         let detail = "it is no longer known what has changed since then";
         return Ok(Err(StoreError::new(StoreErrorKind::TokenExpired, detail)));
     }
-    let paging = since.paging.unwrap_or(Paging { base: since.modseq, target: head });
     let place = Place { since: since.modseq, paging };
     let between = Token { epoch, modseq: since.modseq, paging: Some(paging) };
     let mut page = Page { token: between, ..Page::default() };

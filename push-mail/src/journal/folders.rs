@@ -1,6 +1,6 @@
 //! The folders of an account: which seen one is which known one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use redb::{ReadTransaction, ReadableTable, TableError, WriteTransaction};
 
@@ -57,11 +57,11 @@ pub(super) fn key(transaction: &ReadTransaction, at: At) -> Result<Option<String
     folders.get(at)?.map(|row| parse(row.value()).map(|row| row.key)).transpose()
 }
 
-/// The folders of the account as they were recorded last.
-pub(super) fn hierarchy(transaction: &ReadTransaction, account: u32, name: &str) -> Result<Hierarchy, redb::Error> {
-    let accounts = transaction.open_table(ACCOUNTS)?;
-    let version = accounts.get(name)?.map_or(0, |row| row.value().2);
-    Ok(arrange(version, rows(transaction, account)?))
+/// The folders as they were recorded last.
+pub(super) fn hierarchy(transaction: &ReadTransaction, name: &str, account: u32) -> Result<Hierarchy, redb::Error> {
+    let accounts = items::open(transaction, ACCOUNTS)?;
+    let row = accounts.map(|accounts| accounts.get(name)).transpose()?.flatten();
+    Ok(arrange(row.map_or(0, |row| row.value().2), rows(transaction, account)?))
 }
 
 fn arrange(version: u64, rows: Rows) -> Hierarchy {
@@ -94,35 +94,37 @@ pub(super) fn are_as_recorded(known: &Rows, seen: &[SeenFolder]) -> bool {
 
 /// Which known folder each seen one is: by what stays in a rename if that is told, else by what it is called.
 fn matched(known: &Rows, seen: &[SeenFolder]) -> Vec<Option<u32>> {
-    let mut free: BTreeMap<u32, &FolderRow> = known.iter().map(|(id, row)| (*id, row)).collect();
+    let by_key: HashMap<&str, u32> = known.iter().map(|(id, row)| (row.key.as_str(), *id)).collect();
+    let with_identity = known.iter().filter_map(|(id, row)| Some((row.identity.as_deref()?, *id)));
+    let by_identity: HashMap<&str, u32> = with_identity.collect();
+    let mut taken = HashSet::new();
     let mut found = vec![None; seen.len()];
-    let mut take = |same: &dyn Fn(&FolderRow, &SeenFolder) -> bool| {
-        for (place, folder) in found.iter_mut().zip(seen) {
-            if place.is_none() {
-                *place = free.iter().find(|(_, row)| same(row, folder)).map(|(id, _)| *id);
-                place.as_ref().map(|id| free.remove(id));
-            }
+    let mut take = |which: &dyn Fn(&SeenFolder) -> Option<u32>| {
+        for (place, folder) in found.iter_mut().zip(seen).filter(|(place, _)| place.is_none()) {
+            *place = which(folder).filter(|id| taken.insert(*id));
         }
     };
-    take(&|row, folder| row.key == folder.key && row.identity == folder.identity);
-    take(&|row, folder| folder.identity.is_some() && row.identity == folder.identity);
-    take(&|row, folder| row.key == folder.key);
+    let called = |folder: &SeenFolder| by_key.get(folder.key.as_str()).copied();
+    take(&|folder| called(folder).filter(|id| known[id].identity == folder.identity));
+    take(&|folder| folder.identity.as_deref().and_then(|identity| by_identity.get(identity).copied()));
+    take(&called);
     found
 }
 
 /// Records all folders that there are.
 pub(super) fn record(
     transaction: &WriteTransaction,
-    (account, name): (u32, &str),
+    name: &str,
+    account: u32,
     seen: Vec<SeenFolder>,
 ) -> Result<Hierarchy, redb::Error> {
     let mut folders = transaction.open_table(FOLDERS)?;
     let known = read_rows(&folders, account)?;
     let mut accounts = transaction.open_table(ACCOUNTS)?;
+    // None if somebody took the file away while the process ran: then it begins anew.
     let row = accounts.get(name)?.map(|row| row.value());
-    let (_, mut last, mut version) =
-        row.ok_or_else(|| redb::Error::Corrupted("an account without a row".to_owned()))?;
-    version += 1;
+    let (_, mut last, version) = row.unwrap_or((account, 0, 0));
+    let version = version + 1;
     let mut now = Rows::new();
     for (id, folder) in matched(&known, &seen).into_iter().zip(&seen) {
         let id = id.unwrap_or_else(|| {

@@ -193,7 +193,7 @@ impl Recording<'_> {
             return self.write(item.uid.map_or(created, |uid| uid.0), created, created, item, identity);
         };
         if key != item.key {
-            self.keys.remove((account, folder, key.as_str()))?;
+            self.forget_key(&key, uid)?;
         } else if flags == item.flags.0 && (identity == 0 || identity == old_identity) {
             return Ok(());
         }
@@ -222,8 +222,17 @@ impl Recording<'_> {
         Ok(())
     }
 
-    fn lose(&mut self, uid: Uid) -> Result<(), redb::Error> {
+    /// `key` names `uid` no longer; it may name another by now.
+    fn forget_key(&mut self, key: &str, uid: u64) -> Result<(), redb::Error> {
         let (account, folder) = self.at;
+        let named = self.keys.get((account, folder, key))?.map(|row| row.value());
+        if named == Some(uid) {
+            self.keys.remove((account, folder, key))?;
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, uid: Uid) -> Result<(), redb::Error> {
         let place = self.place(uid.0);
         let Some(row) = self.items.remove(place)?.map(|row| {
             let (created, modified, flags, identity, key) = row.value();
@@ -232,7 +241,7 @@ impl Recording<'_> {
             return Ok(());
         };
         let (created, modified, flags, identity, key) = row;
-        self.keys.remove((account, folder, key.as_str()))?;
+        self.forget_key(&key, uid.0)?;
         self.log.remove(self.place(created))?;
         self.log.remove(self.place(modified))?;
         let gone_at = self.next();

@@ -124,7 +124,7 @@ impl Journal {
     ///
     /// [`StateError`] where it cannot be read.
     pub fn hierarchy(&self) -> Result<Hierarchy, StateError> {
-        self.state.read(|transaction| folders::hierarchy(transaction, self.account, &self.name))
+        self.state.read(|transaction| folders::hierarchy(transaction, &self.name, self.account))
     }
 
     /// Records all folders that there are. One with the identity of a known one is that one, renamed; else one with the
@@ -140,8 +140,7 @@ impl Journal {
             return self.hierarchy();
         }
         let name = Arc::clone(&self.name);
-        let record = move |transaction: &_| folders::record(transaction, (account, &name), seen);
-        self.state.write(Durability::Disk, record).await
+        self.state.write(Durability::Disk, move |transaction| folders::record(transaction, &name, account, seen)).await
     }
 
     /// What the store calls the folder.
@@ -201,6 +200,16 @@ impl Journal {
         let at = (self.account, folder.0);
         let recorded = self.state.write_raising(move |transaction| items::record(transaction, at, look)).await?;
         recorded.ok_or_else(|| StoreError::no_such_folder(folder))
+    }
+
+    /// Resolves when everything can be read that was recorded before, also by those who did not wait for it: a call that is
+    /// dropped may still be recorded. Who compares with what is [known](Self::known) after that settles first.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] where nothing can be written.
+    pub async fn settle(&self) -> Result<(), StateError> {
+        self.state.write(Durability::Later, |_| Ok(())).await
     }
 
     /// The point behind everything recorded of a folder.

@@ -96,6 +96,41 @@ async fn deletions_beyond_what_is_kept_expire_older_tokens_and_only_those() {
 }
 
 #[tokio::test]
+async fn a_folder_that_has_forgotten_deletions_can_still_be_read_in_pages() {
+    let (journal, inbox) = journal().await;
+    look(&journal, inbox, vec![seen("old", 0), seen("older", 0)], vec![]).await;
+    let many: Vec<_> = (0..TOMBSTONES + 10).map(|n| seen(&n.to_string(), 0)).collect();
+    look(&journal, inbox, many, vec![]).await;
+    let uids = journal.known(inbox).expect("known").iter().map(|known| known.uid).filter(|uid| uid.0 > 2).collect();
+    look(&journal, inbox, vec![], uids).await;
+    look(&journal, inbox, vec![seen("new", 0)], vec![]).await;
+    let first = journal.changes(inbox, Token::START, 1).expect("known");
+    assert!(first.more);
+    let rest = journal.changes(inbox, first.token, 10).expect("nothing that the first page told is forgotten");
+    assert_eq!(rest.changes.len(), 2);
+    // What the first page has told may go and be forgotten before the next one.
+    let again: Vec<_> = (0..TOMBSTONES + 10).map(|n| seen(&format!("again {n}"), 0)).collect();
+    look(&journal, inbox, again, vec![Uid(1)]).await;
+    let uids = journal.known(inbox).expect("known").iter().map(|known| known.uid).filter(|uid| uid.0 > 2).collect();
+    look(&journal, inbox, vec![], uids).await;
+    let error = journal.changes(inbox, first.token, 10).expect_err("that the first message is gone is forgotten");
+    assert_eq!(error.kind(), StoreErrorKind::TokenExpired);
+}
+
+#[tokio::test]
+async fn messages_that_swap_names_are_found_by_the_new_ones() {
+    let (journal, inbox) = journal().await;
+    let named = |uid: u64, key: &str| SeenItem { uid: Some(Uid(uid)), ..seen(key, 0) };
+    look(&journal, inbox, vec![named(7, "a"), named(8, "b")], vec![]).await;
+    look(&journal, inbox, vec![named(7, "b"), named(8, "a")], vec![]).await;
+    let uid_of = |key: &str| journal.find(inbox, key).expect("readable").map(|known| known.uid.0);
+    assert_eq!((uid_of("a"), uid_of("b")), (Some(8), Some(7)));
+    // One that takes a name over keeps it when the one that had it goes.
+    look(&journal, inbox, vec![named(9, "b")], vec![Uid(7)]).await;
+    assert_eq!(uid_of("b"), Some(9));
+}
+
+#[tokio::test]
 async fn numbers_given_before_a_crash_are_not_given_again() {
     let folder_of = tempfile::tempdir().expect("a folder");
     let path = folder_of.path().join("state");
@@ -217,4 +252,21 @@ async fn a_message_is_found_by_what_the_store_calls_it() {
     assert_eq!(journal.look_up(inbox, found.uid).expect("readable"), Some(found.clone()));
     look(&journal, inbox, Vec::new(), vec![found.uid]).await;
     assert_eq!(journal.find(inbox, "a").expect("readable"), None);
+}
+
+#[tokio::test]
+async fn what_nobody_waited_for_can_be_read_once_it_has_settled() {
+    let (journal, inbox) = journal().await;
+    for round in 0..50_u8 {
+        let seen = vec![seen("a", round), seen(&round.to_string(), 0)];
+        let mut record = Box::pin(journal.record(inbox, Look { seen, ..Look::default() }));
+        // It is on its way, and given up.
+        let _ =
+            std::future::Future::poll(record.as_mut(), &mut std::task::Context::from_waker(std::task::Waker::noop()));
+        drop(record);
+        journal.settle().await.expect("settled");
+        let found = journal.find(inbox, "a").expect("readable").expect("known");
+        assert_eq!(found.flags, Flags(round));
+    }
+    assert_eq!(journal.known(inbox).expect("readable").len(), 51);
 }

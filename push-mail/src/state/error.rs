@@ -32,6 +32,10 @@ impl StateError {
         Self { detail: "the state's storage has failed, and is to be opened again", source: None }
     }
 
+    pub(super) fn panicked() -> Self {
+        Self { detail: "what was to be written is at fault", source: None }
+    }
+
     pub(super) fn ended() -> Self {
         Self { detail: "the state's writer has ended", source: None }
     }

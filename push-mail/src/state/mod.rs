@@ -10,6 +10,8 @@
 //! too: a sync key that a device was told never outlives the numbers it stands for.
 
 mod error;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};

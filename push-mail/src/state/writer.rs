@@ -1,5 +1,6 @@
 //! The thread that writes: everything that waits goes into one transaction.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError};
@@ -96,9 +97,9 @@ fn now() -> Instant {
 fn run(shared: &Shared, jobs: &Receiver<Job>) {
     let mut turn = Turn { shared, lazy_since: None, failed_at: None };
     loop {
-        let first = match turn.lazy_since {
+        let first = match turn.rest() {
             None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(since) => jobs.recv_timeout(LAZY.saturating_sub(now().saturating_duration_since(since))),
+            Some(rest) => jobs.recv_timeout(rest),
         };
         match first {
             Ok(first) => turn.batch(std::iter::once(first).chain(jobs.try_iter()).take(AT_ONCE).collect()),
@@ -114,12 +115,27 @@ fn run(shared: &Shared, jobs: &Receiver<Job>) {
 }
 
 impl Turn<'_> {
+    /// How long there is nothing to be done if nobody writes. Storage that has failed is opened again without being
+    /// asked: who reads first, and that are all, would find it failed for ever.
+    fn rest(&self) -> Option<Duration> {
+        let (since, rest) = match (self.failed_at, self.lazy_since) {
+            (Some(since), _) => (since, REOPEN),
+            (None, since) => (since?, LAZY),
+        };
+        Some(rest.saturating_sub(now().saturating_duration_since(since)))
+    }
+
     /// Writes them all in one transaction. None at all makes durable what was written before.
     fn batch(&mut self, mut jobs: Vec<Job>) {
+        let had_failed = self.failed_at.is_some();
         let outcome = self.reopen_if_failed().and_then(|()| self.transact(&mut jobs));
-        if let Err(error) = &outcome {
-            let cause = std::error::Error::source(error).map(ToString::to_string);
-            tracing::error!(cause, "{error}");
+        match &outcome {
+            Err(error) if !had_failed => {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::error!(cause, "{error}");
+            }
+            Ok(()) if had_failed => tracing::info!("the state's storage works again"),
+            _ => {}
         }
         jobs.into_iter().for_each(|job| job.0.answer(outcome.clone()));
     }
@@ -130,10 +146,12 @@ impl Turn<'_> {
         let database = database.as_ref().ok_or_else(StateError::failed)?;
         let is_due = self.lazy_since.is_some_and(|since| now().saturating_duration_since(since) >= LAZY);
         let durability = if jobs.is_empty() || is_due { Disk } else { Later };
-        match write(database, jobs, durability) {
-            Ok(Disk) => self.lazy_since = None,
-            Ok(Later) => self.lazy_since = self.lazy_since.or_else(|| Some(now())),
-            Err(error) => {
+        // After a panic redb undoes the transaction and goes on: what one job does must not be the end of all others.
+        match catch_unwind(AssertUnwindSafe(|| write(database, jobs, durability))) {
+            Ok(Ok(Disk)) => self.lazy_since = None,
+            Ok(Ok(Later)) => self.lazy_since = self.lazy_since.or_else(|| Some(now())),
+            Err(_) => return Err(StateError::panicked()),
+            Ok(Err(error)) => {
                 // After a failed write redb refuses everything until it is opened again.
                 self.failed_at = Some(now());
                 self.lazy_since = None;

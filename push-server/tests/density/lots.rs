@@ -14,7 +14,7 @@ const WARM_UP: usize = 1_000;
 const BUDGET: u64 = 256;
 
 /// The same of a ping, with all that is kept of its device: its name, its folders, its row in the state.
-const PING_BUDGET: u64 = 1024;
+const PING_BUDGET: u64 = 1100;
 
 const LOTS: usize = 2;
 

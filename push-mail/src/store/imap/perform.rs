@@ -6,6 +6,7 @@ use super::name;
 use super::session::Session;
 use super::task::Task;
 use super::work::{Ask, Work};
+use crate::journal::Look;
 use crate::store::{Applied, Command, FolderId, Hierarchy, Item, StoreError, StoreErrorKind, Uid, Wanted};
 
 impl Task {
@@ -82,19 +83,26 @@ impl Task {
     }
 
     async fn look(&mut self, session: &mut Session, folder: FolderId) -> Result<(), StoreError> {
-        let name = self.journal.folder_key(folder)?;
-        let mark = self.journal.mark(folder)?.and_then(|bytes| Mark::from_bytes(&bytes));
-        let journal = self.journal.clone();
-        let known = move || Ok(journal.known(folder)?);
+        let mut name = self.journal.folder_key(folder)?;
         Counters::add(&self.counters.looks);
-        let look = match session.look(&name, mark, self.config.max_messages, &known).await {
+        let look = match self.look_at(session, folder, &name).await {
             Ok(look) => look,
-            Err(error) => return Err(explained(session, error, folder, &name).await),
+            Err(error) => {
+                name = self.renamed(session, error, folder, &name).await?;
+                self.look_at(session, folder, &name).await?
+            }
         };
         if let Some(look) = look {
             self.journal.record(folder, look).await?;
         }
         Ok(())
+    }
+
+    async fn look_at(&self, session: &mut Session, folder: FolderId, name: &str) -> Result<Option<Look>, StoreError> {
+        let mark = self.journal.mark(folder)?.and_then(|bytes| Mark::from_bytes(&bytes));
+        let journal = self.journal.clone();
+        let known = move || Ok(journal.known(folder)?);
+        session.look(name, mark, self.config.max_messages, &known).await
     }
 
     async fn fetch(
@@ -105,10 +113,31 @@ impl Task {
         wanted: Wanted,
     ) -> Result<Vec<Item>, StoreError> {
         let name = self.journal.folder_key(folder)?;
-        match session.fetch(&name, uids, wanted, self.config.max_message).await {
+        let limit = self.config.max_message;
+        match session.fetch(&name, uids, wanted, limit).await {
             Ok(items) => Ok(items),
-            Err(error) => Err(explained(session, error, folder, &name).await),
+            Err(error) => {
+                let name = self.renamed(session, error, folder, &name).await?;
+                session.fetch(&name, uids, wanted, limit).await
+            }
         }
+    }
+
+    /// What a folder is called now, if it was the name that was wrong.
+    async fn renamed(
+        &mut self,
+        session: &mut Session,
+        error: StoreError,
+        folder: FolderId,
+        name: &str,
+    ) -> Result<String, StoreError> {
+        let error = explained(session, error, folder, name).await;
+        if error.kind() != StoreErrorKind::NoSuchFolder {
+            return Err(error);
+        }
+        self.list(session, true).await?;
+        let now = self.journal.folder_key(folder)?;
+        if now == name { Err(error) } else { Ok(now) }
     }
 
     async fn apply(&mut self, session: &mut Session, command: Command) -> Result<Applied, StoreError> {
@@ -127,6 +156,10 @@ impl Task {
             }
             Command::Mark { folder, uid, add, remove } => {
                 session.mark(&key(folder)?, uid, add, remove).await?;
+                Ok(Applied { uid: Some(uid), folder: None })
+            }
+            Command::Move { folder, uid, to } if folder == to => {
+                session.need_message(&key(folder)?, uid, false).await?;
                 Ok(Applied { uid: Some(uid), folder: None })
             }
             Command::Move { folder, uid, to } => {

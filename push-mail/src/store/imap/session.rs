@@ -263,10 +263,23 @@ impl Session {
         Ok(opened)
     }
 
-    /// Opens a mailbox if it is not open yet.
+    /// Opens a mailbox if it is not open yet, and lets it be as it is now: what others removed a server shows until it
+    /// has had occasion to say so (RFC 9051 §7.5.1).
     pub(super) async fn need(&mut self, name: &str, is_writable: bool) -> Result<(), StoreError> {
-        let is_open = self.open.as_ref().is_some_and(|it| it.name == name && (it.is_writable || !is_writable));
-        if is_open {
+        if self.has_open(name, is_writable) {
+            self.ask(Command::new("NOOP"), "NOOP").await?;
+            return Ok(());
+        }
+        self.open_if_closed(name, is_writable).await
+    }
+
+    fn has_open(&self, name: &str, is_writable: bool) -> bool {
+        self.open.as_ref().is_some_and(|it| it.name == name && (it.is_writable || !is_writable))
+    }
+
+    /// Opens a mailbox if it is not open yet.
+    pub(super) async fn open_if_closed(&mut self, name: &str, is_writable: bool) -> Result<(), StoreError> {
+        if self.has_open(name, is_writable) {
             return Ok(());
         }
         let opened = self.select(name, is_writable, None).await?;

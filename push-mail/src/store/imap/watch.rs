@@ -205,7 +205,7 @@ impl Task {
         let watched = self.watched();
         let inbox = watched.iter().find(|name| name.eq_ignore_ascii_case("INBOX"));
         let Some(name) = inbox.or(watched.first()) else { return Ok(true) };
-        session.need(name, false).await?;
+        session.open_if_closed(name, false).await?;
         if watch.idle_on.as_ref() != Some(name) {
             watch.idle_on = Some(name.clone());
         }

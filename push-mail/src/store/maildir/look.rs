@@ -199,9 +199,11 @@ impl Shared {
             return Ok(look);
         }
         // Whatever becomes of this look, without its end nothing is known.
+        self.journal.settle().await?;
+        let known = self.journal.hierarchy()?.folders.into_iter().map(|folder| folder.path).collect::<Vec<_>>();
         let root = self.root.clone();
         let Tree { folders: mut found, incomplete } =
-            blocking(move || tree::read(&root).map_err(|e| unreadable(&root, e))).await?;
+            blocking(move || tree::read(&root, &known).map_err(|e| unreadable(&root, e))).await?;
         let seen = found.iter().map(|found| found.seen.clone()).collect();
         let hierarchy = self.journal.record_hierarchy(seen).await?;
         found.sort_by(|a, b| a.seen.path.cmp(&b.seen.path));
@@ -255,6 +257,10 @@ impl Shared {
             }
             (before, _) => before,
         };
+        if before.is_none() {
+            // The look before was given up, perhaps while it was recorded.
+            self.journal.settle().await?;
+        }
         let journal = self.journal.clone();
         let found = blocking(move || find(&journal, folder, &dir, before, events)).await?;
         let Some(Found { entries, seen, gone }) = found else { return Ok(false) };
@@ -299,7 +305,7 @@ fn find(
         (Some(before), None) => before,
         (None, _) => recorded(journal, folder)?,
     };
-    let entries = match scan::all(&dir.path, &mut before.keys().map(|key| &**key)) {
+    let entries = match scan::all(&dir.path, &before) {
         Ok(entries) => entries,
         Err(_) if dir.identity.is_some() && !tree::is_maildir(&dir.path) => return Ok(None),
         Err(error) => return Err(unreadable(&dir.path, error)),
@@ -307,8 +313,9 @@ fn find(
     if !is_there() {
         return Ok(None);
     }
-    let changed = |(key, entry): &(&Box<str>, &Entry)| before.get(*key).is_none_or(|was| was.flags != entry.flags);
-    let seen = entries.iter().filter(changed).map(|(key, entry)| seen_item(key, entry)).collect();
+    let is_as_before = |key: &str, entry: &Entry| before.get(key).is_some_and(|was| was.flags == entry.flags);
+    let changed = entries.iter().filter(|(key, entry)| !is_as_before(key, entry));
+    let seen = changed.map(|(key, entry)| seen_item(key, entry)).collect();
     let gone = before.keys().filter(|key| !entries.contains_key(*key));
     let gone = gone.filter_map(|key| journal.find(folder, key).transpose()).map(|known| known.map(|known| known.uid));
     let gone = gone.collect::<Result<_, _>>()?;

@@ -37,7 +37,7 @@ pub(crate) struct Base {
 pub(crate) enum Mailbox {
     Memory,
     Maildir(Maildir),
-    Imap(Remote),
+    Imap(Remote, Imap),
     Pop3(Remote),
 }
 
@@ -71,7 +71,30 @@ pub(crate) struct Remote {
     /// The shortest and the longest.
     pub(crate) retry: (Duration, Duration),
     pub(crate) timeout: Duration,
+}
+
+/// What is set of IMAP alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Imap {
     pub(crate) keep: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) safety: Duration,
+    pub(crate) notify: bool,
+    pub(crate) max_messages: usize,
+    pub(crate) max_folders: usize,
+}
+
+impl Default for Imap {
+    fn default() -> Self {
+        Self {
+            keep: Duration::from_secs(30),
+            idle: Duration::from_secs(28 * 60),
+            safety: Duration::from_secs(600),
+            notify: true,
+            max_messages: 1_000_000,
+            max_folders: 10_000,
+        }
+    }
 }
 
 impl Default for Remote {
@@ -86,7 +109,6 @@ impl Default for Remote {
             poll: (Duration::from_secs(15), Duration::from_secs(600)),
             retry: (Duration::from_secs(1), Duration::from_secs(300)),
             timeout: Duration::from_secs(30),
-            keep: Duration::from_secs(30),
         }
     }
 }
@@ -100,25 +122,31 @@ pub(super) fn read<'a>(
     value: &'a Spanned<DeValue<'a>>,
     before: &[Account],
 ) -> Result<Account, ConfigError> {
-    let (maildir, remote) = (names(&keys::MAILDIR), names(&keys::REMOTE));
-    let known: Vec<_> = names(&keys::ACCOUNT).chain(["kind"]).chain(maildir).chain(remote).collect();
+    let of_kinds = names(&keys::MAILDIR).chain(names(&keys::REMOTE)).chain(names(&keys::IMAP));
+    let known: Vec<_> = names(&keys::ACCOUNT).chain(["kind"]).chain(of_kinds).collect();
     let section = Section::new(file, "mail.account.", value, &known)?;
     let mut base = Base::default();
     section.fill(&keys::ACCOUNT, &mut base)?;
     let name = base.name.ok_or_else(|| section.refuse(None, "name", "it is missing"))?;
     check_name(&name, before).map_err(|problem| section.refuse(section.place_of("name"), "name", problem))?;
     let kind = section.need("kind", kind)?;
+    let (maildir, remote, imap) = (names(&keys::MAILDIR), names(&keys::REMOTE), names(&keys::IMAP));
     let of_other_kinds: Vec<_> = match kind {
-        "maildir" => names(&keys::REMOTE).collect(),
-        "memory" => names(&keys::MAILDIR).chain(names(&keys::REMOTE)).collect(),
-        _ => names(&keys::MAILDIR).collect(),
+        "maildir" => remote.chain(imap).collect(),
+        "imap" => maildir.collect(),
+        "pop3" => maildir.chain(imap).collect(),
+        _ => maildir.chain(remote).chain(imap).collect(),
     };
     if let Some((wrong, at)) = of_other_kinds.iter().find_map(|name| Some((*name, section.place_of(name)?))) {
         return Err(section.refuse(Some(at), wrong, format!("an account of kind {kind:?} has no such key")));
     }
     let mailbox = match kind {
         "maildir" => Mailbox::Maildir(read_maildir(&section)?),
-        "imap" => Mailbox::Imap(read_remote(&section, &["imap", "imaps"])?),
+        "imap" => {
+            let mut imap = Imap::default();
+            section.fill(&keys::IMAP, &mut imap)?;
+            Mailbox::Imap(read_remote(&section, &["imap", "imaps"])?, imap)
+        }
         "pop3" => Mailbox::Pop3(read_remote(&section, &["pop3", "pop3s"])?),
         _ => Mailbox::Memory,
     };

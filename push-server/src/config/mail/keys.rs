@@ -1,7 +1,7 @@
 //! The keys of `[mail]` and of `[[mail.account]]`.
 
 use super::super::keys::{Field, Key, list};
-use super::account::{Maildir, Remote};
+use super::account::{Imap, Maildir, Remote};
 use super::{MailSettings, account::Base};
 
 const HOUR_S: u64 = 3600;
@@ -17,7 +17,7 @@ macro_rules! keys {
 }
 
 /// Keys of `[mail]`.
-pub(crate) const MAIL: [Key<MailSettings>; 12] = keys![
+pub(crate) const MAIL: [Key<MailSettings>; 19] = keys![
     "heartbeat_min_s", "shortest time that a device may ask a ping to wait",
         |s| Field::WholeSeconds(&mut s.limits.heartbeat_min, HEARTBEAT_S);
     "heartbeat_max_s", "longest one",
@@ -42,6 +42,20 @@ pub(crate) const MAIL: [Key<MailSettings>; 12] = keys![
         |s| Field::Number(&mut s.limits.fast_loop, 1..=1_000_000);
     "lmtp_listen", "where messages are taken in over LMTP, for the accounts that are Maildirs",
         |s| Field::MaybeAddress(&mut s.lmtp_listen);
+    "lmtp_max_connections", "mail servers that are connected at a time",
+        |s| Field::Count(&mut s.lmtp.max_connections, 1..=100_000);
+    "lmtp_max_message_bytes", "largest message that is taken in",
+        |s| Field::Bytes(&mut s.lmtp.max_message_bytes, 1024..=1 << 40);
+    "lmtp_max_recipients", "recipients of a message",
+        |s| Field::Count(&mut s.lmtp.max_recipients, 1..=100_000);
+    "lmtp_max_line_bytes", "longest command line",
+        |s| Field::Count(&mut s.lmtp.max_line_bytes, 512..=65_536);
+    "lmtp_max_errors", "commands that are refused before the connection is closed",
+        |s| Field::Count(&mut s.lmtp.max_errors, 1..=MANY);
+    "lmtp_idle_s", "longest silence of a mail server",
+        |s| Field::Seconds(&mut s.lmtp.idle, 1..=DAY_S);
+    "lmtp_memory_bytes", "how much of a message is kept in memory while it comes; the rest lies in a file",
+        |s| Field::Count(&mut s.lmtp.memory_bytes, 0..=1 << 30);
 ];
 
 /// Keys of `[[mail.account]]` of every kind, beside `kind`.
@@ -63,7 +77,7 @@ pub(crate) const MAILDIR: [Key<Maildir>; 3] = keys![
 ];
 
 /// Keys of an account of kind `imap` or `pop3`.
-pub(crate) const REMOTE: [Key<Remote>; 12] = keys![
+pub(crate) const REMOTE: [Key<Remote>; 11] = keys![
     "url", "imaps://host[:port] or imap://host[:port]; pop3s:// or pop3://",
         |s| Field::MaybeText(&mut s.url);
     "user", "the login there",
@@ -86,8 +100,22 @@ pub(crate) const REMOTE: [Key<Remote>; 12] = keys![
         |s| Field::Seconds(&mut s.retry.1, 0..=DAY_S);
     "timeout_s", "how long the server may be silent when something is expected of it",
         |s| Field::Seconds(&mut s.timeout, 1..=HOUR_S);
+];
+
+/// Further keys of an account of kind `imap`.
+pub(crate) const IMAP: [Key<Imap>; 6] = keys![
     "keep_s", "how long the connection is kept when nobody waits",
         |s| Field::Seconds(&mut s.keep, 0..=DAY_S);
+    "idle_s", "how long IDLE may last before it is begun again",
+        |s| Field::Seconds(&mut s.idle, 1..=DAY_S);
+    "safety_s", "how often everything watched is looked at although the server tells of changes",
+        |s| Field::Seconds(&mut s.safety, 1..=DAY_S);
+    "notify", "use NOTIFY where the server has it",
+        |s| Field::Flag(&mut s.notify);
+    "max_messages", "messages that a folder may have",
+        |s| Field::Count(&mut s.max_messages, 1..=MANY);
+    "max_account_folders", "folders that the account may have",
+        |s| Field::Count(&mut s.max_folders, 1..=1_000_000);
 ];
 
 /// The keys with their defaults, for `--help`.
@@ -100,4 +128,6 @@ pub(crate) fn help(out: &mut String) {
     list(&MAILDIR, &mut Maildir::default(), out);
     out.push_str(" kind = \"imap\" and \"pop3\":\n");
     list(&REMOTE, &mut Remote::default(), out);
+    out.push_str(" kind = \"imap\" alone:\n");
+    list(&IMAP, &mut Imap::default(), out);
 }

@@ -52,7 +52,7 @@ fn an_account_of_each_kind_is_read() {
     assert_eq!((alice.name.as_str(), alice.readers.as_slice()), ("alice", &["alice".into(), "boss".into()][..]));
     let Mailbox::Maildir(maildir) = &alice.mailbox else { panic!("{alice:?}") };
     assert_eq!(maildir.path.as_deref(), Some(Path::new("/var/mail/alice")));
-    let Mailbox::Imap(remote) = &bob.mailbox else { panic!("{bob:?}") };
+    let Mailbox::Imap(remote, _) = &bob.mailbox else { panic!("{bob:?}") };
     assert_eq!(remote.password.as_ref().map(|secret| secret.reveal()), Some("hunter2"));
     assert_eq!(remote.poll.0, Duration::from_secs(5));
     assert!(matches!(&carol.mailbox, Mailbox::Pop3(remote) if remote.token_file.is_some()), "{carol:?}");
@@ -71,7 +71,7 @@ fn a_password_may_stand_in_the_first_line_of_a_file() {
     };
     std::fs::write(&path, "hunter2\nsecond line\n").expect("written");
     let mail = read(&account(&path)).expect("valid");
-    let Mailbox::Imap(remote) = &mail.accounts[0].mailbox else { panic!("imap") };
+    let Mailbox::Imap(remote, _) = &mail.accounts[0].mailbox else { panic!("imap") };
     assert_eq!(remote.password.as_ref().map(|secret| secret.reveal()), Some("hunter2"));
     std::fs::write(&path, "\n").expect("written");
     assert!(read(&account(&path)).expect_err("empty").contains("'mail.account.password_file': the first line of"));
@@ -91,6 +91,10 @@ fn each_mistake_is_refused_with_line_and_key() {
         ("[mail]\nheartbeat_min_s = 1.5\n".to_owned(), "line 2, 'mail.heartbeat_min_s': it takes a whole number"),
         ("[mail]\nheartbeat_min_s = 90\nheartbeat_max_s = 80\n".to_owned(), "'mail.heartbeat_min_s': 90 s is more"),
         ("[mail]\nwindow = 600\n".to_owned(), "'mail.window': 600 is more than max_window, 512"),
+        (
+            "[mail]\nlmtp_listen = \"127.0.0.1:24\"\n[[mail.account]]\nname = \"a\"\nkind = \"memory\"\n".to_owned(),
+            "line 2, 'mail.lmtp_listen': no [[mail.account]] is a Maildir",
+        ),
         ("[mail]\nhartbeat_max_s = 80\n".to_owned(), "there is no such key; did you mean 'heartbeat_max_s'?"),
         ("[mail.account]\nname = \"a\"\n".to_owned(), "'mail.account': it is a list of tables: [[mail.account]]"),
         ("[[mail.account]]\nkind = \"memory\"\n".to_owned(), "line 1, 'mail.account.name': it is missing"),
@@ -109,6 +113,10 @@ fn each_mistake_is_refused_with_line_and_key() {
             "line 4, 'mail.account.path': an account of kind \"memory\" has no",
         ),
         (account("kind = \"maildir\"\npath = \"x\"\nurl = \"y\"\n"), "line 5, 'mail.account.url': an account of kind"),
+        (
+            account("kind = \"pop3\"\nnotify = false\n"),
+            "line 4, 'mail.account.notify': an account of kind \"pop3\" has",
+        ),
         (imap(""), "line 1, 'mail.account.url': it is missing"),
         (imap("url = \"pop3://h\"\n"), "line 5, 'mail.account.url': \"pop3://h\" begins neither with imap:// nor"),
         (imap("url = \"imap://h\"\n"), "'mail.account.password': one of 'password', 'password_file' and 'token_file'"),
