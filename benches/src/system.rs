@@ -64,6 +64,18 @@ pub(crate) fn cpu_ns(pid: u32) -> Result<u64> {
     Ok(sum)
 }
 
+#[cfg(feature = "heap")]
+#[global_allocator]
+static HEAP: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, usize::MAX);
+
+/// Bytes that this process has allocated; 0 where nobody counts.
+pub(crate) fn heap_bytes() -> usize {
+    #[cfg(feature = "heap")]
+    return HEAP.allocated();
+    #[cfg(not(feature = "heap"))]
+    0
+}
+
 /// Resident memory of `pid` in bytes.
 ///
 /// From `smaps_rollup`, which counts pages: the figure in `status` is a sum of counters for each processor that may be

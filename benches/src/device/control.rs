@@ -25,6 +25,11 @@ impl Control {
         Ok(self.ask("GET", "/mailbox")?.parse()?)
     }
 
+    /// Bytes that the server has allocated, if it counts.
+    pub(crate) fn heap_bytes(&mut self) -> Result<u64> {
+        Ok(self.ask("GET", "/mailbox/heap")?.parse()?)
+    }
+
     /// Asks for a message more, without waiting for it: the answer is taken with [`Control::answer`].
     pub(crate) fn tell_deliver(&mut self, account: usize, folder: u32) -> Result<()> {
         self.tell("POST", &format!("/mailbox/{account}/{folder}"))

@@ -39,15 +39,19 @@ pub(super) fn idle(args: &IdleArgs) -> Result<()> {
         devices.close()
     };
     add(&mut devices, WARM_UP)?;
-    let nobody = settled_rss(&lane)?;
+    let (nobody, heap_nobody) = (settled_rss(&lane)?, control.heap_bytes()?);
     report.value("RSS with the mailboxes", nobody as f64 / 1024.0, "KiB");
     share_of_a_core(&lane, &mut devices, *secs, &mut report, "while nobody waits")?;
     let first = devices.len();
     (first..first + pings).for_each(|number| devices.add(account(number % mailboxes), folders));
     devices.prepare(first)?;
-    let begin = settled_rss(&lane)?;
+    let (begin, heap_begin) = (settled_rss(&lane)?, control.heap_bytes()?);
     report.value("RSS with the devices known", begin as f64 / 1024.0, "KiB");
     report.value("RSS a known device", (begin as f64 - nobody as f64) / *pings as f64, "B");
+    if heap_begin > 0 {
+        report.value("allocated with the mailboxes", heap_nobody as f64 / 1024.0, "KiB");
+        report.value("allocated for a known device", (heap_begin as f64 - heap_nobody as f64) / *pings as f64, "B");
+    }
     let mut most: f64 = 0.0;
     for cycle in 1..=*cycles {
         let name = |what: &str| if *cycles == 1 { what.to_owned() } else { format!("{what}, cycle {cycle}") };
@@ -58,6 +62,10 @@ pub(super) fn idle(args: &IdleArgs) -> Result<()> {
         let each = (settled_rss(&lane)? as f64 - begin as f64) / *pings as f64;
         most = most.max(each);
         report.value(&name("RSS a parked ping"), each, "B");
+        if heap_begin > 0 {
+            let heap = control.heap_bytes()? as f64 - heap_begin as f64;
+            report.value(&name("allocated for a parked ping"), heap / *pings as f64, "B");
+        }
         report.value(&name("server CPU a ping parked"), opening as f64 / 1000.0 / *pings as f64, "us");
         share_of_a_core(&lane, &mut devices, *secs, &mut report, &name("while pings wait"))?;
         if !devices.woken.is_empty() {

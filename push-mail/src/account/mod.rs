@@ -15,12 +15,12 @@ mod teller;
 mod tests;
 mod watcher;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use push_core::Hub;
+use push_core::{Clock, Hub};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::config::MailConfig;
@@ -65,8 +65,9 @@ pub(crate) struct Account {
     tree: Mutex<Arc<Hierarchy>>,
     /// Folders that cannot be looked at though the mailbox is there.
     failing: Mutex<BTreeSet<FolderId>>,
-    /// By the address of each, which is its own while it is held.
-    waiting: Mutex<HashMap<FolderId, HashMap<usize, Arc<Live>>>>,
+    /// All pings, by the address of each, which is its own while it is held. Of the few of most accounts it is as fast to
+    /// see which wait for a folder as to look them up, and a pointer each is all that they take.
+    waiting: Mutex<Vec<Arc<Live>>>,
 }
 
 impl Drop for Account {
@@ -80,6 +81,12 @@ impl Drop for Account {
 #[derive(Debug)]
 pub(crate) struct Interest(Arc<Account>);
 
+impl Interest {
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.0
+    }
+}
+
 impl Drop for Interest {
     fn drop(&mut self) {
         self.0.interest.fetch_sub(1, Ordering::AcqRel);
@@ -89,6 +96,10 @@ impl Drop for Interest {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing is left half done under these locks: a poisoned one holds what it always holds.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn address(ping: &Arc<Live>) -> usize {
+    Arc::as_ptr(ping) as usize
 }
 
 impl Account {
@@ -195,25 +206,50 @@ impl Account {
         self.phase.send_if_modified(|now| std::mem::replace(now, phase) != phase);
     }
 
-    /// Lets `ping` be woken by what happens in `folder`.
-    pub(crate) fn join(&self, folder: FolderId, ping: &Arc<Live>) {
-        lock(&self.waiting).entry(folder).or_default().insert(Arc::as_ptr(ping) as usize, Arc::clone(ping));
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        self.hub.clock()
     }
 
-    pub(crate) fn leave(&self, folder: FolderId, ping: &Arc<Live>) {
+    /// Lets `ping` be woken by what happens in its folders.
+    pub(crate) fn join(&self, ping: &Arc<Live>) {
         let mut waiting = lock(&self.waiting);
-        if let Some(pings) = waiting.get_mut(&folder) {
-            pings.remove(&(Arc::as_ptr(ping) as usize));
-            if pings.is_empty() {
-                waiting.remove(&folder);
+        if let Err(place) = waiting.binary_search_by_key(&address(ping), address) {
+            if waiting.len() == waiting.capacity() {
+                // Not doubled: most accounts have a ping or two.
+                let more = (waiting.len() / 4).max(3);
+                waiting.reserve_exact(more);
             }
+            waiting.insert(place, Arc::clone(ping));
         }
     }
 
-    /// Those who wait for `folder`.
-    fn waiting_for(&self, folder: FolderId) -> Vec<Arc<Live>> {
+    pub(crate) fn leave(&self, ping: &Arc<Live>) {
+        let mut waiting = lock(&self.waiting);
+        let Ok(place) = waiting.binary_search_by_key(&address(ping), address) else { return };
+        waiting.remove(place);
+        if waiting.len() * 4 <= waiting.capacity() {
+            let twice = waiting.len() * 2;
+            waiting.shrink_to(twice);
+        }
+    }
+
+    /// Those who wait for a folder that is one of these.
+    fn waiting_where(&self, is_one: impl Fn(FolderId) -> bool) -> Vec<Arc<Live>> {
+        lock(&self.waiting).iter().filter(|ping| ping.is_for(&is_one)).cloned().collect()
+    }
+
+    /// Of the next so many who wait, behind the ping at `last`, those who are told, and where the next are; `None` behind
+    /// the last. A ping that comes before that place meanwhile has seen for itself.
+    fn some_waiting(
+        &self,
+        last: usize,
+        count: usize,
+        are_told: impl Fn(&Live) -> bool,
+    ) -> (Vec<Arc<Live>>, Option<usize>) {
         let waiting = lock(&self.waiting);
-        waiting.get(&folder).map(|pings| pings.values().cloned().collect()).unwrap_or_default()
+        let begin = waiting.partition_point(|ping| address(ping) <= last);
+        let some = &waiting[begin..waiting.len().min(begin + count)];
+        (some.iter().filter(|ping| are_told(ping)).cloned().collect(), some.last().map(address))
     }
 
     /// How long a failing mailbox is left alone: doubled from failure to failure.

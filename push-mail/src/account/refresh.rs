@@ -54,10 +54,7 @@ impl Account {
         let is_gone = |id: &FolderId| now.get(*id).is_none();
         progress.tokens.keys().copied().filter(is_gone).for_each(|id| untold.gone(id));
         progress.tokens.retain(|id, _| !is_gone(id));
-        let waited_for: Vec<_> = lock(&self.waiting).keys().copied().filter(is_gone).collect();
-        for id in waited_for {
-            self.waiting_for(id).iter().for_each(|ping| ping.folder_is_gone());
-        }
+        self.waiting_where(|id| is_gone(&id)).iter().for_each(|ping| ping.folder_is_gone());
         if !before.folders.is_empty() {
             untold.tree.extend(tree_news(&before, &now));
         }

@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use push_core::{BoxFuture, Clock, HubConfig, SystemClock};
+use push_core::{BoxFuture, HubConfig};
 
 use super::*;
 use crate::Mail;
@@ -114,7 +114,6 @@ struct World {
     mail: Mail,
     account: Arc<Account>,
     store: Faulty,
-    clock: Arc<dyn Clock>,
     inbox: FolderId,
     other: FolderId,
 }
@@ -132,18 +131,18 @@ impl World {
         let mail = Mail::builder(hub, state, config).account("alice", ["alice"], Arc::new(store.clone()));
         let mail = mail.build().expect("an account");
         let account = Arc::clone(mail.accounts.by_name("alice").expect("it is there"));
-        Self { mail, account, store, clock: Arc::new(SystemClock), inbox, other: other.expect("a number") }
+        Self { mail, account, store, inbox, other: other.expect("a number") }
     }
 
     fn id() -> Arc<DeviceId> {
-        Arc::new(DeviceId { account: "alice".into(), user: "".into(), device: "d".into() })
+        Arc::new(DeviceId { account: "alice".into(), user: None, device: "d".into() })
     }
 
     async fn ping(&self, folders: &[FolderId]) -> Result<WaitingPing, PingAnswer> {
         let folder = |id: &FolderId| PingFolder { id: *id, class: Class::Email, sync_key: None };
         let folders = Some(folders.iter().map(folder).collect());
         let request = PingRequest { heartbeat_s: Some(3540), folders };
-        self.mail.direct.ping(&self.account, &Self::id(), request, &self.clock).await.map(|(ping, _)| ping)
+        self.mail.direct.ping(&self.account, &Self::id(), request).await.map(|(ping, _)| ping)
     }
 
     async fn parked(&self, folders: &[FolderId]) -> WaitingPing {

@@ -17,6 +17,7 @@ use super::caught::caught;
 use super::refresh::Progress;
 use super::teller::{Teller, Untold};
 use super::{Account, Phase, lock};
+use crate::direct::live::{Compared, Live};
 use crate::store::{FolderId, Hint, Hints, StoreError, StoreErrorKind};
 
 /// How often it is looked whether somebody still waits.
@@ -318,16 +319,16 @@ impl Watch {
 
     /// Answers the pings that differ from what is there now.
     async fn answer_pings(&mut self, account: &Account) {
-        let mut done = BTreeSet::new();
-        for folder in std::mem::take(&mut self.moved) {
-            for (count, ping) in account.waiting_for(folder).iter().enumerate() {
-                if done.insert(Arc::as_ptr(ping) as usize) {
-                    ping.compare(account, &[]);
-                }
-                if count % AT_ONCE == AT_ONCE - 1 {
-                    tokio::task::yield_now().await;
-                }
-            }
+        let moved = std::mem::take(&mut self.moved);
+        let are_told = |ping: &Live| ping.is_for(|folder| moved.contains(&folder));
+        let mut last = 0;
+        loop {
+            let (pings, next) = account.some_waiting(last, AT_ONCE, are_told);
+            let Some(next) = next else { return };
+            last = next;
+            let mut compared = Compared::default();
+            pings.iter().for_each(|ping| ping.compare(&[], &mut compared));
+            tokio::task::yield_now().await;
         }
     }
 }

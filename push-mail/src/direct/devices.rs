@@ -18,13 +18,14 @@ const LOOKED_AT: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DeviceId {
     pub(crate) account: Arc<str>,
-    pub(crate) user: Arc<str>,
+    /// `None` where nobody has a name.
+    pub(crate) user: Option<Arc<str>>,
     pub(crate) device: Box<str>,
 }
 
 impl DeviceId {
     fn key(&self) -> (&str, &str, &str) {
-        (&self.account, &self.user, &self.device)
+        (&self.account, self.user.as_deref().unwrap_or_default(), &self.device)
     }
 }
 
@@ -181,7 +182,7 @@ mod tests {
     use super::*;
 
     fn id(device: &str) -> DeviceId {
-        DeviceId { account: "alice".into(), user: "".into(), device: device.into() }
+        DeviceId { account: "alice".into(), user: None, device: device.into() }
     }
 
     #[tokio::test]

@@ -1,16 +1,19 @@
 //! Pings that wait.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
+use super::devices::DeviceId;
 use super::ping::PingAnswer;
-use crate::account::Account;
+use crate::account::{Account, Interest};
 use crate::store::{FolderId, StoreError, StoreErrorKind, Token};
 
 /// A folder of a ping, and how far its device is there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watched {
-    pub(crate) folder: FolderId,
+    folder: FolderId,
     epoch: u64,
     modseq: u64,
 }
@@ -27,21 +30,63 @@ impl Watched {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    answer: Option<PingAnswer>,
+    /// Apart: most of the time there is none.
+    answer: Option<Box<PingAnswer>>,
     waker: Option<Waker>,
 }
 
 /// A ping that waits: what is shared between its request, its account's watcher, and a newer ping of its device.
 #[derive(Debug)]
 pub(crate) struct Live {
+    /// Keeps the mailbox watched.
+    interest: Interest,
+    pub(crate) id: DeviceId,
     /// As the device has them.
-    pub(crate) folders: Box<[Watched]>,
+    folders: Box<[Watched]>,
+    /// When it was asked.
+    pub(crate) began: Instant,
     waiting: Mutex<Waiting>,
 }
 
+// Density: there is one for each device that waits; what it is asked for and by whom is all that is in it.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Live>() <= 120);
+
+/// What was found out of folders and points, for pings that are compared together: of one account most are at the same.
+#[derive(Debug, Default)]
+pub(crate) struct Compared(HashMap<(FolderId, Token), bool>);
+
+impl Compared {
+    /// Whether a sync would tell something of this folder behind the point.
+    fn differs(&mut self, account: &Account, folder: FolderId, point: Token) -> Result<bool, StoreError> {
+        if let Some(known) = self.0.get(&(folder, point)) {
+            return Ok(*known);
+        }
+        let differs = match account.store.recorded(folder, point, 1) {
+            Ok(page) => !page.changes.is_empty(),
+            // Whatever the device has, it must begin again.
+            Err(error) if error.kind() == StoreErrorKind::TokenExpired => true,
+            // Its answer is on its way.
+            Err(error) if error.kind() == StoreErrorKind::NoSuchFolder => false,
+            Err(error) => return Err(error),
+        };
+        self.0.insert((folder, point), differs);
+        Ok(differs)
+    }
+}
+
 impl Live {
-    pub(crate) fn new(folders: Box<[Watched]>) -> Self {
-        Self { folders, waiting: Mutex::default() }
+    pub(crate) fn new(interest: Interest, id: DeviceId, folders: Box<[Watched]>, began: Instant) -> Self {
+        Self { interest, id, folders, began, waiting: Mutex::default() }
+    }
+
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        self.interest.account()
+    }
+
+    /// Whether it waits for such a folder.
+    pub(crate) fn is_for(&self, is_meant: impl Fn(FolderId) -> bool) -> bool {
+        self.folders.iter().any(|watched| is_meant(watched.folder))
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -56,7 +101,7 @@ impl Live {
             if waiting.answer.is_some() {
                 return;
             }
-            waiting.answer = Some(answer);
+            waiting.answer = Some(Box::new(answer));
             waiting.waker.take()
         };
         if let Some(waker) = waker {
@@ -69,27 +114,17 @@ impl Live {
         self.answer(PingAnswer::FoldersStale);
     }
 
-    /// Whether a sync would tell its device something of this folder.
-    fn differs(account: &Account, watched: &Watched) -> Result<bool, StoreError> {
-        match account.store.recorded(watched.folder, watched.point(), 1) {
-            Ok(page) => Ok(!page.changes.is_empty()),
-            // Whatever the device has, it must begin again.
-            Err(error) if error.kind() == StoreErrorKind::TokenExpired => Ok(true),
-            // Its answer is on its way.
-            Err(error) if error.kind() == StoreErrorKind::NoSuchFolder => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Answers it if its folders differ from what its device has; those of `behind` do in any case.
-    pub(crate) fn compare(&self, account: &Account, behind: &[FolderId]) {
+    pub(crate) fn compare(&self, behind: &[FolderId], compared: &mut Compared) {
         if self.lock().answer.is_some() {
             return;
         }
+        let account = self.account();
         let mut differing = Vec::new();
         for watched in &*self.folders {
-            let differs = behind.contains(&watched.folder);
-            match if differs { Ok(true) } else { Self::differs(account, watched) } {
+            let is_behind = behind.contains(&watched.folder);
+            let differs = if is_behind { Ok(true) } else { compared.differs(account, watched.folder, watched.point()) };
+            match differs {
                 Ok(true) => differing.push(watched.folder),
                 Ok(false) => {}
                 Err(error) => {
@@ -106,8 +141,8 @@ impl Live {
     /// Its answer, if it has one.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<PingAnswer> {
         let mut waiting = self.lock();
-        if let Some(answer) = waiting.answer.clone() {
-            return Poll::Ready(answer);
+        if let Some(answer) = &waiting.answer {
+            return Poll::Ready(PingAnswer::clone(answer));
         }
         let is_same = waiting.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         if !is_same {
@@ -118,28 +153,25 @@ impl Live {
 
     /// Its answer once its time is over.
     pub(crate) fn expire(&self) -> PingAnswer {
-        self.lock().answer.get_or_insert(PingAnswer::NoChanges).clone()
+        PingAnswer::clone(self.lock().answer.get_or_insert_with(|| Box::new(PingAnswer::NoChanges)))
     }
 }
 
-/// A ping's places among those who wait, given up when it is dropped.
+/// A ping's place among those who wait for its account, given up when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Places {
-    pub(crate) account: Arc<Account>,
-    pub(crate) live: Arc<Live>,
-}
+pub(crate) struct Place(pub(crate) Arc<Live>);
 
-impl Places {
-    /// Takes its places: whatever happens in its folders from now on, it is woken.
-    pub(crate) fn take(account: &Arc<Account>, folders: Box<[Watched]>) -> Self {
-        let live = Arc::new(Live::new(folders));
-        live.folders.iter().for_each(|watched| account.join(watched.folder, &live));
-        Self { account: Arc::clone(account), live }
+impl Place {
+    /// Takes it: whatever happens in the ping's folders from now on, it is woken.
+    pub(crate) fn take(live: Live) -> Self {
+        let live = Arc::new(live);
+        live.account().join(&live);
+        Self(live)
     }
 }
 
-impl Drop for Places {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.live.folders.iter().for_each(|watched| self.account.leave(watched.folder, &self.live));
+        self.0.account().leave(&self.0);
     }
 }

@@ -25,7 +25,9 @@ pub(crate) use sync::OnItsWay;
 pub use sync::{SyncAnswer, SyncRequest, SyncedItem};
 pub(crate) use waiting::WaitingPing;
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -46,6 +48,9 @@ const GUARDS: usize = 10_000;
 /// Guards that there are at most: whoever comes then is not counted.
 const MOST_GUARDS: usize = 1_000_000;
 
+/// Places for pings that are kept however few there are.
+const CROWD: usize = 1024;
+
 /// What is shared by all devices.
 #[derive(Debug)]
 pub(crate) struct Direct {
@@ -55,12 +60,36 @@ pub(crate) struct Direct {
     now: Mutex<Now>,
 }
 
+/// A ping that is found by its device.
+#[derive(Debug)]
+struct OfDevice(Arc<Live>);
+
+impl Borrow<DeviceId> for OfDevice {
+    fn borrow(&self) -> &DeviceId {
+        &self.0.id
+    }
+}
+
+impl Hash for OfDevice {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl PartialEq for OfDevice {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for OfDevice {}
+
 /// What is true only now.
 #[derive(Debug, Default)]
 struct Now {
     /// The one ping of each device.
-    pings: HashMap<Arc<DeviceId>, Arc<Live>>,
-    guards: HashMap<Arc<DeviceId>, Guard>,
+    pings: HashSet<OfDevice>,
+    guards: HashMap<DeviceId, Guard>,
     /// Guards beyond which it is looked which are forgiven.
     guards_bound: usize,
     /// Sync answers that were not written out: folder and key.
@@ -89,35 +118,39 @@ impl Direct {
         let pings: Vec<_> = {
             let mut now = self.now();
             now.is_draining = true;
-            now.pings.values().cloned().collect()
+            now.pings.iter().map(|ping| Arc::clone(&ping.0)).collect()
         };
         pings.iter().for_each(|ping| ping.answer(ping::PingAnswer::NoChanges));
         pings.len()
     }
 
     /// Makes `live` the ping of its device: an older one is answered that nothing has changed.
-    fn enter(&self, id: &Arc<DeviceId>, live: &Arc<Live>) {
+    fn enter(&self, live: &Arc<Live>) {
         let (older, is_draining) = {
             let mut now = self.now();
-            (now.pings.insert(Arc::clone(id), Arc::clone(live)), now.is_draining)
+            (now.pings.replace(OfDevice(Arc::clone(live))), now.is_draining)
         };
         if let Some(older) = older {
-            older.answer(ping::PingAnswer::NoChanges);
+            older.0.answer(ping::PingAnswer::NoChanges);
         }
         if is_draining {
             live.answer(ping::PingAnswer::NoChanges);
         }
     }
 
-    fn exit(&self, id: &Arc<DeviceId>, live: &Arc<Live>) {
+    fn exit(&self, live: &Arc<Live>) {
         let mut now = self.now();
-        if now.pings.get(id).is_some_and(|there| Arc::ptr_eq(there, live)) {
-            now.pings.remove(id);
+        if now.pings.get(&live.id).is_some_and(|there| Arc::ptr_eq(&there.0, live)) {
+            now.pings.remove(&live.id);
+            if now.pings.capacity() > CROWD && now.pings.len() * 8 < now.pings.capacity() {
+                let twice = now.pings.len() * 2;
+                now.pings.shrink_to(twice);
+            }
         }
     }
 
     /// Counts an answer `changes`.
-    fn count_changes(&self, id: &Arc<DeviceId>, at: Instant) -> Verdict {
+    fn count_changes(&self, id: &DeviceId, at: Instant) -> Verdict {
         let mut now = self.now();
         if now.guards.len() >= now.guards_bound.max(GUARDS) {
             now.guards.retain(|_, guard| at.saturating_duration_since(guard.last) < guard::FORGIVEN);
@@ -126,7 +159,7 @@ impl Direct {
         if now.guards.len() >= MOST_GUARDS && !now.guards.contains_key(id) {
             return Verdict::Answer;
         }
-        let guard = now.guards.entry(Arc::clone(id)).or_insert_with(|| Guard::new(at));
+        let guard = now.guards.entry(id.clone()).or_insert_with(|| Guard::new(at));
         guard.count(at, self.config.fast_loop)
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
-use push_core::{BoxFuture, Clock, Hub, HubConfig, SystemClock};
+use push_core::{BoxFuture, Hub, HubConfig};
 use redb::StorageBackend;
 
 use super::devices::DeviceId;
@@ -216,7 +216,6 @@ enum Fate {
 struct Server {
     mail: Mail,
     account: Arc<Account>,
-    clock: Arc<dyn Clock>,
 }
 
 impl Server {
@@ -238,7 +237,7 @@ impl Server {
         let mail = Mail::builder(hub, state, config).account("alice", ["alice"], Arc::new(store));
         let mail = mail.build().expect("an account");
         let account = Arc::clone(mail.accounts.by_name("alice").expect("it is there"));
-        Self { mail, account, clock: Arc::new(SystemClock) }
+        Self { mail, account }
     }
 
     /// Until everything that was hinted at is looked at, and the pings that differ are answered.
@@ -249,7 +248,7 @@ impl Server {
     }
 
     fn id(device: usize) -> Arc<DeviceId> {
-        Arc::new(DeviceId { account: "alice".into(), user: "".into(), device: device.to_string().into() })
+        Arc::new(DeviceId { account: "alice".into(), user: None, device: device.to_string().into() })
     }
 
     /// One sync of a device, with the answer that it gets in the end: a key that is void is followed by the first.
@@ -339,7 +338,7 @@ impl Server {
         } else {
             PingRequest { heartbeat_s: Some(3540), folders: Some(folders.collect()) }
         };
-        let pinged = self.mail.direct.ping(&self.account, &Self::id(device), request, &self.clock).await;
+        let pinged = self.mail.direct.ping(&self.account, &Self::id(device), request).await;
         phone.ping = Some(pinged.unwrap_or_else(|answer| panic!("it waits: {answer:?}")).0);
         phone.has_pinged = true;
     }

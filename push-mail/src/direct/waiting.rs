@@ -3,17 +3,16 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use push_core::Clock;
 use tokio::time::Sleep;
 
 use super::device::Device;
 use super::devices::DeviceId;
-use super::live::{Places, Watched};
+use super::live::{Compared, Live, Place, Watched};
 use super::ping::{PingAnswer, PingParameters, PingRequest};
 use super::{Direct, Verdict};
-use crate::account::{Account, Interest};
+use crate::account::Account;
 use crate::stats::count;
 use crate::store::{FolderId, Token};
 
@@ -35,39 +34,42 @@ pub(crate) enum Outcome {
 /// A ping that waits, or is about to be answered.
 pub(crate) struct WaitingPing {
     direct: Arc<Direct>,
-    clock: Arc<dyn Clock>,
-    id: Arc<DeviceId>,
-    places: Places,
-    /// Keeps the mailbox watched.
-    _interest: Interest,
-    began: Instant,
-    /// An answer that is put off.
-    put_off: Option<(PingAnswer, Pin<Box<Sleep>>)>,
+    place: Place,
+    /// Its answer is put off until then.
+    put_off: Option<Pin<Box<Sleep>>>,
     is_answered: bool,
 }
 
+// Density: all else that one takes is in its `Live`.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<WaitingPing>() == 32);
+
 impl std::fmt::Debug for WaitingPing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WaitingPing").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("WaitingPing").field("id", &self.live().id).finish_non_exhaustive()
     }
 }
 
 impl WaitingPing {
+    fn live(&self) -> &Arc<Live> {
+        &self.place.0
+    }
+
     /// Its end, if that has come.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        if let Some((answer, until)) = &mut self.put_off {
+        if let Some(until) = &mut self.put_off {
             std::task::ready!(until.as_mut().poll(cx));
-            let answer = answer.clone();
-            return Poll::Ready(self.end(answer));
+            return Poll::Ready(self.expire());
         }
-        let answer = std::task::ready!(self.places.live.poll(cx));
+        let answer = std::task::ready!(self.live().poll(cx));
         if !matches!(answer, PingAnswer::Changes(_)) {
             return Poll::Ready(self.end(answer));
         }
-        match self.direct.count_changes(&self.id, self.clock.now()) {
+        let live = self.live();
+        match self.direct.count_changes(&live.id, live.account().clock().now()) {
             Verdict::Answer => Poll::Ready(self.end(answer)),
             Verdict::PutOff(duration) => {
-                self.put_off = Some((answer, Box::pin(tokio::time::sleep(duration))));
+                self.put_off = Some(Box::pin(tokio::time::sleep(duration)));
                 self.poll(cx)
             }
             Verdict::Refuse(duration) => {
@@ -80,10 +82,7 @@ impl WaitingPing {
 
     /// Its end now that its time is over.
     pub(crate) fn expire(&mut self) -> Outcome {
-        let answer = match self.put_off.take() {
-            Some((answer, _)) => answer,
-            None => self.places.live.expire(),
-        };
+        let answer = self.live().expire();
         self.end(answer)
     }
 
@@ -97,9 +96,11 @@ impl WaitingPing {
 
 impl Drop for WaitingPing {
     fn drop(&mut self) {
-        self.direct.exit(&self.id, &self.places.live);
+        let live = self.live();
+        self.direct.exit(live);
         if !self.is_answered {
-            self.direct.counters.cut(self.clock.now().saturating_duration_since(self.began));
+            let lived = live.account().clock().now().saturating_duration_since(live.began);
+            self.direct.counters.cut(lived);
         }
     }
 }
@@ -117,8 +118,8 @@ impl Direct {
         account: &Arc<Account>,
         id: &Arc<DeviceId>,
         request: PingRequest,
-        clock: &Arc<dyn Clock>,
     ) -> Result<(WaitingPing, Duration), PingAnswer> {
+        let clock = account.clock();
         let began = clock.now();
         let failed = |error: crate::state::StateError| {
             tracing::error!(%error, "a ping failed");
@@ -134,24 +135,15 @@ impl Direct {
         check_folders(account, &parameters)?;
         let device = self.remember(account, id, &parameters, clock.unix_ms()).await.map_err(failed)?;
         let (watched, behind) = self.points(account, id, &device, &parameters, &request);
-        let places = Places::take(account, watched);
-        self.enter(id, &places.live);
+        let place = Place::take(Live::new(interest, DeviceId::clone(id), watched, began));
+        self.enter(&place.0);
         let heartbeat = Duration::from_secs(parameters.heartbeat_s);
-        let ping = WaitingPing {
-            direct: Arc::clone(self),
-            clock: Arc::clone(clock),
-            id: Arc::clone(id),
-            places,
-            _interest: interest,
-            began,
-            put_off: None,
-            is_answered: false,
-        };
+        let ping = WaitingPing { direct: Arc::clone(self), place, put_off: None, is_answered: false };
         // Once more: one may have gone before the place was taken.
         if check_folders(account, &parameters).is_err() {
-            ping.places.live.folder_is_gone();
+            ping.live().folder_is_gone();
         }
-        ping.places.live.compare(account, &behind);
+        ping.live().compare(&behind, &mut Compared::default());
         let waited = clock.now().saturating_duration_since(began);
         let early = if heartbeat >= SHORT { EARLY } else { Duration::ZERO };
         Ok((ping, heartbeat.saturating_sub(waited + early)))

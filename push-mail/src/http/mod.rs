@@ -154,7 +154,7 @@ fn device_id(identity: &Identity, account: &Account, device: &str) -> Result<Arc
     if !is_right {
         return Err(format!("'device' is 1..={MAX_DEVICE_BYTES} bytes without control characters"));
     }
-    let user = identity.user.clone().unwrap_or_else(|| "".into());
+    let user = identity.user.clone();
     Ok(Arc::new(DeviceId { account: Arc::clone(&account.name), user, device: device.into() }))
 }
 

@@ -79,7 +79,7 @@ pub(super) async fn answer(
         return at_once(PingAnswer::NoChanges);
     }
     let clock = site.mail.hub.clock();
-    match site.mail.direct.ping(&account, &id, asked.request, clock).await {
+    match site.mail.direct.ping(&account, &id, asked.request).await {
         Err(answer) => at_once(answer),
         Ok((ping, lasts)) => {
             let lasts = lasts.min(left_of(identity, clock.unix_ms()));

@@ -2,6 +2,7 @@
 
 mod channels;
 mod content;
+mod crowd;
 mod pings;
 mod restarts;
 mod syncs;

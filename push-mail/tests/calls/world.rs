@@ -32,6 +32,29 @@ pub(crate) fn config() -> MailConfig {
     config
 }
 
+/// Serves the calls until the sender is dropped.
+pub(crate) fn listen(
+    hub: Hub,
+    mail: &Mail,
+    authorizer: Arc<dyn Authorizer>,
+) -> (SocketAddr, tokio::sync::oneshot::Sender<()>) {
+    let mut transports = Config::default();
+    transports.authorizer = mail.authorizer(authorizer);
+    let push = Push::new(hub, transports).expect("no origins");
+    let app = axum::Router::new()
+        .nest("/push/mail", push_mail::router(mail.clone(), push.clone()))
+        .nest_service("/push", push.service());
+    let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
+    let addr = listener.local_addr().expect("bound");
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let mut config = ServeConfig::default();
+        config.lots = 2;
+        serve(listener, app, config, async { drop(stopped.await) }).await;
+    });
+    (addr, stop)
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with(config(), Arc::new(Open), State::in_memory().expect("memory")).await
@@ -62,20 +85,7 @@ impl World {
             builder = builder.account("bob", ["bob"], Arc::new(bob));
         }
         let mail = builder.build().expect("accounts");
-        let mut transports = Config::default();
-        transports.authorizer = mail.authorizer(authorizer);
-        let push = Push::new(hub, transports).expect("no origins");
-        let app = axum::Router::new()
-            .nest("/push/mail", push_mail::router(mail.clone(), push.clone()))
-            .nest_service("/push", push.service());
-        let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
-        let addr = listener.local_addr().expect("bound");
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        tokio::spawn(async move {
-            let mut config = ServeConfig::default();
-            config.lots = 2;
-            serve(listener, app, config, async { drop(stopped.await) }).await;
-        });
+        let (addr, stop) = listen(hub, &mail, authorizer);
         Self { addr, mail, alice, _stop: stop }
     }
 

@@ -1,6 +1,7 @@
 //! Connections that wait.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -17,9 +18,15 @@ pub(crate) enum Kind {
     Silent,
     /// Answered once and kept alive.
     KeptAlive,
+    /// A device that waits for mail: each is another, all of one mailbox.
+    Ping,
 }
 
+/// Devices so far.
+static DEVICES: AtomicUsize = AtomicUsize::new(0);
+
 impl Kind {
+    /// Those that leave nothing behind: a device is remembered.
     pub(crate) const ALL: [Self; 6] = [Self::Ws, Self::Sse, Self::Stream, Self::Poll, Self::Silent, Self::KeptAlive];
 
     /// Whether it is a subscriber while it waits.
@@ -40,6 +47,14 @@ impl Kind {
             Self::Poll => get("/push/poll?channel=news&timeout=3000", ""),
             Self::Silent => String::new(),
             Self::KeptAlive => get("/push/poll?channel=news&timeout=0", ""),
+            Self::Ping => {
+                let device = DEVICES.fetch_add(1, Ordering::Relaxed);
+                let body = format!(
+                    r#"{{"device":"device-{device:08}","heartbeat_s":3540,"folders":[{{"id":"1","class":"Email"}}]}}"#
+                );
+                let len = body.len();
+                format!("POST /push/mail/ping HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n\r\n{body}")
+            }
         }
     }
 
@@ -47,7 +62,7 @@ impl Kind {
     pub(crate) async fn open(self, addr: SocketAddr) -> TcpStream {
         let mut stream = TcpStream::connect(addr).await.expect("connected");
         stream.write_all(self.request().as_bytes()).await.expect("asked");
-        if !matches!(self, Self::Poll | Self::Silent) {
+        if !matches!(self, Self::Poll | Self::Silent | Self::Ping) {
             let mut begun = [0; 12];
             stream.read_exact(&mut begun).await.expect("answered");
             let status = if self == Self::Ws { "101" } else { "200" };

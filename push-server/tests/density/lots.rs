@@ -13,11 +13,17 @@ const WARM_UP: usize = 1_000;
 /// Bytes of a connection, at most.
 const BUDGET: u64 = 256;
 
+/// The same of a ping, with all that is kept of its device: its name, its folders, its row in the state.
+const PING_BUDGET: u64 = 1100;
+
 const LOTS: usize = 2;
 
 /// Waits until that many connections of the kind wait in lots. The one that asks may be among those that wait for a request,
 /// so its count may be one more.
 async fn all_wait(measured: &Measured, kind: Kind, count: usize) {
+    if kind == Kind::Ping {
+        return measured.becomes("push_mail_pings_waiting", count..=count).await;
+    }
     let (state, most) = if kind.subscribes() { ("parked", count) } else { ("waiting", count + 1) };
     measured.becomes(&format!("push_lot_connections{{state=\"{state}\"}}"), count..=most).await;
 }
@@ -29,7 +35,7 @@ async fn fill(measured: &Measured, kind: Kind, count: usize) -> Vec<TcpStream> {
     let mut held = Vec::with_capacity(count);
     while held.len() < count {
         held.extend(kind.open_many(measured.server.addr(), TOGETHER.min(count - held.len())).await);
-        if kind == Kind::Poll {
+        if matches!(kind, Kind::Poll | Kind::Ping) {
             all_wait(measured, kind, held.len()).await;
         }
     }
@@ -38,6 +44,10 @@ async fn fill(measured: &Measured, kind: Kind, count: usize) -> Vec<TcpStream> {
 }
 
 async fn stays_within_the_budget(kind: Kind) {
+    stays_within(kind, BUDGET).await;
+}
+
+async fn stays_within(kind: Kind, budget: u64) {
     let measured = Measured::start(LOTS).await;
     let count = as_far_as_allowed(CONNECTIONS);
     drop(fill(&measured, kind, WARM_UP).await);
@@ -51,7 +61,7 @@ async fn stays_within_the_budget(kind: Kind) {
     let each = open.saturating_sub(before) / count as u64;
     let [before, open, after] = [before, open, after].map(|bytes| bytes / 1024);
     println!("lots, {kind:?}: {each} bytes each; {before} KiB before {count}, {open} with them, {after} after");
-    assert!(each <= BUDGET, "{kind:?}: {each} bytes");
+    assert!(each <= budget, "{kind:?}: {each} bytes");
 }
 
 #[tokio::test]
@@ -77,6 +87,11 @@ async fn a_silent_connection_stays_within_256_bytes() {
 #[tokio::test]
 async fn a_connection_between_two_requests_stays_within_256_bytes() {
     stays_within_the_budget(Kind::KeptAlive).await;
+}
+
+#[tokio::test]
+async fn a_device_that_waits_for_mail_stays_within_its_budget() {
+    stays_within(Kind::Ping, PING_BUDGET).await;
 }
 
 /// Every other one with a reset, the others in order.

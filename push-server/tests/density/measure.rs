@@ -15,6 +15,9 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// Nothing that is measured is to be ended, or written to, while it waits.
 const PATIENT: &str = "demo = false\nheader_timeout_s = 3600\nkeep_alive_s = 3600\nheartbeat_s = 3600\n";
 
+/// A mailbox in which nothing lies.
+const MAILBOX: &str = "[[mail.account]]\nname = \"alice\"\nkind = \"memory\"\n";
+
 /// Looks without a change after which memory has settled, most looks, and the time between two.
 const SAME: usize = 5;
 const LOOKS: usize = 100;
@@ -32,7 +35,7 @@ impl Measured {
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
             .expect("up to the hard limit it may be raised");
-        let config = format!("{PATIENT}lots = {lots}\n");
+        let config = format!("{PATIENT}lots = {lots}\n{MAILBOX}");
         let server = Launch::new(env!("CARGO_BIN_EXE_push-server")).config(&config).start().await;
         Self { server, _alone: alone }
     }
