@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddrV4;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -35,6 +36,10 @@ pub(crate) enum Role {
     Poll(PollArgs),
     /// Subscribers that stop reading for a while, and what the others notice of it.
     Slow(SlowArgs),
+    /// Direct Push over Maildirs: from a file's rename to the ping's answer.
+    Ping(PingArgs),
+    /// Pings that are woken: one of many mailboxes, and all of one.
+    Wake(WakeArgs),
     #[command(hide = true)]
     Server(ServerArgs),
     #[command(hide = true)]
@@ -82,18 +87,56 @@ pub(crate) struct ServerArgs {
     /// Publications that a channel retains
     #[arg(long, default_value_t = 65_536)]
     pub(crate) retention: usize,
+    #[command(flatten)]
+    pub(crate) mail: MailArgs,
+}
+
+/// What mail the server serves. Scenarios of mail set the rest themselves.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct MailArgs {
+    /// Mail accounts in memory
+    #[arg(long, default_value_t = 0)]
+    pub(crate) mailboxes: usize,
+    /// Folders of each
+    #[arg(long, default_value_t = 1)]
+    pub(crate) folders: usize,
+    /// How long a ping that has something to tell waits for more of the same burst, in milliseconds
+    #[arg(long, default_value_t = 50)]
+    pub(crate) linger: u64,
+    /// Accounts that are Maildirs, in `mail_dir`
+    #[arg(long, default_value_t = 0, hide = true)]
+    pub(crate) maildirs: usize,
+    /// Where the state of mail is, and the Maildirs
+    #[arg(long, hide = true)]
+    pub(crate) mail_dir: Option<PathBuf>,
+}
+
+impl MailArgs {
+    fn to_flags(&self) -> Vec<String> {
+        let Self { mailboxes, folders, linger, maildirs, mail_dir } = self;
+        let mut flags = vec![
+            format!("--mailboxes={mailboxes}"),
+            format!("--folders={folders}"),
+            format!("--linger={linger}"),
+            format!("--maildirs={maildirs}"),
+        ];
+        flags.extend(mail_dir.as_ref().map(|dir| format!("--mail-dir={}", dir.display())));
+        flags
+    }
 }
 
 impl ServerArgs {
     pub(crate) fn to_flags(&self) -> Vec<String> {
-        let Self { threads, heartbeat, retention, .. } = self;
+        let Self { threads, heartbeat, retention, mail, .. } = self;
         let lots = self.lots();
-        vec![
+        let mut flags = vec![
             format!("--threads={threads}"),
             format!("--lots={lots}"),
             format!("--heartbeat={heartbeat}"),
             format!("--retention={retention}"),
-        ]
+        ];
+        flags.extend(mail.to_flags());
+        flags
     }
 
     pub(crate) fn lots(&self) -> usize {
@@ -139,10 +182,25 @@ pub(crate) struct BurstArgs {
     pub(crate) server: ServerArgs,
 }
 
+/// What a connection that does nothing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IdleKind {
+    Of(Kind),
+    Ping,
+}
+
+fn idle_kind(name: &str) -> Result<IdleKind, String> {
+    match name {
+        "ping" => Ok(IdleKind::Ping),
+        name => Kind::from_str(name, false).map(IdleKind::Of),
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct IdleArgs {
-    #[arg(long, default_value = "ws")]
-    pub(crate) kind: Kind,
+    /// A transport's kind, or `ping`: parked pings of Direct Push, over `--mailboxes` with `--folders` each
+    #[arg(long, default_value = "ws", value_parser = idle_kind)]
+    pub(crate) kind: IdleKind,
     #[arg(long, default_value_t = 10_000)]
     pub(crate) connections: usize,
     /// How many times they are opened and closed
@@ -234,6 +292,38 @@ pub(crate) struct SlowArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+pub(crate) struct PingArgs {
+    /// Maildirs into which files are moved, each with a device
+    #[arg(long, default_value_t = 20)]
+    pub(crate) accounts: usize,
+    /// Files a second over all of them
+    #[arg(long, default_value_t = 50)]
+    pub(crate) rate: u64,
+    /// Pings of other devices that are parked meanwhile, over `--mailboxes`, or a mailbox each
+    #[arg(long, default_value_t = 0)]
+    pub(crate) parked: usize,
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WakeArgs {
+    /// Parked pings, over `--mailboxes`: each is woken alone if there are several, all together if there is one
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) pings: usize,
+    /// Changes of a round, where they wake one each
+    #[arg(long, default_value_t = 200)]
+    pub(crate) changes: usize,
+    /// Rounds; figures are their median
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: usize,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ClientArgs {
     #[arg(long)]
     pub(crate) target: SocketAddrV4,
@@ -269,7 +359,8 @@ mod tests {
 
     #[test]
     fn a_server_is_started_with_the_settings_that_were_asked_for() {
-        let args = ServerArgs { threads: 2, lots: Some(5), heartbeat: 3, retention: 4 };
+        let mail = MailArgs { mailboxes: 6, folders: 7, linger: 8, maildirs: 9, mail_dir: Some("m".into()) };
+        let args = ServerArgs { threads: 2, lots: Some(5), heartbeat: 3, retention: 4, mail };
         let line = ["benches".to_owned(), "server".to_owned()].into_iter().chain(args.to_flags());
         let Role::Server(read) = Cli::parse_from(line).role else { panic!("the role of a server") };
         assert_eq!(format!("{read:?}"), format!("{args:?}"));

@@ -1,6 +1,7 @@
 //! A server and its client as processes, and duels between two of them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddrV4;
 use std::process::{Child, ChildStdin, ChildStdout, Command as Program, Stdio};
 
 use serde::de::DeserializeOwned;
@@ -104,6 +105,11 @@ impl Lane {
     /// One more client, which goes before others on its core.
     pub(crate) fn probe(&self, channel: &str, size: usize) -> Result<Client> {
         client(&self.address, self.dialect, channel, size, true)
+    }
+
+    /// Where the server is.
+    pub(crate) fn target(&self) -> Result<SocketAddrV4> {
+        Ok(self.address.parse()?)
     }
 
     /// Processor time that the server has had, in nanoseconds.

@@ -2,16 +2,20 @@
 //!
 //! In reading order: `args`, `scenario` (what is measured), `lane` (a server and its client, and duels), `report`; then
 //! the roles that this program starts itself in: `server` (what is measured), `limit` (the ceiling that it is measured
-//! by) and `client` (subscribers that check every delivery); below them `poller`, `system`, `message`, `kind`, `clock`.
+//! by) and `client` (subscribers that check every delivery); for mail `mailbox` (what the server serves), `device` (those
+//! who ping) and `notices` (who hears of a file as early as anybody can); below them `poller`, `system`, `message`, `kind`, `clock`.
 #![forbid(unsafe_code)]
 
 mod args;
 mod client;
 mod clock;
+mod device;
 mod kind;
 mod lane;
 mod limit;
+mod mailbox;
 mod message;
+mod notices;
 mod poller;
 mod report;
 mod scenario;
@@ -54,6 +58,8 @@ fn run(role: &Role) -> Result<()> {
         Role::Quiet(args) => scenario::quiet(args),
         Role::Poll(args) => scenario::poll(args),
         Role::Slow(args) => scenario::slow(args),
+        Role::Ping(args) => scenario::ping(args),
+        Role::Wake(args) => scenario::wake(args),
         Role::Server(_) | Role::Limit | Role::Client(_) => Ok(()),
     }
 }

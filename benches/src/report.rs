@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Result;
 use crate::args::ServerArgs;
-use crate::client::tally::Account;
+use crate::client::tally::{Account, Latency};
 
 /// A figure over all rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,6 +57,14 @@ impl Report {
         let text = format!("**{}** ({} .. {})", round(median), round(min), round(max));
         self.rows.push((name.to_owned(), with_unit(&text, unit)));
         self.json.insert(name.to_owned(), json!({"median": median, "min": min, "max": max}));
+    }
+
+    /// Latencies of several rounds.
+    pub(crate) fn latencies(&mut self, what: &str, rounds: &[Latency]) {
+        for (name, figure) in [("p50", (|l| l.p50) as fn(&Latency) -> u64), ("p99", |l| l.p99), ("max", |l| l.max)] {
+            let spread = Spread::of(rounds.iter().map(|round| figure(round) as f64 / 1e6));
+            self.spread(&format!("{name}, {what}"), spread, "ms");
+        }
     }
 
     /// Whether all deliveries of `who` came, once and in order.

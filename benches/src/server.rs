@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use push_core::{Hub, HubConfig, Namespace, Pattern};
 use push_transports::server::{ServeConfig, bind, serve};
-use push_transports::{Config, router};
+use push_transports::{Config, Push};
 
 use crate::args::ServerArgs;
-use crate::{Result, system};
+use crate::{Result, mailbox, system};
 
 /// No bench runs for longer.
 const NEVER: Duration = Duration::from_secs(24 * 3600);
@@ -35,11 +35,22 @@ pub(crate) fn run(args: &ServerArgs) -> Result<()> {
 
 async fn run_until_killed(args: &ServerArgs) -> Result<()> {
     let listener = bind(([127, 0, 0, 1], 0).into())?;
+    let hub = Hub::new(hub_config(args)?);
+    let mut transports = transports_config(args);
+    let mut app = axum::Router::new();
+    let served = mailbox::Served::open(&hub, &args.mail).await?;
+    if let Some(served) = &served {
+        transports.authorizer = served.mail.authorizer(transports.authorizer);
+    }
+    let push = Push::new(hub, transports)?;
+    if let Some(served) = served {
+        app = app.nest("/push/mail", push_mail::router(served.mail.clone(), push.clone())).merge(served.router());
+    }
+    let app = app.nest_service("/push", push.service());
+    // Whoever reads the address finds everything open.
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", listener.local_addr()?)?;
     stdout.flush()?;
-    let push = router(Hub::new(hub_config(args)?), transports_config(args));
-    let app = axum::Router::new().nest("/push", push);
     serve(listener, app, serve_config(args), std::future::pending()).await;
     Ok(())
 }

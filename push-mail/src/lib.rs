@@ -1,7 +1,8 @@
 //! Mailbox folders as channels, and Direct Push: devices wait for mail with one long request.
 //!
 //! In reading order: [`store`] (what a mailbox must be able to do, and the stores there are), [`journal`] (what was
-//! seen of each folder, numbered) over [`state`] (the one database), [`message`] (a raw message as a summary), `account`
+//! seen of each folder, numbered) over [`state`] (the one database), [`message`] (a raw message as a summary), `lmtp` (mail
+//! as a mail server hands it over), `account`
 //! (the watcher that turns hints into publications), [`direct`] (sync keys and pings), `readers` (who may), `mail` (all
 //! accounts together) and `http` (the calls of wire.md §9). The other end: [`device`] (how long a device waits, and a
 //! client) and [`simulator`] (what its rules cost, without a network).
@@ -9,10 +10,13 @@
 
 mod account;
 mod config;
+mod described;
 pub mod device;
 pub mod direct;
 mod http;
 pub mod journal;
+#[cfg(unix)]
+pub mod lmtp;
 mod mail;
 pub mod message;
 mod name;

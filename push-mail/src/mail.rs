@@ -8,12 +8,13 @@ use push_core::{Authorizer, Hub};
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
+use crate::name::account_segment;
 use crate::readers::Readers;
 use crate::state::State;
 use crate::stats::MailStats;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore, StoreError};
 
-/// The accounts, by the segment of their channels.
+/// The accounts, by the segment of their channels, which is the name of most of them.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts(BTreeMap<String, Arc<Account>>);
 
@@ -23,7 +24,7 @@ impl Accounts {
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Account>> {
-        self.all().find(|account| &*account.name == name)
+        self.by_segment(&account_segment(name)).filter(|account| &*account.name == name)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Account>> {
@@ -163,15 +164,17 @@ impl Mail {
         true
     }
 
-    /// Waits until everything that lies in the account now is published. `false` if there is no such account, its
-    /// mailbox cannot be watched, or that takes longer than [`MailConfig::ready_timeout`].
-    pub async fn publish_all(&self, account: &str) -> bool {
+    /// Waits until everything that lies in a folder of the account now is published, or in all its folders. `false` if
+    /// there is no such account, its mailbox cannot be watched, or that takes longer than [`MailConfig::ready_timeout`].
+    ///
+    /// Cancel safety: dropped, it is published all the same.
+    pub async fn publish(&self, account: &str, folder: Option<FolderId>) -> bool {
         let Some(account) = self.accounts.by_name(account) else { return false };
         let _interest = account.interest();
         if !account.be_live().await {
             return false;
         }
-        account.look_and_publish(Hint::All).await
+        account.look_and_publish(folder.map_or(Hint::All, Hint::Folder)).await
     }
 
     /// The folders of an account, asked of its mailbox.

@@ -16,7 +16,12 @@ const HASH_DIGITS: usize = 16;
 
 /// The first two segments: `mail/A`.
 pub(crate) fn prefix(account: &str) -> String {
-    format!("mail/{}", segment(account, MAX_ACCOUNT_BYTES))
+    format!("mail/{}", account_segment(account))
+}
+
+/// The segment of an account in the names of its channels.
+pub(crate) fn account_segment(account: &str) -> String {
+    segment(account, MAX_ACCOUNT_BYTES)
 }
 
 /// The channel of a folder: `mail/A/F`, both as one segment.

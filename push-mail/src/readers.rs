@@ -36,8 +36,11 @@ impl Readers {
         };
         if may && action == Action::Subscribe {
             // It is about to subscribe: the mailbox is watched from now on.
-            let named = self.accounts.all().filter(|account| segment.starts_with('*') || account.segment() == segment);
-            named.for_each(|account| account.poke());
+            match self.accounts.by_segment(segment) {
+                Some(account) => account.poke(),
+                None if segment.starts_with('*') => self.accounts.all().for_each(|account| account.poke()),
+                None => {}
+            }
         }
         may
     }

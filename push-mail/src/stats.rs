@@ -19,6 +19,7 @@ pub(crate) struct Counters {
     pub(crate) refused: AtomicU64,
     pub(crate) syncs: AtomicU64,
     cut_after: [AtomicU64; CUT_BOUNDS_S.len() + 1],
+    cut_lived_ms: AtomicU64,
     heartbeats: Mutex<std::collections::VecDeque<u32>>,
 }
 
@@ -40,9 +41,13 @@ pub struct MailStats {
     pub syncs: u64,
     /// Of those that were cut, how many lived up to each of [`CUT_BOUNDS_S`], and longer.
     pub cut_after: [u64; CUT_BOUNDS_S.len() + 1],
+    /// How long those that were cut had lived, all together.
+    pub cut_lived: Duration,
     /// The mean of the last 200 intervals that devices asked for. Exchange warns at 540 s or less: something on the way
     /// cuts connections early.
     pub mean_heartbeat: Option<Duration>,
+    /// Of how many intervals that is the mean.
+    pub heartbeats: usize,
     /// Accounts that are watched now.
     pub watched: usize,
 }
@@ -62,6 +67,8 @@ impl Counters {
 
     pub(crate) fn cut(&self, lived: Duration) {
         count(&self.cut);
+        let lived_ms = u64::try_from(lived.as_millis()).unwrap_or(u64::MAX);
+        self.cut_lived_ms.fetch_add(lived_ms, Ordering::Relaxed);
         let class = CUT_BOUNDS_S.iter().position(|bound| lived.as_secs() < *bound).unwrap_or(CUT_BOUNDS_S.len());
         count(&self.cut_after[class]);
     }
@@ -78,7 +85,9 @@ impl Counters {
             refused: get(&self.refused),
             syncs: get(&self.syncs),
             cut_after: self.cut_after.each_ref().map(get),
+            cut_lived: Duration::from_millis(get(&self.cut_lived_ms)),
             mean_heartbeat,
+            heartbeats: last.len(),
             ..MailStats::default()
         }
     }

@@ -1,7 +1,8 @@
-//! The ready-to-run push server: configuration and wiring of `push-core` and `push-transports`, with a demo page.
+//! The ready-to-run push server: configuration and wiring of `push-core`, `push-transports` and `push-mail`, with a demo
+//! page.
 //!
-//! In reading order: `config` (flags over environment over file over defaults), `wiring` (what is built of it),
-//! `routes` (what is answered beside `/push`), `metrics`, `signals` (how it ends), `descriptors` (how many connections
+//! In reading order: `config` (flags over environment over file over defaults), `wiring` (what is built of it), `mail`
+//! (the mailboxes), `routes` (what is answered beside `/push`), `metrics`, `signals` (how it ends), `descriptors` (how many connections
 //! the system allows), `demo` (the page and its files) and `feed` (the host's load that it shows).
 #![forbid(unsafe_code)]
 
@@ -9,6 +10,7 @@ mod config;
 mod demo;
 mod descriptors;
 mod feed;
+mod mail;
 mod metrics;
 mod routes;
 mod signals;

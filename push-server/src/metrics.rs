@@ -4,12 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use push_core::HubStats;
+use push_mail::{CUT_BOUNDS_S, Mail, MailStats};
 use push_transports::Push;
 use push_transports::server::ServeCounters;
 
@@ -21,9 +22,9 @@ impl Metrics {
     /// Source: OpenMetrics 1.0, "Overall Structure".
     pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    pub(crate) fn new(push: Push, serving: ServeCounters) -> Self {
+    pub(crate) fn new(push: Push, serving: ServeCounters, mail: Option<Mail>) -> Self {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Sources { push, serving }));
+        registry.register_collector(Box::new(Sources { push, serving, mail }));
         Self(registry)
     }
 
@@ -40,6 +41,7 @@ impl Metrics {
 struct Sources {
     push: Push,
     serving: ServeCounters,
+    mail: Option<Mail>,
 }
 
 impl Collector for Sources {
@@ -50,6 +52,9 @@ impl Collector for Sources {
         page.connections(&stats, self.push.is_draining())?;
         page.serving(&self.serving)?;
         page.lots(&self.serving)?;
+        if let Some(mail) = &self.mail {
+            page.mail(&mail.stats(), mail.accounts().count())?;
+        }
         page.process(&Process::read(), stats.uptime)
     }
 }
@@ -120,6 +125,40 @@ impl Page<'_> {
         self.counter("push_lot_blocked", "Sends of passes that a full socket did not take whole", serving.blocked())
     }
 
+    fn mail(&mut self, stats: &MailStats, accounts: usize) -> fmt::Result {
+        self.gauge("push_mail_accounts", "Mail accounts served", accounts as u64)?;
+        self.gauge("push_mail_accounts_watched", "Mail accounts watched now", stats.watched as u64)?;
+        self.gauge("push_mail_pings_waiting", "Pings that wait", stats.waiting as u64)?;
+        let help = "Pings that have ended, by how: nothing changed, a folder changed, the client was gone, refused";
+        let mut family = self.0.encode_descriptor("push_mail_pings", help, None, MetricType::Counter)?;
+        let outcomes =
+            [("no_changes", stats.expired), ("changes", stats.changed), ("cut", stats.cut), ("refused", stats.refused)];
+        for (outcome, count) in outcomes {
+            ConstCounter::new(count).encode(family.encode_family(&[("outcome", outcome)])?)?;
+        }
+        self.counter("push_mail_syncs", "Syncs answered", stats.syncs)?;
+        self.cut_pings(stats)?;
+        let Some(mean) = stats.mean_heartbeat else { return Ok(()) };
+        let help =
+            "Mean of the last 200 intervals that devices asked for; short where something cuts connections early";
+        let name = "push_mail_mean_heartbeat";
+        ConstGauge::new(mean.as_secs_f64()).encode(self.0.encode_descriptor(
+            name,
+            help,
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?)
+    }
+
+    fn cut_pings(&mut self, stats: &MailStats) -> fmt::Result {
+        let bounds = CUT_BOUNDS_S.iter().map(|bound| *bound as f64).chain([f64::INFINITY]);
+        let buckets: Vec<_> = bounds.zip(stats.cut_after).collect();
+        let help = "How long pings had waited when their client was gone";
+        let name = "push_mail_ping_cut_age";
+        let mut metric = self.0.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        metric.encode_histogram::<NoLabelSet>(stats.cut_lived.as_secs_f64(), stats.cut, &buckets, None)
+    }
+
     fn process(&mut self, process: &Process, uptime: Duration) -> fmt::Result {
         if let Some(bytes) = process.resident_bytes {
             self.bytes("process_resident_memory", "Resident memory of the process", bytes)?;
@@ -169,8 +208,14 @@ fn resident_bytes(status: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use push_core::{Draft, Hub, HubConfig};
+    use push_mail::MailConfig;
+    use push_mail::journal::Journal;
+    use push_mail::state::State;
+    use push_mail::store::memory::MemoryStore;
 
     #[test]
     fn resident_memory_is_read_from_the_status_of_the_process() {
@@ -183,7 +228,8 @@ mod tests {
         let hub = Hub::new(HubConfig::default());
         hub.publish("a", Draft::text("xyz")).await.expect("it has room");
         let push = Push::new(hub, push_transports::Config::default()).expect("the defaults are valid");
-        let text = Metrics::new(push, ServeCounters::default()).encode();
+        let text = Metrics::new(push, ServeCounters::default(), None).encode();
+        assert!(!text.contains("push_mail_"), "there is none: {text}");
         for line in [
             "push_publications_accepted_total 1",
             "push_history_bytes 259",
@@ -201,13 +247,39 @@ mod tests {
         assert!(text.contains("\npush_uptime_seconds ") && text.contains("\nprocess_resident_memory_bytes "), "{text}");
     }
 
+    async fn mail(hub: Hub) -> Mail {
+        let state = State::in_memory().expect("memory");
+        let journal = Journal::open(&state, "alice").await.expect("a journal");
+        let store = MemoryStore::open(journal).await.expect("a mailbox");
+        let builder = Mail::builder(hub, state, MailConfig::default());
+        builder.account("alice", ["alice"], Arc::new(store)).build().expect("an account")
+    }
+
+    #[tokio::test]
+    async fn pings_are_counted_by_how_they_ended_and_cut_ones_by_how_long_they_lived() {
+        let hub = Hub::new(HubConfig::default());
+        let push = Push::new(hub.clone(), push_transports::Config::default()).expect("valid");
+        let text = Metrics::new(push, ServeCounters::default(), Some(mail(hub).await)).encode();
+        for line in [
+            "push_mail_accounts 1",
+            "push_mail_pings_waiting 0",
+            "push_mail_pings_total{outcome=\"cut\"} 0",
+            "push_mail_ping_cut_age_seconds_bucket{le=\"60.0\"} 0",
+            "push_mail_ping_cut_age_seconds_bucket{le=\"+Inf\"} 0",
+            "push_mail_ping_cut_age_seconds_count 0",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line}: {text}");
+        }
+    }
+
     #[tokio::test]
     async fn each_metric_stands_on_the_operators_page_with_its_kind() {
         const PAGE: &str = include_str!("../../docs/configuration.md");
-        let push = Push::new(Hub::new(HubConfig::default()), push_transports::Config::default()).expect("valid");
-        let text = Metrics::new(push, ServeCounters::default()).encode();
+        let hub = Hub::new(HubConfig::default());
+        let push = Push::new(hub.clone(), push_transports::Config::default()).expect("valid");
+        let text = Metrics::new(push, ServeCounters::default(), Some(mail(hub).await)).encode();
         let types: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
-        assert!(types.len() > 15, "{text}");
+        assert!(types.len() > 22, "{text}");
         for (name, kind) in types {
             let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
             let named = [format!("`{name}`"), format!("`{name}{{")];

@@ -1,4 +1,4 @@
-//! What is answered: the transports under `/push`, and beside them the page, probes and metrics.
+//! What is answered: the transports under `/push`, the calls of mail under `/push/mail`, and beside them the page, probes and metrics.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use push_mail::Mail;
 use push_transports::Push;
 use push_transports::proto::problem::{Code, Problem};
 
@@ -22,6 +23,8 @@ const ABOUT: &str = "push-server: publish and subscribe over WebSocket, server-s
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) push: Push,
+    /// Where there are accounts.
+    pub(crate) mail: Option<Mail>,
     pub(crate) metrics: Metrics,
     /// Whether `/` is the demo page.
     pub(crate) has_page: bool,
@@ -30,7 +33,14 @@ pub(crate) struct Site {
 /// All routes of the server.
 pub(crate) fn app(site: Arc<Site>) -> Router {
     let transports = site.push.service();
-    Router::new().nest_service("/push", transports).fallback(beside).with_state(site)
+    let calls = match &site.mail {
+        Some(mail) => {
+            let calls = push_mail::router(mail.clone(), site.push.clone());
+            Router::new().nest("/push/mail", calls.with_state(()))
+        }
+        None => Router::new(),
+    };
+    calls.nest_service("/push", transports).fallback(beside).with_state(site)
 }
 
 /// The routes of a listener of its own for metrics, which asks for no token.

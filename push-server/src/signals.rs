@@ -1,16 +1,18 @@
 //! SIGTERM and SIGINT: how a server goes down without anybody losing anything.
 //!
 //! ```text
-//! first signal ─▶ drain: 503 at /readyz, subscribers told ─▶ notice ─▶ stop accepting ─▶ grace ─▶ exit 0
+//! first signal ─▶ drain: 503 at /readyz, subscribers told, pings answered ─▶ notice ─▶ stop accepting ─▶ grace ─▶ exit 0
 //!      second signal, at any point ─────────────────────────────────────────────────────────▶ exit 128 + its number
 //! ```
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use push_transports::Push;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+
+use crate::routes::Site;
 
 /// The signals that ask a server to end.
 #[derive(Debug)]
@@ -68,16 +70,17 @@ pub(crate) struct Drain {
     pub(crate) window: Duration,
 }
 
-/// Waits for a signal, drains `push`, and sets `stop` once nothing more is to be accepted. Resolves at a second signal only.
+/// Waits for a signal, drains what `site` serves, and sets `stop` once nothing more is to be accepted. Resolves at a second signal only.
 pub(crate) async fn drain_when_asked(
     mut signals: Signals,
-    push: Push,
+    site: Arc<Site>,
     drain: Drain,
     stop: watch::Sender<bool>,
 ) -> Asked {
     let asked = signals.next().await;
-    let ended = push.drain(drain.window);
-    tracing::info!(signal = asked.name(), subscriptions = ended, "going down; a second signal ends at once");
+    let ended = site.push.drain(drain.window);
+    let pings = site.mail.as_ref().map_or(0, push_mail::Mail::drain);
+    tracing::info!(signal = asked.name(), subscriptions = ended, pings, "going down; a second signal ends at once");
     tokio::select! {
         () = tokio::time::sleep(drain.notice) => {}
         again = signals.next() => return again,

@@ -17,7 +17,7 @@ use crate::config::{Loaded, Settings};
 use crate::metrics::Metrics;
 use crate::routes::{self, Site};
 use crate::signals::{Drain, Signals, drain_when_asked};
-use crate::{demo, descriptors, feed};
+use crate::{demo, descriptors, feed, mail};
 
 /// Connections at a time of the listener that is for metrics alone.
 const METRICS_CONNECTIONS: usize = 64;
@@ -33,6 +33,8 @@ enum StartError {
     Data { path: PathBuf, source: std::io::Error },
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
+    #[error(transparent)]
+    Mail(#[from] mail::OpenError),
 }
 
 /// Runs a server to its end.
@@ -47,10 +49,14 @@ pub(crate) fn start(loaded: Loaded) -> ExitCode {
         tracing::warn!("{notice}");
     }
     run(settings).unwrap_or_else(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        eprintln!("push-server: {error}{cause}");
+        eprintln!("push-server: {}", with_causes(&error));
         ExitCode::FAILURE
     })
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
 fn run(settings: Settings) -> Result<ExitCode, StartError> {
@@ -71,13 +77,19 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     let max_connections = descriptors::connections(settings.max_connections, descriptors::room(descriptors::raise()));
     let max_subscribers = descriptors::subscribers(settings.max_subscribers, max_connections);
     tracing::debug!(max_connections, max_subscribers, "accepting");
-    let site = Arc::new(build(&settings, max_subscribers));
+    let site = Arc::new(build(&settings, max_subscribers).await?);
+    if let Some(mail) = &site.mail {
+        tokio::spawn(mail::watch_heartbeats(mail.clone(), settings.mail.limits.heartbeat_max));
+    }
     if settings.has_demo() {
         tokio::spawn(feed::publish_load(site.push.hub().clone()));
     }
     let (stop, stopped) = watch::channel(false);
     let drain = Drain { notice: settings.drain_notice, window: settings.drain_window };
-    let again = tokio::spawn(drain_when_asked(signals, site.push.clone(), drain, stop));
+    let again = tokio::spawn(drain_when_asked(signals, Arc::clone(&site), drain, stop));
+    if let Some(mail) = &site.mail {
+        mail::be_ready(mail, &settings.mail).await;
+    }
     if let Err(error) = announce(&listener, metrics_listener.as_ref()) {
         // Whoever closed stdout does not wait for it.
         tracing::debug!(%error, "nobody reads where it listens");
@@ -109,17 +121,21 @@ fn serve_config(settings: &Settings, max_connections: usize) -> ServeConfig {
     config
 }
 
-fn build(settings: &Settings, max_subscribers: usize) -> Site {
+async fn build(settings: &Settings, max_subscribers: usize) -> Result<Site, StartError> {
     let mut hub = settings.hub.clone();
     hub.max_connections = max_subscribers;
     if settings.has_demo() {
         hub.namespaces.extend(demo_namespaces());
     }
     let hub = Hub::new(hub);
-    let transports = settings.transports.clone();
+    let mail = mail::open(&settings.mail, settings.data.as_ref(), &hub).await?;
+    let mut transports = settings.transports.clone();
+    if let Some(mail) = &mail {
+        transports.authorizer = mail.authorizer(transports.authorizer);
+    }
     let push = Push::new(hub, transports).expect("'origins' and 'hosts' were checked when they were read");
-    let metrics = Metrics::new(push.clone(), settings.serve.counters.clone());
-    Site { push, metrics, has_page: settings.has_demo() }
+    let metrics = Metrics::new(push.clone(), settings.serve.counters.clone(), mail.clone());
+    Ok(Site { push, mail, metrics, has_page: settings.has_demo() })
 }
 
 /// What the page needs of its channels. They come last, so that a namespace of the operator's wins.

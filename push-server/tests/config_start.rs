@@ -20,7 +20,6 @@ async fn what_the_operator_has_to_put_right_ends_with_exit_code_2_before_anythin
     for (config, way_on) in [
         ("listen = \"0.0.0.0:0\"\n", "[[token]]"),
         ("[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n", "proxy"),
-        ("[[mail.account]]\nname = \"alice\"\nkind = \"memory\"\n", "not in this version"),
         ("max_payload_byts = 1\n", "max_payload_bytes"),
     ] {
         let ended = launch().without_listen().config(config).run().await;

@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import net from "node:net";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -12,6 +13,8 @@ import { chromium } from "playwright-core";
 
 const ROOT = new URL("../../", import.meta.url);
 const BINARY = process.env.PUSH_SERVER_BIN ?? fileURLToPath(new URL("target/debug/push-server", ROOT));
+/** The program of an example, which ./test builds beside the server. */
+const example = (name) => join(dirname(BINARY), name);
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** A guard, not a measure: what is waited for comes within it also on a loaded machine. */
@@ -22,8 +25,17 @@ const running = new Set();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
 /** Starts the server and waits for its first line. `port` 0: any free one; `env`: settings, by their variables. */
-export async function startServer({ port = 0, env = {} } = {}) {
-  const child = spawn(BINARY, ["--listen", `127.0.0.1:${port}`], {
+export function startServer({ port = 0, env = {}, args = [] } = {}) {
+  return start(BINARY, ["--listen", `127.0.0.1:${port}`, ...args], env);
+}
+
+/** Starts an example on a free port, which is its last argument. */
+export function startExample(name, args = []) {
+  return start(example(name), [...args, "127.0.0.1:0"], {});
+}
+
+async function start(binary, args, env) {
+  const child = spawn(binary, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
   });

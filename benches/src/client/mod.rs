@@ -7,7 +7,7 @@ pub(crate) mod command;
 mod conn;
 mod decode;
 mod drill;
-mod http;
+pub(crate) mod http;
 mod publisher;
 mod storm;
 mod swarm;

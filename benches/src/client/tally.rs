@@ -62,6 +62,22 @@ pub(crate) struct Latency {
     pub(crate) max: u64,
 }
 
+/// Measures latencies between 1 us and 10 min.
+pub(crate) fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1000, 600_000_000_000, 3).expect("the bounds are in order and three digits are allowed")
+}
+
+impl Latency {
+    pub(crate) fn of(latencies: &Histogram<u64>) -> Self {
+        Self {
+            count: latencies.len(),
+            p50: latencies.value_at_quantile(0.5),
+            p99: latencies.value_at_quantile(0.99),
+            max: latencies.max(),
+        }
+    }
+}
+
 /// The running count.
 #[derive(Debug)]
 pub(crate) struct Tally {
@@ -110,19 +126,12 @@ impl Tally {
 
     /// Measures latencies from now on.
     pub(crate) fn measure(&mut self) {
-        let histogram = Histogram::new_with_bounds(1000, 600_000_000_000, 3);
-        self.latencies = Some(histogram.expect("the bounds are in order and three digits are allowed"));
+        self.latencies = Some(histogram());
     }
 
     /// What was measured; measures no more.
     pub(crate) fn measured(&mut self) -> Latency {
-        let Some(latencies) = self.latencies.take() else { return Latency::default() };
-        Latency {
-            count: latencies.len(),
-            p50: latencies.value_at_quantile(0.5),
-            p99: latencies.value_at_quantile(0.99),
-            max: latencies.max(),
-        }
+        self.latencies.take().as_ref().map_or_else(Latency::default, Latency::of)
     }
 
     /// Bytes have been read.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::progress;
 use crate::Result;
-use crate::args::{ChurnArgs, IdleArgs};
+use crate::args::{ChurnArgs, IdleArgs, IdleKind};
 use crate::client::command::{Command, Done};
 use crate::kind::Kind;
 use crate::lane::Lane;
@@ -25,7 +25,7 @@ const LOOKS: usize = 100;
 const SAMPLE: usize = 20_000;
 
 /// Resident memory once it stays the same.
-fn settled_rss(lane: &Lane) -> Result<u64> {
+pub(super) fn settled_rss(lane: &Lane) -> Result<u64> {
     let (mut last, mut same) = (lane.rss_bytes()?, 0);
     for _ in 0..LOOKS {
         sleep(LOOK_EACH);
@@ -42,6 +42,7 @@ fn settled_rss(lane: &Lane) -> Result<u64> {
 /// Scenario `idle`.
 pub(crate) fn idle(args: &IdleArgs) -> Result<()> {
     let IdleArgs { kind, connections, cycles, secs, at_most, server } = args;
+    let IdleKind::Of(kind) = kind else { return super::parked::idle(args) };
     let mut lane = Lane::push(server, SIZE)?;
     // What the first connections of a process load and allocate is not theirs.
     warm_up(&mut lane, *kind)?;

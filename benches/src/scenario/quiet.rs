@@ -7,7 +7,7 @@ use crate::client::command::{Command, Slice};
 use crate::client::tally::{Account, Latency};
 use crate::kind::Kind;
 use crate::lane::{Client, Lane};
-use crate::report::{Report, Spread};
+use crate::report::Report;
 
 /// Between two pings of the quiet channel, in milliseconds.
 const EACH_MS: u64 = 20;
@@ -29,8 +29,8 @@ pub(crate) fn quiet(args: &QuietArgs) -> Result<()> {
             beside.push(side.beside(time.ms(), *rate)?);
             progress(&format!("{name}: round {round} of {}", time.rounds));
         }
-        tell(&mut report, name, "alone", &alone);
-        tell(&mut report, name, "beside the fan-out", &beside);
+        report.latencies(&format!("{name} alone"), &alone);
+        report.latencies(&format!("{name} beside the fan-out"), &beside);
         let account = side.settle()?;
         report.account(name, &account);
         accounts.push(account);
@@ -66,11 +66,4 @@ impl Side {
         account.add(&self.probe.ask(&Command::Settle)?);
         Ok(account)
     }
-}
-
-fn tell(report: &mut Report, who: &str, when: &str, rounds: &[Latency]) {
-    let spread = |figure: fn(&Latency) -> u64| Spread::of(rounds.iter().map(|round| figure(round) as f64 / 1e6));
-    report.spread(&format!("p50, {who} {when}"), spread(|latency| latency.p50), "ms");
-    report.spread(&format!("p99, {who} {when}"), spread(|latency| latency.p99), "ms");
-    report.spread(&format!("max, {who} {when}"), spread(|latency| latency.max), "ms");
 }

@@ -3,6 +3,7 @@
 mod camera;
 mod chat;
 mod embed;
+mod mail;
 mod tail;
 
 use std::path::Path;

@@ -3,7 +3,8 @@
 use push_core::{Draft, EventName, Key};
 use serde::Serialize;
 
-use crate::store::{Change, ChangeKind, FolderId, Item, Summary, Uid};
+use crate::described::Described;
+use crate::store::{Change, ChangeKind, FolderId, Item, Uid};
 
 /// Where a message was, or is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +26,8 @@ pub(super) struct Told {
 #[derive(Serialize)]
 struct Data<'a> {
     folder: String,
-    uid: Uid,
-    modseq: u64,
-    class: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flags: Option<Vec<&'static str>>,
     #[serde(flatten)]
-    summary: Option<&'a Summary>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
+    described: Described<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     moved_from: Option<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,16 +53,12 @@ impl Told {
     /// The publication. Its key is the message's uid: whoever reads slowly with `latest` gets the newest of each.
     pub(super) fn draft(&self) -> Draft {
         let change = &self.change;
+        let item = self.item.as_ref();
         let is_gone = change.kind == ChangeKind::Deleted;
         let place = |there: Elsewhere| Place { folder: there.folder.to_string(), uid: there.uid };
         let data = Data {
             folder: self.folder.to_string(),
-            uid: change.uid,
-            modseq: change.modseq,
-            class: change.class.as_str(),
-            flags: (!is_gone).then(|| change.flags.words().collect()),
-            summary: self.item.as_ref().map(|item| &item.summary),
-            size: self.item.as_ref().and_then(|item| item.size),
+            described: Described::new(change, item.map(|item| &item.summary), item.and_then(|item| item.size)),
             moved_from: self.elsewhere.filter(|_| !is_gone).map(place),
             moved_to: self.elsewhere.filter(|_| is_gone).map(place),
         };
@@ -135,7 +125,7 @@ pub(super) fn pair_moves(told: &mut [Told]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Class, Flags};
+    use crate::store::{Class, Flags, Summary};
 
     fn told(folder: u32, kind: ChangeKind, uid: u64, identity: Option<u64>) -> Told {
         let change =

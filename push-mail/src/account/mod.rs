@@ -58,7 +58,7 @@ pub(crate) struct Account {
     /// How many wait for it: parked pings, and calls that are under way.
     interest: AtomicUsize,
     /// Somebody may have begun to wait, or there is something to be done.
-    poked: Notify,
+    poked: Arc<Notify>,
     /// Hints from outside the store, with who waits until what they hint at is published.
     hinted: Mutex<Vec<(Hint, Option<oneshot::Sender<()>>)>>,
     phase: watch::Sender<Phase>,
@@ -67,6 +67,13 @@ pub(crate) struct Account {
     failing: Mutex<BTreeSet<FolderId>>,
     /// By the address of each, which is its own while it is held.
     waiting: Mutex<HashMap<FolderId, HashMap<usize, Arc<Live>>>>,
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        // Its watcher finds that it is gone.
+        self.poked.notify_one();
+    }
 }
 
 /// Keeps an account's mailbox watched.
@@ -100,7 +107,7 @@ impl Account {
             state,
             below: format!("{}/", name::prefix(name)),
             interest: AtomicUsize::new(0),
-            poked: Notify::new(),
+            poked: Arc::default(),
             hinted: Mutex::default(),
             phase: watch::Sender::default(),
             tree: Mutex::default(),

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use push_core::{ChannelName, Draft, PublishErrorKind};
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +22,9 @@ const FETCH: usize = 32;
 
 /// Changes that are looked at together: a move is one that is gone here and new there.
 const TOGETHER: usize = 1024;
+
+/// How long a message that is gone waits to be found in another folder, which may be looked at a moment later.
+const ELSEWHERE: Duration = Duration::from_millis(50);
 
 /// What is still to be told.
 #[derive(Debug, Default)]
@@ -80,7 +84,7 @@ async fn run(account: Weak<Account>, untold: Arc<Mutex<Untold>>, mut bell: mpsc:
         loop {
             now.add(std::mem::take(&mut *lock(&untold)));
             let Some(account) = account.upgrade() else { return };
-            if caught(account.tell(&mut now, &mut told)).await == Some(Ok(())) {
+            if caught(account.tell(&mut now, &mut told, &untold)).await == Some(Ok(())) {
                 failures = 0;
                 break;
             }
@@ -106,28 +110,32 @@ struct Round {
     done: BTreeSet<FolderId>,
 }
 
+impl Round {
+    /// Whether a message is gone that may be new somewhere else.
+    fn may_go_on_elsewhere(&self) -> bool {
+        self.told.iter().any(|one| one.change.kind == ChangeKind::Deleted && one.change.identity.is_some())
+    }
+}
+
 impl Account {
-    /// Publishes what is to be told, and takes it out as it is published.
-    async fn tell(&self, now: &mut Untold, told: &mut Tokens) -> Result<(), Unpublished> {
+    /// Publishes what is to be told, and takes it out as it is published; what comes meanwhile is in `later`.
+    async fn tell(&self, now: &mut Untold, told: &mut Tokens, later: &Mutex<Untold>) -> Result<(), Unpublished> {
         if let Some(begin) = now.begin.take() {
             self.note(begin.iter().map(|(folder, token)| (*folder, Some(*token))).collect()).await;
             *told = begin;
         }
-        while let Some(data) = now.tree.front() {
-            self.publish(&tree_channel(&self.name), data.draft()).await?;
-            now.tree.pop_front();
-        }
-        let gone: Vec<_> = now.gone.iter().map(|folder| (*folder, None)).collect();
-        if !gone.is_empty() {
-            told.retain(|folder, _| !now.gone.contains(folder));
-            self.note(gone).await;
-            now.gone.clear();
-        }
-        while !now.folders.is_empty() {
-            let round = self.read(&now.folders, told).map_err(|error| {
-                tracing::error!(account = &*self.name, %error, "what is to be published cannot be read");
-                Unpublished
-            })?;
+        loop {
+            self.tell_tree(now, told).await?;
+            if now.folders.is_empty() {
+                break;
+            }
+            let mut round = self.read(&now.folders, told)?;
+            if round.may_go_on_elsewhere() {
+                tokio::time::sleep(ELSEWHERE).await;
+                now.add(std::mem::take(&mut *lock(later)));
+                self.tell_tree(now, told).await?;
+                round = self.read(&now.folders, told)?;
+            }
             for folder in round.reset {
                 self.publish_in(folder, event::reset(folder)).await?;
             }
@@ -144,8 +152,28 @@ impl Account {
         Ok(())
     }
 
+    async fn tell_tree(&self, now: &mut Untold, told: &mut Tokens) -> Result<(), Unpublished> {
+        while let Some(data) = now.tree.front() {
+            self.publish(&tree_channel(&self.name), data.draft()).await?;
+            now.tree.pop_front();
+        }
+        let gone = std::mem::take(&mut now.gone);
+        if !gone.is_empty() {
+            told.retain(|folder, _| !gone.contains(folder));
+            self.note(gone.into_iter().map(|folder| (folder, None)).collect()).await;
+        }
+        Ok(())
+    }
+
     /// Reads what is recorded of `folders` behind what was told.
-    fn read(&self, folders: &BTreeSet<FolderId>, told: &Tokens) -> Result<Round, StoreError> {
+    fn read(&self, folders: &BTreeSet<FolderId>, told: &Tokens) -> Result<Round, Unpublished> {
+        self.try_read(folders, told).map_err(|error| {
+            tracing::error!(account = &*self.name, %error, "what is to be published cannot be read");
+            Unpublished
+        })
+    }
+
+    fn try_read(&self, folders: &BTreeSet<FolderId>, told: &Tokens) -> Result<Round, StoreError> {
         let mut round = Round::default();
         for &folder in folders {
             let mut token = told.get(&folder).copied().unwrap_or_default();

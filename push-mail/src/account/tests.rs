@@ -185,7 +185,7 @@ async fn answer(mut ping: WaitingPing) -> PingAnswer {
 #[tokio::test]
 async fn what_was_found_before_a_look_failed_half_way_wakes_all_the_same() {
     let world = World::new(Faults::default()).await;
-    assert!(world.mail.publish_all("alice").await);
+    assert!(world.mail.publish("alice", None).await);
     let ping = world.parked(&[world.inbox]).await;
     world.store.faults().is_down = true;
     for _ in 0..refresh::PAGE + 10 {
@@ -218,7 +218,7 @@ async fn pings_that_wait_while_the_mailbox_is_away_are_woken_when_it_is_back() {
 async fn a_folder_that_cannot_be_read_keeps_no_other_from_being_watched() {
     let broken = BTreeSet::from([FolderId(1)]);
     let world = World::new(Faults::default()).await;
-    assert!(world.mail.publish_all("alice").await);
+    assert!(world.mail.publish("alice", None).await);
     world.store.faults().broken = broken;
     world.deliver(world.inbox).await;
     testkit::api::eventually("it is noticed", || async { world.account.is_failing(world.inbox) }).await;
@@ -258,7 +258,7 @@ async fn a_store_that_stops_hinting_is_watched_again() {
 #[tokio::test]
 async fn pings_do_not_wait_for_messages_that_are_slow_to_fetch() {
     let world = World::new(Faults::default()).await;
-    assert!(world.mail.publish_all("alice").await);
+    assert!(world.mail.publish("alice", None).await);
     let uid = world.deliver(world.other).await;
     let mut key = match world.sync(world.other, "0", 512).await {
         SyncAnswer::Ok { sync_key, .. } => sync_key,
@@ -277,5 +277,5 @@ async fn pings_do_not_wait_for_messages_that_are_slow_to_fetch() {
             other => panic!("{other:?}"),
         };
     }
-    assert!(!world.mail.publish_all("alice").await, "that could not be published is told, and not waited for");
+    assert!(!world.mail.publish("alice", None).await, "that could not be published is told, and not waited for");
 }

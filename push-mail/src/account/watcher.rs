@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::caught::caught;
@@ -24,6 +24,9 @@ const CHECK: Duration = Duration::from_secs(1);
 
 /// How long somebody who was announced may take to begin to wait.
 const ANNOUNCED: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether they do.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Pings that are compared before others get their turn.
 const AT_ONCE: usize = 64;
@@ -63,6 +66,10 @@ impl Dirty {
 /// What a watch knows beside the account.
 struct Watch {
     hints: Hints,
+    /// Hints that were heard, and not looked at.
+    heard: Vec<Hint>,
+    /// How often it is looked whether somebody still waits; never for a mailbox that is watched all the time.
+    check: Option<Duration>,
     dirty: Dirty,
     /// Folders that cannot be looked at though the mailbox is there.
     failing: BTreeSet<FolderId>,
@@ -106,17 +113,15 @@ async fn watch(account: &Weak<Account>) {
     let mut memory = Memory { progress, teller, untold: Untold::default() };
     drop(strong);
     loop {
-        let Some(strong) = account.upgrade() else { return };
-        if !be_wanted(&strong).await {
-            drop(strong);
-            // Nothing holds the account now: it may end.
-            tokio::task::yield_now().await;
-            continue;
-        }
+        let Some(strong) = be_wanted(account).await else { return };
         strong.set_phase(Phase::Starting);
-        let mut watch = Watch::new(strong.store.watch(&[]));
+        let mut watch = Watch::new(&strong);
+        let poked = Arc::clone(&strong.poked);
         drop(strong);
         loop {
+            if !watch.is_due() {
+                watch.wait(&poked).await;
+            }
             let Some(strong) = account.upgrade() else { return };
             if !watch.turn(&strong, &mut memory).await {
                 strong.set_phase(Phase::Idle);
@@ -126,29 +131,32 @@ async fn watch(account: &Weak<Account>) {
     }
 }
 
-/// Waits until the mailbox is wanted, a while at most.
-async fn be_wanted(account: &Account) -> bool {
-    if account.is_wanted() {
-        return true;
-    }
-    if tokio::time::timeout(CHECK, account.poked.notified()).await.is_err() {
-        return account.is_wanted();
-    }
-    // Who is let in to subscribe does so in the next moment.
-    let until = Instant::now() + ANNOUNCED;
-    while Instant::now() < until {
-        if account.is_wanted() {
-            return true;
+/// Waits until the mailbox is wanted. Whoever is about to want it pokes: nothing is looked at for nothing.
+async fn be_wanted(account: &Weak<Account>) -> Option<Arc<Account>> {
+    let poked = Arc::clone(&account.upgrade()?.poked);
+    let mut until = Instant::now();
+    loop {
+        let strong = account.upgrade()?;
+        if strong.is_wanted() {
+            return Some(strong);
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(strong);
+        if Instant::now() < until {
+            tokio::time::sleep(SOON).await;
+            continue;
+        }
+        poked.notified().await;
+        // Who is let in to subscribe does so in the next moment.
+        until = Instant::now() + ANNOUNCED;
     }
-    false
 }
 
 impl Watch {
-    fn new(hints: Hints) -> Self {
+    fn new(account: &Account) -> Self {
         Self {
-            hints,
+            hints: account.store.watch(&[]),
+            heard: Vec::new(),
+            check: (!account.store.is_local()).then_some(CHECK),
             dirty: Dirty::default(),
             failing: BTreeSet::new(),
             waiting: Vec::new(),
@@ -161,11 +169,25 @@ impl Watch {
         }
     }
 
-    /// Waits for something, and does one step of it. `false` once nobody has waited for long enough.
-    async fn turn(&mut self, account: &Account, memory: &mut Memory) -> bool {
-        if !self.is_due() {
-            self.rest(account).await;
+    /// Waits until there may be something to do.
+    async fn wait(&mut self, poked: &Notify) {
+        let check = self.check.map(|check| Instant::now() + check);
+        let next = [self.retry_at, self.failing_until, self.answer_at, check].into_iter().flatten().min();
+        let timed = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            hint = self.hints.next() => self.heard.push(hint),
+            () = poked.notified() => {}
+            () = timed => {}
         }
+    }
+
+    /// Does one step of what is to be done. `false` once nobody has waited for long enough.
+    async fn turn(&mut self, account: &Account, memory: &mut Memory) -> bool {
         self.gather(account);
         if self.is_due() {
             self.step(account, memory).await;
@@ -182,16 +204,6 @@ impl Watch {
         !self.dirty.is_clean() && self.retry_at.is_none_or(|at| at <= Instant::now())
     }
 
-    async fn rest(&mut self, account: &Account) {
-        let check = Instant::now() + CHECK;
-        let next = [self.retry_at, self.failing_until, self.answer_at].into_iter().flatten().fold(check, Instant::min);
-        tokio::select! {
-            hint = self.hints.next() => self.dirty.add(hint, || account.folder_ids()),
-            () = account.poked.notified() => {}
-            () = tokio::time::sleep_until(next) => {}
-        }
-    }
-
     /// Everything that was hinted at, by the store and from outside; and what is to be tried again.
     fn gather(&mut self, account: &Account) {
         let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
@@ -203,7 +215,7 @@ impl Watch {
             self.dirty.folders.append(&mut self.failing);
             self.failing_until = None;
         }
-        while let Some(hint) = self.hints.try_next() {
+        while let Some(hint) = self.heard.pop().or_else(|| self.hints.try_next()) {
             self.dirty.add(hint, || account.folder_ids());
         }
         for (hint, done) in std::mem::take(&mut *lock(&account.hinted)) {

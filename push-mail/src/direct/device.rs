@@ -73,6 +73,14 @@ impl Device {
         next
     }
 
+    /// The device shows the older of its keys, and nothing has changed since: the answer with the newer one was lost, and it
+    /// will not be shown. Whether there was one.
+    pub(crate) fn take_back(&mut self, folder: FolderId, key: &str) -> bool {
+        let synced = self.folders.get_mut(&folder.0);
+        let synced = synced.filter(|synced| synced.shown.as_ref().is_some_and(|shown| shown.key == key));
+        synced.is_some_and(|synced| synced.given.take().is_some())
+    }
+
     /// The point that the device is at: what it was given last unless the answer with that key was `lost`, or what it
     /// says it holds. [`Token::START`] if it never synced the folder; `None` if it holds a key that is not known.
     pub(crate) fn point(&self, folder: FolderId, holds: Option<&str>, lost: Option<&str>) -> Option<Token> {
@@ -121,6 +129,16 @@ mod tests {
         assert_eq!(device.begin(INBOX, &third), Some(at(9)));
         let anew = device.give(INBOX, FIRST_KEY, at(3), 5);
         assert_eq!((device.begin(INBOX, &third), device.begin(INBOX, &anew)), (None, Some(at(3))));
+    }
+
+    #[test]
+    fn who_shows_the_older_key_again_is_at_its_point() {
+        let mut device = Device::default();
+        let first = device.give(INBOX, FIRST_KEY, at(5), 1);
+        assert!(!device.take_back(INBOX, &first), "it is the newer one");
+        let second = device.give(INBOX, &first, at(7), 2);
+        assert!(device.take_back(INBOX, &first) && !device.take_back(INBOX, &first));
+        assert_eq!((device.point(INBOX, None, None), device.begin(INBOX, &second)), (Some(at(5)), None));
     }
 
     #[test]

@@ -135,6 +135,9 @@ impl Direct {
         self.is_not_lost(id, folder);
         crate::stats::count(&self.counters.syncs);
         if page.changes.is_empty() && sync_key != FIRST_KEY {
+            if device.take_back(folder, &sync_key) {
+                self.devices.save(id, &device).await?;
+            }
             return Ok((SyncAnswer::Ok { sync_key, more: false, changes: Vec::new() }, None));
         }
         let changes = describe(account, folder, page.changes).await?;

@@ -5,10 +5,11 @@ use push_transports::proto::problem::Problem;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::described::Described;
 use crate::direct::ping::{PingAnswer, PingFolder, PingRequest};
 use crate::direct::{SyncAnswer, SyncedItem};
 use crate::name::folder_channel;
-use crate::store::{ChangeKind, Class, FolderId, Hierarchy, Summary, Uid};
+use crate::store::{Class, FolderId, Hierarchy};
 
 /// A folder's number, as text or as a number.
 #[derive(Deserialize)]
@@ -146,12 +147,12 @@ pub(super) fn folders(account: &str, tree: &Hierarchy) -> Bytes {
         class: &'static str,
         channel: String,
     }
-    let folder = |folder: &'_ crate::store::Folder| -> (String, String) {
-        (folder.id.to_string(), folder_channel(account, &folder.path).as_str().to_owned())
-    };
-    let wire = tree.folders.iter().map(|one| {
-        let (id, channel) = folder(one);
-        Folder { id, path: &one.path, r#type: one.kind.as_str(), class: one.class.as_str(), channel }
+    let wire = tree.folders.iter().map(|folder| Folder {
+        id: folder.id.to_string(),
+        path: &folder.path,
+        r#type: folder.kind.as_str(),
+        class: folder.class.as_str(),
+        channel: folder_channel(account, &folder.path).as_str().to_owned(),
     });
     write(&Wire { folders: wire.collect() })
 }
@@ -159,29 +160,14 @@ pub(super) fn folders(account: &str, tree: &Hierarchy) -> Bytes {
 #[derive(Serialize)]
 struct Item<'a> {
     kind: &'static str,
-    uid: Uid,
-    modseq: u64,
-    class: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flags: Option<Vec<&'static str>>,
     #[serde(flatten)]
-    summary: Option<&'a Summary>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
+    described: Described<'a>,
 }
 
 impl<'a> Item<'a> {
     fn of(item: &'a SyncedItem) -> Self {
-        let change = &item.change;
-        Self {
-            kind: change.kind.as_str(),
-            uid: change.uid,
-            modseq: change.modseq,
-            class: change.class.as_str(),
-            flags: (change.kind != ChangeKind::Deleted).then(|| change.flags.words().collect()),
-            summary: item.summary.as_ref(),
-            size: item.size,
-        }
+        let described = Described::new(&item.change, item.summary.as_ref(), item.size);
+        Self { kind: item.change.kind.as_str(), described }
     }
 }
 

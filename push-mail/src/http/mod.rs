@@ -125,19 +125,25 @@ impl Site {
                 _ => Err(Problem::new(Code::Forbidden, format!("not a reader of the account {name:?}"))),
             };
         }
+        // The usual case first: there may be thousands of accounts.
+        if let Some(own) = identity.user.as_deref().and_then(|user| self.mail.accounts.by_name(user))
+            && self.may_read(identity, own).await
+        {
+            return Ok(Arc::clone(own));
+        }
         let mut readable = Vec::new();
         for account in self.mail.accounts.all() {
             if self.may_read(identity, account).await {
                 readable.push(account);
             }
+            if readable.len() > 1 {
+                return Err(Problem::bad_parameter("'account' is needed: there are several"));
+            }
         }
-        let own = readable.iter().find(|account| Some(&account.name) == identity.user.as_ref());
-        match (own, readable.as_slice()) {
-            (Some(own), _) => Ok(Arc::clone(own)),
-            (None, [only]) => Ok(Arc::clone(only)),
-            (None, []) if is_open => Err(Problem::bad_parameter("there is no account")),
-            (None, []) => Err(Problem::new(Code::Forbidden, "not a reader of any account")),
-            (None, _) => Err(Problem::bad_parameter("'account' is needed: there are several")),
+        match readable.pop() {
+            Some(only) => Ok(Arc::clone(only)),
+            None if is_open => Err(Problem::bad_parameter("there is no account")),
+            None => Err(Problem::new(Code::Forbidden, "not a reader of any account")),
         }
     }
 }

@@ -29,6 +29,7 @@ struct Queue {
     /// Of who waits for the end of the watch.
     closing: Option<Waker>,
     is_closed: bool,
+    senders: usize,
 }
 
 #[derive(Debug, Default)]
@@ -45,14 +46,14 @@ impl Shared {
 #[derive(Debug)]
 pub struct Hints(Arc<Shared>);
 
-/// Gives hints. Cheap to clone.
-#[derive(Clone, Debug)]
+/// Gives hints. Cheap to clone. With the last clone goes one more hint, [`Hint::All`]: nobody will give others.
+#[derive(Debug)]
 pub struct HintSender(Arc<Shared>);
 
 impl Hints {
     /// Hints, and who gives them.
     pub fn channel() -> (HintSender, Hints) {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared(Mutex::new(Queue { senders: 1, ..Queue::default() })));
         (HintSender(Arc::clone(&shared)), Hints(shared))
     }
 
@@ -75,7 +76,7 @@ impl Hints {
 
     /// Whether nobody is left who gives hints: the watch has ended without being asked, and is to be begun again.
     pub fn is_abandoned(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+        self.0.lock().senders == 0
     }
 
     /// A hint that is there already.
@@ -93,6 +94,26 @@ impl Drop for Hints {
         };
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+}
+
+impl Clone for HintSender {
+    fn clone(&self) -> Self {
+        self.0.lock().senders += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for HintSender {
+    fn drop(&mut self) {
+        let is_last = {
+            let mut queue = self.0.lock();
+            queue.senders -= 1;
+            queue.senders == 0
+        };
+        if is_last {
+            self.send(Hint::All);
         }
     }
 }
@@ -159,6 +180,7 @@ mod tests {
         drop(other);
         assert!(hints.is_abandoned());
         assert_eq!(hints.try_next(), Some(Hint::Ready), "what was hinted is there still");
+        assert_eq!((hints.try_next(), hints.try_next()), (Some(Hint::All), None), "and hints were lost");
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ async fn events(world: &World, channel: &str, count: usize) -> Vec<Value> {
 #[tokio::test]
 async fn new_mail_is_published_with_what_it_says() {
     let world = World::new().await;
-    assert!(world.mail.publish_all("alice").await);
+    assert!(world.mail.publish("alice", None).await);
     let inbox = world.inbox().await;
     let uid = world.deliver(inbox, "Grüße").await;
     let [event] = &events(&world, "mail/alice/INBOX", 1).await[..] else { panic!("one event") };
@@ -41,10 +41,10 @@ async fn new_mail_is_published_with_what_it_says() {
 #[tokio::test]
 async fn a_move_is_told_in_both_folders_and_the_tree_tells_its_own() {
     let world = World::new().await;
-    assert!(world.mail.publish_all("alice").await);
+    assert!(world.mail.publish("alice", None).await);
     let inbox = world.inbox().await;
     let uid = world.deliver(inbox, "to be moved").await;
-    assert!(world.mail.publish_all("alice").await);
+    assert!(world.mail.publish("alice", None).await);
     let other = world.make_folder("Other").await;
     let moved = world.alice.apply(Command::Move { folder: inbox, uid, to: other }).await.expect("moved").uid;
     let there = &events(&world, "mail/alice/Other", 1).await[0];
@@ -75,9 +75,9 @@ async fn a_move_is_told_in_both_folders_and_the_tree_tells_its_own() {
 async fn what_lay_there_when_the_account_was_first_seen_is_no_news() {
     let world = World::new().await;
     let inbox = world.inbox().await;
-    world.mail.publish_all("alice").await;
+    world.mail.publish("alice", None).await;
     world.deliver(inbox, "new").await;
-    world.mail.publish_all("alice").await;
+    world.mail.publish("alice", None).await;
     let page = poll(&world, "mail/alice/INBOX", "start").await;
     assert_eq!(page["events"].as_array().map(Vec::len), Some(1));
 }

@@ -12,17 +12,17 @@ fn subjects(page: &Value) -> Vec<&str> {
 async fn what_was_pushed_is_sent_again_until_its_cursor_is_shown() {
     let world = World::new().await;
     let inbox = world.inbox().await;
-    world.mail.publish_all("alice").await;
+    world.mail.publish("alice", None).await;
     let ask = |ack: Option<&Value>| json!({"device": "d", "timeout_s": 0, "ack": ack});
     assert!(subjects(&world.call("content", &ask(None)).await).is_empty());
     world.deliver(inbox, "one").await;
-    world.mail.publish_all("alice").await;
+    world.mail.publish("alice", None).await;
     // Its answer is lost, again and again.
     for _ in 0..3 {
         assert_eq!(subjects(&world.call("content", &ask(None)).await), ["one"]);
     }
     world.deliver(inbox, "two").await;
-    world.mail.publish_all("alice").await;
+    world.mail.publish("alice", None).await;
     let both = world.call("content", &ask(None)).await;
     assert_eq!((subjects(&both), &both["outcome"]), (vec!["one", "two"], &json!("complete")));
     let first = &both["events"][0]["id"];
@@ -39,7 +39,7 @@ async fn what_was_pushed_is_sent_again_until_its_cursor_is_shown() {
 async fn a_device_that_waits_is_sent_what_comes() {
     let world = World::new().await;
     let inbox = world.inbox().await;
-    world.mail.publish_all("alice").await;
+    world.mail.publish("alice", None).await;
     world.call("content", &json!({"device": "d", "timeout_s": 0})).await;
     let addr = world.addr;
     let waits = tokio::spawn(async move {

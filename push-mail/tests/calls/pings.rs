@@ -176,6 +176,19 @@ async fn a_key_that_the_device_holds_tells_that_an_answer_was_lost() {
 }
 
 #[tokio::test]
+async fn what_only_a_lost_answer_told_and_is_gone_again_wakes_nobody() {
+    let world = World::new().await;
+    let inbox = world.inbox().await;
+    let (empty, _) = world.sync_all("d", inbox, "0".into()).await;
+    let uid = world.deliver(inbox, "told by an answer that is lost").await;
+    world.sync_all("d", inbox, empty.clone()).await;
+    world.alice.apply(Command::Delete { folder: inbox, uid }).await.expect("deleted");
+    let (_, none) = world.sync_all("d", inbox, empty).await;
+    assert!(none.is_empty());
+    assert_eq!(world.ping(ping_of("d", 1, &[inbox])).await.expect("answered")["status"], "no_changes");
+}
+
+#[tokio::test]
 async fn between_two_pages_a_ping_tells_that_there_is_more() {
     let world = World::new().await;
     let inbox = world.inbox().await;

@@ -93,4 +93,10 @@ stores! {
     maildir_subfolder: crate::worlds::maildir::MaildirWorld<crate::worlds::maildir::Subfolder>;
     #[cfg(unix)]
     maildir_polled: crate::worlds::maildir::MaildirWorld<crate::worlds::maildir::Polled>;
+    #[cfg(unix)]
+    imap_notify: crate::worlds::imap::ImapWorld<crate::worlds::imap::Notify>;
+    #[cfg(unix)]
+    imap_idle: crate::worlds::imap::ImapWorld<crate::worlds::imap::Idle>;
+    #[cfg(unix)]
+    imap_polled: crate::worlds::imap::ImapWorld<crate::worlds::imap::Polled>;
 }

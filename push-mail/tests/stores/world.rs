@@ -4,22 +4,22 @@ use push_mail::store::{Flags, MailStore};
 
 /// What a store can do at all. What it cannot do it must refuse.
 #[derive(Clone, Copy, Debug)]
-pub struct Abilities {
+pub(crate) struct Abilities {
     /// It has folders beside the inbox, which can be made, renamed and removed.
-    pub folders: bool,
+    pub(crate) folders: bool,
     /// It knows marks.
-    pub flags: bool,
+    pub(crate) flags: bool,
     /// Messages can be put into it by command.
-    pub append: bool,
+    pub(crate) append: bool,
     /// Messages can be deleted by command.
-    pub delete: bool,
+    pub(crate) delete: bool,
     /// Messages outlive a restart of the store.
-    pub survives: bool,
+    pub(crate) survives: bool,
 }
 
 /// A mailbox. What it is told to do other programs do, and it is done when the call returns. Messages are named by their
 /// subjects, which tests make unique.
-pub trait World: Sized {
+pub(crate) trait World: Sized {
     /// What its store can do.
     const ABILITIES: Abilities;
 

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place, suggestion};
+use super::keys::Key;
 use super::value::Value;
 use super::{Settings, keys, tables};
 
@@ -111,6 +112,16 @@ impl<'a> Section<'a> {
         read: impl FnOnce(Value<'_>) -> Result<T, String>,
     ) -> Result<T, ConfigError> {
         self.read(name, read)?.ok_or_else(|| self.refuse(None, name, "it is missing"))
+    }
+
+    /// Reads all members that are keys of `keys` into `settings`.
+    pub(crate) fn fill<S>(&self, keys: &[Key<S>], settings: &mut S) -> Result<(), ConfigError> {
+        keys.iter().try_for_each(|key| self.read(key.name, |value| key.set(settings, value)).map(drop))
+    }
+
+    /// Where a member stands, if it is there.
+    pub(crate) fn place_of(&self, name: &str) -> Option<usize> {
+        self.table.get_key_value(name).map(|(key, _)| key.span().start)
     }
 
     /// A member that is itself a table or a list.

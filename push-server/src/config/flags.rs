@@ -25,7 +25,7 @@ pub(crate) struct Flags {
     /// A TOML file; --help shows its keys [env: PUSH_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where history is kept; in this version it stays in memory
+    /// Where it is kept what outlives a restart: devices of mail; in this version history stays in memory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<OsString>,
     /// Answer /push/echo, a plain WebSocket echo for conformance suites

@@ -1,4 +1,5 @@
-//! The top-level keys: each is a key of the file and a variable of the environment, some are flags too.
+//! What a key is, and the top-level keys: each is a key of the file and a variable of the environment, some are flags
+//! too.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,18 +11,18 @@ use push_transports::proto::access::AccessPolicy;
 use tracing_subscriber::EnvFilter;
 
 use super::limits::LIMITS;
+use super::secret::Secret;
 use super::value::{Bounds, Value};
-use super::{Settings, address};
+use super::{Settings, address, mail};
 
-/// A top-level key.
-#[derive(Clone, Copy)]
-pub(crate) struct Key {
+/// A key of a table whose settings are an `S`; of those that stand before the first table by default.
+pub(crate) struct Key<S: 'static = Settings> {
     /// As it stands in the file.
     pub(crate) name: &'static str,
     /// What it is, in a line.
     pub(crate) about: &'static str,
     /// The part of the settings that it sets.
-    pub(crate) field: fn(&mut Settings) -> Field<'_>,
+    pub(crate) field: fn(&mut S) -> Field<'_>,
 }
 
 /// A part of the settings with what it takes.
@@ -29,13 +30,20 @@ pub(crate) enum Field<'a> {
     Address(&'a mut SocketAddr),
     MaybeAddress(&'a mut Option<SocketAddr>),
     MaybePath(&'a mut Option<PathBuf>),
+    MaybeText(&'a mut Option<String>),
+    /// What is never shown.
+    Secret(&'a mut Option<Secret>),
     Filter(&'a mut String),
     Flag(&'a mut bool),
     MaybeFlag(&'a mut Option<bool>),
     Count(&'a mut usize, Bounds),
     MaybeCount(&'a mut Option<usize>, Bounds),
+    Number(&'a mut u32, Bounds),
     Bytes(&'a mut u64, Bounds),
     Seconds(&'a mut Duration, Bounds),
+    Milliseconds(&'a mut Duration, Bounds),
+    /// Without a fraction.
+    WholeSeconds(&'a mut Duration, Bounds),
     /// One limit that two parts keep.
     SecondsOfBoth(&'a mut Duration, &'a mut Duration, Bounds),
     /// With a check of the whole list.
@@ -62,7 +70,7 @@ const GENERAL: [Key; 13] = [
     },
     Key {
         name: "data",
-        about: "directory for history; in this version history stays in memory",
+        about: "directory for what outlives a restart: devices of mail; in this version history stays in memory",
         field: |s| Field::MaybePath(&mut s.data),
     },
     Key {
@@ -117,21 +125,26 @@ pub(crate) fn find(name: &str) -> Option<&'static Key> {
     all().find(|key| key.name == name)
 }
 
-impl Key {
+impl<S> Key<S> {
     /// Reads `value` into `settings`; changes nothing if it is not what the key takes.
-    pub(crate) fn set(&self, settings: &mut Settings, value: Value<'_>) -> Result<(), String> {
+    pub(crate) fn set(&self, settings: &mut S, value: Value<'_>) -> Result<(), String> {
         let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         match (self.field)(settings) {
             Field::Address(field) => *field = address::parse(&value.text()?)?,
             Field::MaybeAddress(field) => *field = Some(address::parse(&value.text()?)?),
             Field::MaybePath(field) => *field = Some(path(value.text()?)?),
+            Field::MaybeText(field) => *field = Some(text(value.text()?)?),
+            Field::Secret(field) => *field = Some(Secret::read(value.text()?)?),
             Field::Filter(field) => *field = filter(value.text()?)?,
             Field::Flag(field) => *field = value.flag()?,
             Field::MaybeFlag(field) => *field = Some(value.flag()?),
             Field::Count(field, bounds) => *field = whole(value.number(bounds)?),
             Field::MaybeCount(field, bounds) => *field = Some(whole(value.number(bounds)?)),
+            Field::Number(field, bounds) => *field = u32::try_from(value.number(bounds)?).unwrap_or(u32::MAX),
             Field::Bytes(field, bounds) => *field = value.number(bounds)?,
             Field::Seconds(field, bounds) => *field = value.seconds(bounds)?,
+            Field::Milliseconds(field, bounds) => *field = Duration::from_millis(value.number(bounds)?),
+            Field::WholeSeconds(field, bounds) => *field = Duration::from_secs(value.number(bounds)?),
             Field::SecondsOfBoth(one, other, bounds) => {
                 *one = value.seconds(bounds)?;
                 *other = *one;
@@ -144,7 +157,9 @@ impl Key {
         }
         Ok(())
     }
+}
 
+impl Key {
     /// The variable of the environment.
     pub(crate) fn variable(&self) -> String {
         format!("PUSH_{}", self.name.to_ascii_uppercase())
@@ -159,11 +174,17 @@ impl fmt::Display for Field<'_> {
             Field::Filter(filter) => write!(f, "{filter:?}"),
             Field::Flag(flag) => write!(f, "{flag}"),
             Field::Count(count, _) => write!(f, "{count}"),
+            Field::Number(number, _) => write!(f, "{number}"),
             Field::Bytes(bytes, _) => write!(f, "{bytes}"),
-            Field::Seconds(duration, _) | Field::SecondsOfBoth(duration, ..) => write!(f, "{}", duration.as_secs_f64()),
+            Field::Seconds(duration, _) | Field::WholeSeconds(duration, _) | Field::SecondsOfBoth(duration, ..) => {
+                write!(f, "{}", duration.as_secs_f64())
+            }
             Field::List(list, _) => write!(f, "{list:?}"),
+            Field::Milliseconds(duration, _) => write!(f, "{}", duration.as_millis()),
             Field::MaybeAddress(address) => address.iter().try_for_each(|address| write!(f, "\"{address}\"")),
             Field::MaybePath(path) => path.iter().try_for_each(|path| write!(f, "{path:?}")),
+            Field::MaybeText(text) => text.iter().try_for_each(|text| write!(f, "{text:?}")),
+            Field::Secret(_) => Ok(()),
             Field::MaybeFlag(flag) => flag.iter().try_for_each(|flag| write!(f, "{flag}")),
             Field::MaybeCount(count, _) => count.iter().try_for_each(|count| write!(f, "{count}")),
         }
@@ -172,6 +193,11 @@ impl fmt::Display for Field<'_> {
 
 fn path(text: String) -> Result<PathBuf, String> {
     if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+fn text(text: String) -> Result<String, String> {
+    let is_line = !text.is_empty() && !text.contains(char::is_control);
+    if is_line { Ok(text) } else { Err(format!("{text:?} is not a text without control characters")) }
 }
 
 fn filter(text: String) -> Result<String, String> {
@@ -197,15 +223,21 @@ fn check_media_types(list: &[String]) -> Result<(), String> {
 
 /// The keys with their defaults, for `--help`.
 pub(crate) fn help() -> String {
-    let mut defaults = Settings::default();
     let mut out = String::from("Keys of the file, and of the environment as PUSH_<KEY> (lists comma-separated):\n");
-    for key in all() {
-        let default = (key.field)(&mut defaults).to_string();
+    list(all(), &mut Settings::default(), &mut out);
+    out.push_str(TABLES);
+    mail::help(&mut out);
+    out.push_str("\nA flag goes over the environment, the environment over the file.\n");
+    out
+}
+
+/// Keys with their defaults, a line each.
+pub(crate) fn list<'k, S: 'static>(keys: impl IntoIterator<Item = &'k Key<S>>, defaults: &mut S, out: &mut String) {
+    for key in keys {
+        let default = (key.field)(defaults).to_string();
         let default = if default.is_empty() { "not set".to_owned() } else { default };
         out.push_str(&format!("  {:<28} {} [default: {default}]\n", key.name, key.about));
     }
-    out.push_str(TABLES);
-    out
 }
 
 /// What the file has beside keys.
@@ -217,10 +249,7 @@ Tables of the file:
   [[token]]      who may do what; with at least one it may listen anywhere
                  secret = "...", user = "alice", subscribe = ["chat/**"], publish = [], history = [],
                  presence = [], admin = false
-  [mail]         heartbeat_min_s = 60, heartbeat_max_s = 3540; read, but nothing uses them in this version
-  [tls], [[mail.account]]  not in this version: it does not start with them
-
-A flag goes over the environment, the environment over the file.
+  [tls]          not in this version: it does not start with it
 "#;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Settings: flags over environment over file over defaults, every value checked before anything is bound.
 //!
 //! In reading order: `keys` and `limits` (what can be set), `value` (how it is read), `file` and `tables`, `env`,
-//! `flags`, `error` (refusals with their place) and `address`.
+//! `flags`, `mail`, `error` (refusals with their place), `secret` and `address`.
 
 mod address;
 mod env;
@@ -10,8 +10,10 @@ mod file;
 mod flags;
 mod keys;
 mod limits;
+mod mail;
 #[cfg(test)]
 mod page_tests;
+mod secret;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use push_transports::server::ServeConfig;
 
 pub(crate) use error::ConfigError;
 pub(crate) use flags::Flags;
+pub(crate) use mail::{Account, Imap, MailSettings, Mailbox, Maildir, Remote};
 
 use env::Environment;
 use error::Place;
@@ -57,7 +60,7 @@ pub(crate) struct Settings {
     pub(crate) transports: push_transports::Config,
     pub(crate) serve: ServeConfig,
     pub(crate) tokens: Vec<Token>,
-    pub(crate) mail: Option<Heartbeats>,
+    pub(crate) mail: MailSettings,
 }
 
 /// A static token. Its `Debug` shows no secret.
@@ -71,13 +74,6 @@ impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Token").field("identity", &self.identity).finish_non_exhaustive()
     }
-}
-
-/// Bounds of the heartbeats that mail clients may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Heartbeats {
-    pub(crate) least: Duration,
-    pub(crate) most: Duration,
 }
 
 impl Default for Settings {
@@ -98,7 +94,7 @@ impl Default for Settings {
             transports: push_transports::Config::default(),
             serve: ServeConfig::default(),
             tokens: Vec::new(),
-            mail: None,
+            mail: MailSettings::default(),
         }
     }
 }
@@ -135,15 +131,27 @@ impl Settings {
         if self.data.is_some() {
             notices.push("'data' is set, but in this version history stays in memory: a restart forgets it".to_owned());
         }
-        if self.mail.is_some() {
-            notices.push("'mail' is set, but nothing uses it in this version".to_owned());
-        }
+        notices.extend(self.mail_notices());
         notices
+    }
+
+    /// Of accounts that nobody can read.
+    fn mail_notices(&self) -> impl Iterator<Item = String> {
+        let is_user = |reader: &String| self.tokens.iter().any(|token| token.identity.user.as_deref() == Some(reader));
+        let unread = self.mail.accounts.iter().filter(move |account| !account.readers.iter().any(is_user));
+        unread.filter(|_| !self.is_open()).map(|account| {
+            let name = &account.name;
+            format!("nobody can read the mail account {name:?}: none of its 'readers' is the 'user' of a [[token]]")
+        })
     }
 
     /// What no single value tells.
     fn check(&self) -> Result<(), ConfigError> {
-        let addresses = [("listen", Some(self.listen)), ("metrics_listen", self.metrics_listen)];
+        let addresses = [
+            ("listen", Some(self.listen)),
+            ("metrics_listen", self.metrics_listen),
+            ("mail.lmtp_listen", self.mail.lmtp_listen),
+        ];
         for (key, address) in addresses {
             let Some(address) = address.filter(|address| self.is_open() && !address::is_loopback(*address)) else {
                 continue;

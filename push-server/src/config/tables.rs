@@ -1,23 +1,20 @@
 //! The tables of the file: `[[namespace]]`, `[[token]]`, `[mail]`, and those that this version does not serve.
 
-use std::time::Duration;
-
 use push_core::{Grants, Identity, Namespace, Overflow, Pattern};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::error::ConfigError;
 use super::file::{File, Section};
+use super::secret::MAX_SECRET_BYTES;
 use super::value::Value;
-use super::{Heartbeats, Settings, Token};
+use super::{Settings, Token, mail};
 
 /// The tables that a file may have.
 pub(crate) const NAMES: [&str; 4] = ["namespace", "token", "mail", "tls"];
 
 /// Longest age of a publication that may be set.
 const MAX_AGE_S: u64 = 100 * 365 * 24 * 3600;
-/// Heartbeats as EAS has them are at most 59 min; down to 1 s for tests.
-const HEARTBEAT_S: std::ops::RangeInclusive<u64> = 1..=3540;
 
 /// Reads the table `name` into `settings`.
 pub(crate) fn apply<'a>(
@@ -38,18 +35,17 @@ pub(crate) fn apply<'a>(
                 settings.tokens.push(token);
             }
         }
-        "mail" => settings.mail = Some(mail(file, value)?),
+        "mail" => settings.mail = mail::read(file, value)?,
         _ => return Err(file.refuse(Some(value.span().start), Some("tls"), NO_TLS)),
     }
     Ok(())
 }
 
-/// A server that ignored these would do something else than it was told: it would speak plain HTTP, or answer for no mailbox.
+/// A server that ignored this would do something else than it was told: it would speak plain HTTP.
 const NO_TLS: &str = "TLS is not in this version: remove the table, and put a proxy that ends TLS in front of it";
-const NO_ACCOUNTS: &str = "mail accounts are not in this version: remove the tables";
 
 /// The tables of a list of tables.
-fn entries<'a>(
+pub(super) fn entries<'a>(
     file: &File<'_>,
     name: &str,
     value: &'a Spanned<DeValue<'a>>,
@@ -96,26 +92,6 @@ fn token<'a>(file: &'a File<'a>, value: &'a Spanned<DeValue<'a>>, before: &[Toke
     Ok(Token { secret, identity: Identity { user, grants, expires_ms: None } })
 }
 
-fn mail<'a>(file: &'a File<'a>, value: &'a Spanned<DeValue<'a>>) -> Result<Heartbeats, ConfigError> {
-    let section = Section::new(file, "mail.", value, &["heartbeat_min_s", "heartbeat_max_s", "account"])?;
-    if let Some(accounts) = section.get("account") {
-        return Err(section.refuse(Some(accounts.span().start), "account", NO_ACCOUNTS));
-    }
-    let mut heartbeats = Heartbeats::default();
-    let read = |name| section.read(name, |value| value.seconds(HEARTBEAT_S));
-    heartbeats.least = read("heartbeat_min_s")?.unwrap_or(heartbeats.least);
-    heartbeats.most = read("heartbeat_max_s")?.unwrap_or(heartbeats.most);
-    if heartbeats.least > heartbeats.most {
-        let problem = format!(
-            "{} s is more than heartbeat_max_s, {} s",
-            heartbeats.least.as_secs_f64(),
-            heartbeats.most.as_secs_f64()
-        );
-        return Err(section.refuse(None, "heartbeat_min_s", problem));
-    }
-    Ok(heartbeats)
-}
-
 fn pattern(value: Value<'_>) -> Result<Pattern, String> {
     let text = value.text()?;
     Pattern::parse(&text).map_err(|error| format!("{text:?} is no pattern: {error}"))
@@ -140,23 +116,19 @@ fn secret(value: Value<'_>) -> Result<String, String> {
     Ok(text)
 }
 
-/// Longer ones do not fit into heads beside everything else.
-const MAX_SECRET_BYTES: usize = 4096;
-
 fn user(value: Value<'_>) -> Result<String, String> {
     let text = value.text()?;
+    check_user(&text).map(|()| text)
+}
+
+/// Whether there can be such a user.
+pub(super) fn check_user(text: &str) -> Result<(), String> {
     // RFC 7617 §2: a user-id has no colon
     let is_wrong = |c: char| c.is_control() || c == ':';
     if text.is_empty() || text.len() > MAX_USER_BYTES || text.contains(is_wrong) {
         return Err(format!("{text:?} is not 1..={MAX_USER_BYTES} bytes without colon and control characters"));
     }
-    Ok(text)
+    Ok(())
 }
 
 const MAX_USER_BYTES: usize = 255;
-
-impl Default for Heartbeats {
-    fn default() -> Self {
-        Self { least: Duration::from_secs(60), most: Duration::from_secs(3540) }
-    }
-}

@@ -96,7 +96,6 @@ fn each_mistake_is_refused_with_file_line_and_key() {
         ("[[token]]\nsecret = \"s\"\n[[token]]\nsecret = \"s\"\n", "'token.secret': an earlier [[token]] has the same"),
         ("[mail]\nheartbeat_min_s = 0\n", "push.toml, line 2, 'mail.heartbeat_min_s': 0 is not within 1..=3540"),
         ("[mail]\nheartbeat_min_s = 90\nheartbeat_max_s = 80\n", "'mail.heartbeat_min_s': 90 s is more than"),
-        ("[[mail.account]]\nname = \"a\"\n", "'mail.account': mail accounts are not in this version"),
         ("[tls]\ncert = \"c\"\nkey = \"k\"\n", "'tls': TLS is not in this version"),
         ("listen = \n", "push.toml, line 1: "),
         ("echo = true\necho = true\n", "push.toml, line 2: "),
@@ -167,18 +166,15 @@ fn listening_openly_without_authorisation_is_refused_with_a_way_on() {
 
 #[test]
 fn what_an_operator_should_know_is_said() {
-    let notices = |text| read(text).expect(text).notices().join("\n");
+    let notices = |text: &str| read(text).expect(text).notices().join("\n");
     assert!(notices("").contains("loopback"));
     assert!(notices("data = \"x\"\n").contains("memory"));
-    assert!(notices("[mail]\nheartbeat_min_s = 1\n").contains("mail"));
+    let mail = "[[mail.account]]\nname = \"a\"\nkind = \"memory\"\nreaders = [\"bob\"]\n";
+    assert!(!notices(mail).contains("mail"), "anyone may read it");
+    let with_user = |user: &str| format!("{mail}[[token]]\nsecret = \"0123456789abcdef\"\nuser = \"{user}\"\n");
+    assert!(notices(&with_user("alice")).contains("nobody can read the mail account \"a\""));
+    assert_eq!(notices(&with_user("bob")), "");
     let short = notices("listen = \"0.0.0.0:1\"\n[[token]]\nsecret = \"s\"\n");
     assert!(short.contains("guessed") && short.contains("TLS") && !short.contains("loopback"), "{short}");
     assert_eq!(notices("[[token]]\nsecret = \"0123456789abcdef\"\n"), "");
-}
-
-#[test]
-fn the_mail_table_alone_is_read() {
-    let settings = read("[mail]\nheartbeat_min_s = 1\n").expect("valid");
-    let most = Duration::from_secs(3540);
-    assert_eq!(settings.mail, Some(Heartbeats { least: Duration::from_secs(1), most }));
 }

@@ -20,7 +20,7 @@ impl Session {
 
     /// Marks a message otherwise.
     pub(super) async fn mark(&mut self, name: &str, uid: Uid, add: Flags, remove: Flags) -> Result<(), StoreError> {
-        let number = self.need_message(name, uid).await?;
+        let number = self.need_message(name, uid, true).await?;
         for (sign, flags) in [('+', add), ('-', remove)] {
             if flags != Flags::default() {
                 let words = flag_words(flags);
@@ -39,7 +39,7 @@ impl Session {
 
     /// Puts a message into another mailbox; its number there, where the server tells it.
     pub(super) async fn relocate(&mut self, name: &str, uid: Uid, to: &str) -> Result<Option<Uid>, StoreError> {
-        let number = self.need_message(name, uid).await?;
+        let number = self.need_message(name, uid, true).await?;
         let mut copied = None;
         let mut sink = |event| match event {
             // RFC 6851 §4.3
@@ -66,7 +66,7 @@ impl Session {
 
     /// Removes a message for good.
     pub(super) async fn remove(&mut self, name: &str, uid: Uid) -> Result<(), StoreError> {
-        let number = self.need_message(name, uid).await?;
+        let number = self.need_message(name, uid, true).await?;
         self.ledger.stir(name);
         self.expunge(number).await
     }
@@ -96,12 +96,11 @@ impl Session {
         Ok(())
     }
 
-    /// Opens the mailbox for writing, and looks whether the message is there: of those that are not, a server says
-    /// nothing.
-    async fn need_message(&mut self, name: &str, uid: Uid) -> Result<u32, StoreError> {
+    /// Opens the mailbox, and looks whether the message is there: of those that are not, a server says nothing.
+    pub(super) async fn need_message(&mut self, name: &str, uid: Uid, is_writable: bool) -> Result<u32, StoreError> {
         let number = u32::try_from(uid.0).ok().filter(|&number| number != 0);
         let number = number.ok_or_else(|| StoreError::no_such_item(uid))?;
-        self.need(name, true).await?;
+        self.need(name, is_writable).await?;
         let mut is_there = false;
         let mut sink = |event| match event {
             Event::Fetch(fetched) if fetched.uid == Some(number) => {

@@ -1,6 +1,6 @@
 //! The folders of an account, and what they hold where that is told along.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::command::Command;
 use super::name::path;
@@ -78,6 +78,11 @@ impl Session {
         if unread {
             let detail = "the server lists folders in a way that is not understood";
             return Err(StoreError::new(StoreErrorKind::Unavailable, detail));
+        }
+        let names: HashSet<_> = listed.iter().map(|folder| &folder.name).collect();
+        if names.len() < listed.len() {
+            // The server told of a change meanwhile: which of the two is so now the next list shows.
+            self.ledger.stir_tree();
         }
         if listed.len() > max_folders {
             let detail = format!("the account has more than {max_folders} folders");

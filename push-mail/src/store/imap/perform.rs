@@ -3,9 +3,10 @@
 use super::counters::Counters;
 use super::mark::Mark;
 use super::name;
-use super::session::{Notice, Session};
+use super::session::Session;
 use super::task::Task;
 use super::work::{Ask, Work};
+use crate::journal::Look;
 use crate::store::{Applied, Command, FolderId, Hierarchy, Item, StoreError, StoreErrorKind, Uid, Wanted};
 
 impl Task {
@@ -82,21 +83,26 @@ impl Task {
     }
 
     async fn look(&mut self, session: &mut Session, folder: FolderId) -> Result<(), StoreError> {
-        let name = self.journal.folder_key(folder)?;
-        let mark = self.journal.mark(folder)?.and_then(|bytes| Mark::from_bytes(&bytes));
-        let journal = self.journal.clone();
-        let known = move || Ok(journal.known(folder)?);
+        let mut name = self.journal.folder_key(folder)?;
         Counters::add(&self.counters.looks);
-        let look = session.look(&name, mark, self.config.max_messages, &known).await;
-        let look = look.inspect_err(|error| {
-            if error.kind() == StoreErrorKind::NoSuchFolder {
-                session.ledger.note(Notice::Tree);
+        let look = match self.look_at(session, folder, &name).await {
+            Ok(look) => look,
+            Err(error) => {
+                name = self.renamed(session, error, folder, &name).await?;
+                self.look_at(session, folder, &name).await?
             }
-        })?;
+        };
         if let Some(look) = look {
             self.journal.record(folder, look).await?;
         }
         Ok(())
+    }
+
+    async fn look_at(&self, session: &mut Session, folder: FolderId, name: &str) -> Result<Option<Look>, StoreError> {
+        let mark = self.journal.mark(folder)?.and_then(|bytes| Mark::from_bytes(&bytes));
+        let journal = self.journal.clone();
+        let known = move || Ok(journal.known(folder)?);
+        session.look(name, mark, self.config.max_messages, &known).await
     }
 
     async fn fetch(
@@ -107,7 +113,31 @@ impl Task {
         wanted: Wanted,
     ) -> Result<Vec<Item>, StoreError> {
         let name = self.journal.folder_key(folder)?;
-        session.fetch(&name, uids, wanted, self.config.max_message).await
+        let limit = self.config.max_message;
+        match session.fetch(&name, uids, wanted, limit).await {
+            Ok(items) => Ok(items),
+            Err(error) => {
+                let name = self.renamed(session, error, folder, &name).await?;
+                session.fetch(&name, uids, wanted, limit).await
+            }
+        }
+    }
+
+    /// What a folder is called now, if it was the name that was wrong.
+    async fn renamed(
+        &mut self,
+        session: &mut Session,
+        error: StoreError,
+        folder: FolderId,
+        name: &str,
+    ) -> Result<String, StoreError> {
+        let error = explained(session, error, folder, name).await;
+        if error.kind() != StoreErrorKind::NoSuchFolder {
+            return Err(error);
+        }
+        self.list(session, true).await?;
+        let now = self.journal.folder_key(folder)?;
+        if now == name { Err(error) } else { Ok(now) }
     }
 
     async fn apply(&mut self, session: &mut Session, command: Command) -> Result<Applied, StoreError> {
@@ -118,11 +148,18 @@ impl Task {
                     let detail = format!("a message may have {} bytes", self.config.max_message);
                     return Err(StoreError::new(StoreErrorKind::Invalid, detail));
                 }
-                let uid = session.append(&key(folder)?, &raw, flags).await?;
-                Ok(Applied { uid, folder: None })
+                let name = key(folder)?;
+                match session.append(&name, &raw, flags).await {
+                    Ok(uid) => Ok(Applied { uid, folder: None }),
+                    Err(error) => Err(explained(session, error, folder, &name).await),
+                }
             }
             Command::Mark { folder, uid, add, remove } => {
                 session.mark(&key(folder)?, uid, add, remove).await?;
+                Ok(Applied { uid: Some(uid), folder: None })
+            }
+            Command::Move { folder, uid, to } if folder == to => {
+                session.need_message(&key(folder)?, uid, false).await?;
                 Ok(Applied { uid: Some(uid), folder: None })
             }
             Command::Move { folder, uid, to } => {
@@ -174,4 +211,16 @@ impl Task {
         let invalid = || StoreError::new(StoreErrorKind::Invalid, format!("there can be no folder {path:?}"));
         name::name(path, self.delimiter).ok_or_else(invalid)
     }
+}
+
+/// Finds out whether it was the folder that is not there.
+async fn explained(session: &mut Session, error: StoreError, folder: FolderId, name: &str) -> StoreError {
+    let may_be = error.kind() == StoreErrorKind::Unavailable && !session.connection.is_broken();
+    let is_gone =
+        error.kind() == StoreErrorKind::NoSuchFolder || may_be && matches!(session.is_there(name).await, Ok(false));
+    if !is_gone {
+        return error;
+    }
+    session.ledger.stir_tree();
+    StoreError::no_such_folder(folder).caused_by(error)
 }

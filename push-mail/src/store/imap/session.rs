@@ -32,6 +32,8 @@ enum Told {
 pub(super) struct Ledger {
     told: HashMap<String, Told>,
     notices: BTreeSet<Notice>,
+    /// Watchers were told that the tree is otherwise, and it was not listed since.
+    is_tree_otherwise: bool,
 }
 
 impl Ledger {
@@ -88,8 +90,23 @@ impl Ledger {
         self.notices.insert(Notice::Folder(name.to_owned()));
     }
 
-    pub(super) fn note(&mut self, notice: Notice) {
-        self.notices.insert(notice);
+    /// Folders may have come or gone.
+    pub(super) fn stir_tree(&mut self) {
+        self.is_tree_otherwise = true;
+        self.notices.insert(Notice::Tree);
+    }
+
+    /// The tree was listed, and is otherwise than it was or not.
+    pub(super) fn listed(&mut self, is_otherwise: bool) {
+        if is_otherwise && !self.is_tree_otherwise {
+            self.notices.insert(Notice::Tree);
+        }
+        self.is_tree_otherwise = false;
+    }
+
+    /// What was told before may be otherwise, anywhere.
+    pub(super) fn stir_all(&mut self) {
+        self.notices.insert(Notice::All);
     }
 
     pub(super) fn take(&mut self) -> BTreeSet<Notice> {
@@ -246,10 +263,23 @@ impl Session {
         Ok(opened)
     }
 
-    /// Opens a mailbox if it is not open yet.
+    /// Opens a mailbox if it is not open yet, and lets it be as it is now: what others removed a server shows until it
+    /// has had occasion to say so (RFC 9051 §7.5.1).
     pub(super) async fn need(&mut self, name: &str, is_writable: bool) -> Result<(), StoreError> {
-        let is_open = self.open.as_ref().is_some_and(|it| it.name == name && (it.is_writable || !is_writable));
-        if is_open {
+        if self.has_open(name, is_writable) {
+            self.ask(Command::new("NOOP"), "NOOP").await?;
+            return Ok(());
+        }
+        self.open_if_closed(name, is_writable).await
+    }
+
+    fn has_open(&self, name: &str, is_writable: bool) -> bool {
+        self.open.as_ref().is_some_and(|it| it.name == name && (it.is_writable || !is_writable))
+    }
+
+    /// Opens a mailbox if it is not open yet.
+    pub(super) async fn open_if_closed(&mut self, name: &str, is_writable: bool) -> Result<(), StoreError> {
+        if self.has_open(name, is_writable) {
             return Ok(());
         }
         let opened = self.select(name, is_writable, None).await?;
@@ -304,6 +334,20 @@ impl Session {
         })
     }
 
+    /// Whether there is a mailbox of that name: some servers say no without saying why.
+    pub(super) async fn is_there(&mut self, name: &str) -> Result<bool, StoreError> {
+        let mut is_there = false;
+        let mut sink = |event| match event {
+            Event::List { name: of, attributes, .. } if of == name => {
+                is_there |= !attributes.iter().any(|it| it == "\\noselect" || it == "\\nonexistent");
+                None
+            }
+            other => Some(other),
+        };
+        self.run(Command::new("LIST \"\" ").string(name), &mut sink).await?.ok("list folders")?;
+        Ok(is_there)
+    }
+
     /// Says goodbye.
     pub(super) async fn log_out(mut self) {
         // The connection is let go either way.
@@ -322,9 +366,9 @@ fn unasked(event: Event, ledger: &mut Ledger, open: Option<&Open>, has_overflown
         Event::Status { name, counts, .. } => {
             ledger.observe(&name, counts);
         }
-        Event::List { .. } => ledger.note(Notice::Tree),
-        Event::Odd(words) if words.starts_with("LIST ") => ledger.note(Notice::Tree),
-        Event::Odd(words) if words.starts_with("STATUS ") => ledger.note(Notice::All),
+        Event::List { .. } => ledger.stir_tree(),
+        Event::Odd(words) if words.starts_with("LIST ") => ledger.stir_tree(),
+        Event::Odd(words) if words.starts_with("STATUS ") => ledger.stir_all(),
         Event::Odd(words) if words.contains(" FETCH ") => {
             if let Some(open) = open {
                 ledger.stir(&open.name);

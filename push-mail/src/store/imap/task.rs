@@ -200,13 +200,13 @@ impl Task {
             if let Some(ask) = self.queue.pop_front() {
                 used = Instant::now();
                 self.perform(session, ask).await?;
-                self.tell(session);
+                self.tell(session, watch);
                 continue;
             }
             if !self.watchers.is_empty() {
                 used = Instant::now();
                 self.arm(session, watch).await?;
-                self.tell(session);
+                self.tell(session, watch);
                 self.take_all();
                 if !self.queue.is_empty() {
                     continue;
@@ -225,14 +225,14 @@ impl Task {
                 },
                 event = session.connection.event() => {
                     session.hear(event?);
-                    self.tell(session);
+                    self.tell(session, watch);
                 }
                 () = sleep_until(deadline) => {
                     if self.watchers.is_empty() {
                         return Ok(());
                     }
                     self.tick(session, watch).await?;
-                    self.tell(session);
+                    self.tell(session, watch);
                 }
             }
             if self.is_closed && !self.is_needed() {
@@ -242,14 +242,17 @@ impl Task {
     }
 
     /// Passes on what was noticed.
-    pub(super) fn tell(&mut self, session: &mut Session) {
+    fn tell(&mut self, session: &mut Session, watch: &mut Option<Watch>) {
         for notice in session.ledger.take() {
-            let hint = match notice {
+            let hint = match &notice {
                 Notice::All => Hint::All,
                 Notice::Tree => Hint::Tree,
                 // A mailbox that is not known yet is one that was made.
-                Notice::Folder(name) => self.names.get(&name).map_or(Hint::Tree, |&folder| Hint::Folder(folder)),
+                Notice::Folder(name) => self.names.get(name).map_or(Hint::Tree, |&folder| Hint::Folder(folder)),
             };
+            if let Some(watch) = watch {
+                watch.unsettle(notice);
+            }
             Counters::add(&self.counters.hints);
             self.watchers.hint(hint);
         }

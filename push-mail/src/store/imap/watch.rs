@@ -6,8 +6,14 @@
 //!  polling all are asked for now and then
 //! ```
 //!
+//! Dovecot was seen to keep silent of a folder that was renamed a moment after it had listed the folders for us. So what
+//! was told of, or looked at, is asked for once more when it has been quiet for [`SETTLED`]; then nothing is sent.
+//!
 //! Nothing is missed between a look and the watch: in the first way a folder that was open, of which the server may have
 //! kept silent, is asked for once after it was left; in the others a folder is compared with what was told of it last.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -18,6 +24,9 @@ use super::task::Task;
 use super::wire::Verdict;
 use crate::store::pace::Pace;
 use crate::store::{Hierarchy, StoreError};
+
+/// After so long without a word nothing is under way any more.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// How changes are learnt of; a later one is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,13 +46,35 @@ pub(super) struct Watch {
     pace: Pace,
     poll_at: Instant,
     safety_at: Instant,
+    /// What was told of or looked at, and when last.
+    unsettled: BTreeMap<Notice, Instant>,
 }
 
 impl Watch {
+    /// Something was told of or looked at.
+    pub(super) fn unsettle(&mut self, notice: Notice) {
+        if self.mode == Mode::Notify {
+            self.unsettled.insert(notice, Instant::now());
+        }
+    }
+
+    /// What has been quiet for a while.
+    fn take_settled(&mut self, now: Instant) -> Vec<Notice> {
+        let settled: Vec<_> =
+            self.unsettled.iter().filter(|(_, at)| **at + SETTLED <= now).map(|(it, _)| it.clone()).collect();
+        self.unsettled.retain(|_, at| *at + SETTLED > now);
+        settled
+    }
+
     /// When there is something to do though nothing happens.
     pub(super) fn deadline(&self) -> Instant {
         match self.mode {
-            Mode::Notify => self.safety_at,
+            Mode::Notify => self
+                .unsettled
+                .values()
+                .map(|at| *at + SETTLED)
+                .min()
+                .map_or(self.safety_at, |at| at.min(self.safety_at)),
             Mode::Idle => self.safety_at.min(self.poll_at).min(self.idle_until),
             Mode::Poll => self.safety_at.min(self.poll_at),
         }
@@ -55,7 +86,7 @@ impl Task {
     pub(super) async fn arm(&mut self, session: &mut Session, watch: &mut Option<Watch>) -> Result<(), StoreError> {
         if std::mem::take(&mut session.has_overflown) {
             tracing::info!(account = %self.journal.account(), "the server gave up telling of all folders");
-            session.ledger.note(Notice::All);
+            session.ledger.stir_all();
             self.fall_back(Mode::Idle);
             *watch = None;
         }
@@ -95,6 +126,7 @@ impl Task {
             pace,
             poll_at: now + pace.interval(now.into_std()),
             safety_at: now + self.config.safety,
+            unsettled: BTreeMap::from([(Notice::Tree, now)]),
         })
     }
 
@@ -108,9 +140,8 @@ impl Task {
         for (path, key) in keys {
             self.names.extend(hierarchy.folders.iter().find(|it| it.path == path).map(|folder| (key, folder.id)));
         }
-        if self.version.replace(hierarchy.version).is_some_and(|version| version != hierarchy.version) {
-            session.ledger.note(Notice::Tree);
-        }
+        let before = self.version.replace(hierarchy.version);
+        session.ledger.listed(before.is_some_and(|version| version != hierarchy.version));
         session.ledger.keep(|name| self.names.contains_key(name));
         for (name, counts) in survey.counts.into_iter().filter(|(name, _)| self.names.contains_key(name)) {
             if is_news {
@@ -135,6 +166,7 @@ impl Task {
             session.leave().await?;
             for name in std::mem::take(&mut session.was_open) {
                 self.ask(session, &name).await?;
+                watch.unsettle(Notice::Folder(name));
             }
             return Ok(());
         }
@@ -162,7 +194,7 @@ impl Task {
             Err(error) if session.connection.is_broken() => Err(error),
             Err(_) => {
                 // It is gone, or cannot be asked for: whoever looks will see.
-                session.ledger.note(Notice::Tree);
+                session.ledger.stir_tree();
                 Ok(false)
             }
         }
@@ -173,7 +205,7 @@ impl Task {
         let watched = self.watched();
         let inbox = watched.iter().find(|name| name.eq_ignore_ascii_case("INBOX"));
         let Some(name) = inbox.or(watched.first()) else { return Ok(true) };
-        session.need(name, false).await?;
+        session.open_if_closed(name, false).await?;
         if watch.idle_on.as_ref() != Some(name) {
             watch.idle_on = Some(name.clone());
         }
@@ -192,6 +224,7 @@ impl Task {
     pub(super) async fn tick(&mut self, session: &mut Session, watch: &mut Option<Watch>) -> Result<(), StoreError> {
         let Some(watch) = watch else { return Ok(()) };
         let now = Instant::now();
+        self.settle(session, watch.take_settled(now)).await?;
         if now >= watch.safety_at {
             watch.safety_at = now + self.config.safety;
             self.list(session, true).await?;
@@ -212,6 +245,20 @@ impl Task {
         }
         if now >= watch.idle_until && watch.mode == Mode::Idle {
             session.wake().await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self, session: &mut Session, settled: Vec<Notice>) -> Result<(), StoreError> {
+        for notice in settled {
+            match notice {
+                Notice::Folder(name) if self.names.contains_key(&name) => {
+                    self.ask(session, &name).await?;
+                }
+                _ => {
+                    self.list(session, true).await?;
+                }
+            }
         }
         Ok(())
     }

@@ -167,8 +167,11 @@ fn read(fragmentizer: &Fragmentizer) -> Result<Event, WireError> {
 /// flags of a message among which there is one that is none.
 fn lenient(message: &[u8]) -> Event {
     let Some(rest) = message.strip_prefix(b"* ") else {
-        return Event::Odd(words(message));
+        return tagged(message).unwrap_or_else(|| Event::Odd(words(message)));
     };
+    if let Some(status) = plain_status(rest) {
+        return Event::Untagged(status);
+    }
     if let Some((without, id)) = without_mailbox_id(message)
         && let Ok((_, response)) = imap_codec::decode::Decoder::decode(&ResponseCodec::new(), &without)
         && let Event::Status { name, counts, .. } = event(response)
@@ -179,6 +182,42 @@ fn lenient(message: &[u8]) -> Event {
         return Event::Fetch(fetched);
     }
     Event::Odd(words(rest))
+}
+
+/// The end of a command in words that are none: a name of a mailbox in UTF-8 for instance. It must not be lost.
+fn tagged(message: &[u8]) -> Option<Event> {
+    let space = message.iter().position(|&byte| byte == b' ')?;
+    let tag = std::str::from_utf8(&message[..space]).ok().filter(|tag| *tag != "+")?.to_owned();
+    Some(Event::Tagged { tag, status: plain_status(&message[space + 1..])? })
+}
+
+/// `OK`, `NO`, `BAD` or `BYE` and whatever; with a response code if that can be read.
+fn plain_status(rest: &[u8]) -> Option<Status> {
+    let ascii: Vec<u8> = rest.iter().map(|&byte| if byte.is_ascii() { byte } else { b'?' }).collect();
+    let with_ascii = [b"* ", ascii.as_slice()].concat();
+    if let Ok((_, response)) = imap_codec::decode::Decoder::decode(&ResponseCodec::new(), &with_ascii) {
+        return match event(response) {
+            Event::Untagged(status) => Some(Status { text: behind_code(rest), ..status }),
+            _ => None,
+        };
+    }
+    let word = rest.split(|&byte| byte == b' ' || byte == b'\r').next()?.to_ascii_uppercase();
+    let verdict = match word.as_slice() {
+        b"OK" => Verdict::Ok,
+        b"NO" => Verdict::No,
+        b"BAD" => Verdict::Bad,
+        b"BYE" => Verdict::Bye,
+        _ => return None,
+    };
+    Some(Status { verdict, code: Code::None, text: behind_code(rest) })
+}
+
+/// The words for people.
+fn behind_code(rest: &[u8]) -> String {
+    let text = String::from_utf8_lossy(rest);
+    let text = text.split_once(' ').map_or("", |(_, text)| text);
+    let text = if text.starts_with('[') { text.split_once("] ").map_or(text, |(_, text)| text) } else { text };
+    text.trim_end().to_owned()
 }
 
 fn words(message: &[u8]) -> String {

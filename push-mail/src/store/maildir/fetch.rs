@@ -77,8 +77,7 @@ impl Reader {
         if let Some(entry) = message.entry.take() {
             return Some((entry.path(&self.dir, &message.key), entry.flags));
         }
-        let entries =
-            self.entries.get_or_insert_with(|| scan::all(&self.dir, &mut std::iter::empty()).unwrap_or_default());
+        let entries = self.entries.get_or_insert_with(|| scan::all(&self.dir, &Entries::new()).unwrap_or_default());
         let key = std::mem::take(&mut message.key);
         entries.get(key.as_str()).map(|entry| (entry.path(&self.dir, &key), entry.flags))
     }

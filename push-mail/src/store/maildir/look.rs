@@ -299,7 +299,7 @@ fn find(
         (Some(before), None) => before,
         (None, _) => recorded(journal, folder)?,
     };
-    let entries = match scan::all(&dir.path, &mut before.keys().map(|key| &**key)) {
+    let entries = match scan::all(&dir.path, &before) {
         Ok(entries) => entries,
         Err(_) if dir.identity.is_some() && !tree::is_maildir(&dir.path) => return Ok(None),
         Err(error) => return Err(unreadable(&dir.path, error)),
@@ -307,8 +307,9 @@ fn find(
     if !is_there() {
         return Ok(None);
     }
-    let changed = |(key, entry): &(&Box<str>, &Entry)| before.get(*key).is_none_or(|was| was.flags != entry.flags);
-    let seen = entries.iter().filter(changed).map(|(key, entry)| seen_item(key, entry)).collect();
+    let is_as_before = |key: &str, entry: &Entry| before.get(key).is_some_and(|was| was.flags == entry.flags);
+    let changed = entries.iter().filter(|(key, entry)| !is_as_before(key, entry));
+    let seen = changed.map(|(key, entry)| seen_item(key, entry)).collect();
     let gone = before.keys().filter(|key| !entries.contains_key(*key));
     let gone = gone.filter_map(|key| journal.find(folder, key).transpose()).map(|known| known.map(|known| known.uid));
     let gone = gone.collect::<Result<_, _>>()?;

@@ -26,6 +26,7 @@ mod scan;
 mod tests;
 mod tree;
 mod watch;
+mod witness;
 mod write;
 
 use std::collections::HashMap;

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{self, Place};
+use super::witness::Witness;
 use crate::store::Flags;
 
 /// A message's file.
@@ -46,6 +47,9 @@ impl Entry {
     }
 }
 
+/// How often a folder is read while other programs move what is looked for.
+const LOOKS: usize = 10;
+
 /// What happened to a file, as the system tells it.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
@@ -63,20 +67,35 @@ pub(super) enum What {
     Deleted,
 }
 
-/// All messages of a folder.
+/// All messages of a folder; `known` are those that were there before.
 ///
 /// A file that is moved while the directories are read can be in neither of them: from `new` to `cur` behind the reader's
-/// back, or to another name within one. So what `is_known` and was not found is looked for once more.
-pub(super) fn all(dir: &Path, known: &mut dyn Iterator<Item = &str>) -> io::Result<Entries> {
+/// back, or to another name within one. So what was not found is looked for again, until the system says that nothing has
+/// happened to it meanwhile; it stays as it was if that takes too long.
+pub(super) fn all(dir: &Path, known: &Entries) -> io::Result<Entries> {
     let mut entries = once(dir)?;
-    let missing: Vec<&str> = known.filter(|key| !entries.contains_key(*key)).collect();
-    if !missing.is_empty() {
+    let mut missing: Vec<&str> = known.keys().map(|key| &**key).filter(|key| !entries.contains_key(*key)).collect();
+    if missing.is_empty() {
+        return Ok(entries);
+    }
+    let witness = Witness::new(dir);
+    for _ in 0..LOOKS {
         let mut again = once(dir)?;
-        for key in missing {
-            if let Some((key, entry)) = again.remove_entry(key) {
+        let moved = witness.as_ref().map(Witness::take);
+        missing.retain(|key| match again.remove_entry(*key) {
+            Some((key, entry)) => {
                 entries.insert(key, entry);
+                false
             }
+            None => moved.as_ref().is_none_or(|moved| moved.contains(*key)),
+        });
+        if missing.is_empty() {
+            return Ok(entries);
         }
+    }
+    if witness.is_some() {
+        let unsure = missing.into_iter().filter_map(|key| known.get_key_value(key));
+        entries.extend(unsure.map(|(key, entry)| (key.clone(), entry.clone())));
     }
     Ok(entries)
 }
@@ -193,11 +212,11 @@ mod tests {
             put(dir.path(), file);
         }
         std::fs::create_dir(dir.path().join("cur/3.c")).expect("made");
-        let entries = all(dir.path(), &mut std::iter::empty()).expect("readable");
+        let entries = all(dir.path(), &Entries::new()).expect("readable");
         assert_eq!(entries.len(), 2);
         assert_eq!(entries["1.a"], Entry::new(Place::Cur, "1.a", OsStr::new("1.a:2,S")));
         assert_eq!(entries["2.b"].path(dir.path(), "2.b"), dir.path().join("new/2.b"));
-        assert!(all(&dir.path().join("none"), &mut std::iter::empty()).is_err());
+        assert!(all(&dir.path().join("none"), &Entries::new()).is_err());
     }
 
     #[test]
@@ -206,7 +225,7 @@ mod tests {
         use What::{Came, Deleted, Left};
         let dir = folder();
         put(dir.path(), "new/1.a");
-        let before = all(dir.path(), &mut std::iter::empty()).expect("readable");
+        let before = all(dir.path(), &Entries::new()).expect("readable");
         let became = |events: Vec<Event>| named(dir.path(), &before, events);
         let there =
             |place, name: &str| HashMap::from([("1.a".to_owned(), Some(Entry::new(place, "1.a", OsStr::new(name))))]);

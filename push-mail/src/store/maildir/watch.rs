@@ -149,42 +149,52 @@ impl Watcher {
         let watches_root = self.watch_root(notices.as_deref());
         let tree = shared.look_at_tree().await?;
         let mut unheard = !watches_root;
-        let mut kept: HashSet<Watch> = HashSet::new();
         if let Some(notices) = &notices {
-            let wanted = wanted(&shared.root, &tree);
-            let mut heard: HashMap<FolderId, usize> = HashMap::new();
-            for (path, spot) in wanted {
-                let folder = if let Spot::Messages(folder, _) = spot { Some(folder) } else { None };
-                if folder.is_some_and(|folder| !self.ear.is_wanted(folder)) {
-                    continue;
-                }
-                match notices.add(&path, spot, &self.listener) {
-                    Ok(watch) => {
-                        kept.insert(watch.clone());
-                        let is_new = self.watches.insert(watch, path).is_none();
-                        folder.into_iter().for_each(|folder| *heard.entry(folder).or_default() += 1);
-                        match folder {
-                            Some(folder) if is_new => self.found(folder),
-                            // It may have become a folder since the tree was read.
-                            None if is_new => self.ear.arrange_anew(),
-                            _ => {}
-                        }
-                    }
-                    // It went or is being made: its parent tells.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => self.ear.arrange_anew(),
-                    Err(error) => {
-                        self.ear.warn(&path, &error);
-                        unheard = true;
-                    }
-                }
-            }
-            let is_heard = |folder: &FolderId| heard.get(folder) == Some(&Place::BOTH.len());
-            self.trust(tree.dirs.keys().copied().filter(|folder| !shared.is_remote && is_heard(folder)).collect());
+            unheard |= !self.hear(notices, &tree);
         }
-        self.remove(notices.as_deref(), |watch| !kept.contains(watch));
         self.hint_at_tree(&tree);
         self.look_at_unheard(&tree).await;
         Ok(unheard || notices.is_none() || shared.is_remote)
+    }
+
+    /// Has everything told that concerns the folders of `tree`, and nothing else. `false` if something is not told.
+    fn hear(&mut self, notices: &Notices, tree: &TreeLook) -> bool {
+        let mut hears_all = true;
+        let mut kept: HashSet<Watch> = HashSet::new();
+        let mut heard: HashMap<FolderId, usize> = HashMap::new();
+        for (path, spot) in wanted(&self.ear.shared.root, tree) {
+            let folder = if let Spot::Messages(folder, _) = spot { Some(folder) } else { None };
+            if folder.is_some_and(|folder| !self.ear.is_wanted(folder)) {
+                continue;
+            }
+            let watch = match notices.add(&path, spot, &self.listener) {
+                Ok(watch) => watch,
+                // It went or is being made: its parent tells.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.ear.arrange_anew();
+                    continue;
+                }
+                Err(error) => {
+                    self.ear.warn(&path, &error);
+                    hears_all = false;
+                    continue;
+                }
+            };
+            kept.insert(watch.clone());
+            let is_new = self.watches.insert(watch, path).is_none();
+            folder.into_iter().for_each(|folder| *heard.entry(folder).or_default() += 1);
+            match folder {
+                Some(folder) if is_new => self.found(folder),
+                // It may have become a folder since the tree was read.
+                None if is_new => self.ear.arrange_anew(),
+                _ => {}
+            }
+        }
+        let is_heard = |folder: &FolderId| heard.get(folder) == Some(&Place::BOTH.len());
+        let is_remote = self.ear.shared.is_remote;
+        self.trust(tree.dirs.keys().copied().filter(|folder| !is_remote && is_heard(folder)).collect());
+        self.remove(Some(notices), |watch| !kept.contains(watch));
+        hears_all
     }
 
     fn notices(&self) -> Option<Arc<Notices>> {

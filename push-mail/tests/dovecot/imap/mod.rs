@@ -1,6 +1,11 @@
 //! [`ImapStore`] against a real Dovecot.
 
+mod applying;
 mod basics;
+mod faults;
+mod idle;
+mod login;
+mod tree;
 
 use std::time::Duration;
 
@@ -32,8 +37,12 @@ async fn journal() -> Journal {
     Journal::open(&state, "alice").await.expect("a journal")
 }
 
+async fn with(config: ImapConfig) -> ImapStore {
+    ImapStore::new(config, journal().await).expect("a store")
+}
+
 async fn store(dovecot: &Dovecot) -> ImapStore {
-    ImapStore::new(config(dovecot), journal().await).expect("a store")
+    with(config(dovecot)).await
 }
 
 async fn folder(store: &ImapStore, path: &str) -> FolderId {
@@ -53,8 +62,11 @@ async fn next(hints: &mut Hints) -> Hint {
     tokio::time::timeout(GUARD, hints.next()).await.expect("a hint")
 }
 
-/// Waits for a hint that concerns the folder.
-async fn hinted(hints: &mut Hints, folder: FolderId) {
-    while !matches!(next(hints).await, Hint::All | Hint::Folder(_) if true) {}
-    let _ = folder;
+/// Reads hints until there is this one.
+async fn until(hints: &mut Hints, wanted: Hint) {
+    while next(hints).await != wanted {}
+}
+
+fn message(subject: &str) -> String {
+    format!("From: Bob <bob@example.org>\r\nSubject: {subject}\r\n\r\nbody of {subject}\r\n")
 }

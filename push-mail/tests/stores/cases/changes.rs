@@ -7,7 +7,7 @@ use crate::world::World;
 
 const MARKED: Flags = Flags(Flags::SEEN.0 | Flags::FLAGGED.0);
 
-pub async fn an_empty_folder_has_nothing_to_tell<W: World>() {
+pub(crate) async fn an_empty_folder_has_nothing_to_tell<W: World>() {
     let mut tester = Tester::<W>::new().await;
     assert_eq!(tester.told().await, []);
     assert_ne!(tester.token.epoch, 0, "0 is before everything");
@@ -15,7 +15,7 @@ pub async fn an_empty_folder_has_nothing_to_tell<W: World>() {
     assert_eq!(tester.told().await, []);
 }
 
-pub async fn a_new_message_is_told_once<W: World>() {
+pub(crate) async fn a_new_message_is_told_once<W: World>() {
     let mut tester = Tester::<W>::new().await;
     tester.told().await;
     tester.deliver("first").await;
@@ -25,7 +25,7 @@ pub async fn a_new_message_is_told_once<W: World>() {
     assert_eq!(tester.told().await, [new("second")]);
 }
 
-pub async fn messages_are_told_in_the_order_in_which_they_came<W: World>() {
+pub(crate) async fn messages_are_told_in_the_order_in_which_they_came<W: World>() {
     let mut tester = Tester::<W>::new().await;
     let subjects: Vec<String> = (0..12).map(|n| format!("message {n}.")).collect();
     for subject in &subjects {
@@ -37,7 +37,7 @@ pub async fn messages_are_told_in_the_order_in_which_they_came<W: World>() {
     assert!(changes.windows(2).all(|two| two[0].modseq < two[1].modseq && two[0].uid < two[1].uid), "{changes:?}");
 }
 
-pub async fn a_mark_is_told_as_a_change<W: World>() {
+pub(crate) async fn a_mark_is_told_as_a_change<W: World>() {
     if !W::ABILITIES.flags {
         return;
     }
@@ -51,7 +51,7 @@ pub async fn a_mark_is_told_as_a_change<W: World>() {
     assert_eq!(tester.told().await, []);
 }
 
-pub async fn many_marks_are_told_as_one_change<W: World>() {
+pub(crate) async fn many_marks_are_told_as_one_change<W: World>() {
     if !W::ABILITIES.flags {
         return;
     }
@@ -67,7 +67,7 @@ pub async fn many_marks_are_told_as_one_change<W: World>() {
     assert_eq!(tester.told().await, [(ChangeKind::Changed, Some("one.".to_owned()), flags)]);
 }
 
-pub async fn a_message_that_was_marked_since_it_came_is_new_with_its_marks<W: World>() {
+pub(crate) async fn a_message_that_was_marked_since_it_came_is_new_with_its_marks<W: World>() {
     if !W::ABILITIES.flags {
         return;
     }
@@ -80,7 +80,7 @@ pub async fn a_message_that_was_marked_since_it_came_is_new_with_its_marks<W: Wo
     assert_eq!(tester.told().await, []);
 }
 
-pub async fn a_deleted_message_is_told<W: World>() {
+pub(crate) async fn a_deleted_message_is_told<W: World>() {
     let mut tester = Tester::<W>::new().await;
     for subject in ["one.", "two.", "three."] {
         tester.deliver(subject).await;
@@ -93,7 +93,7 @@ pub async fn a_deleted_message_is_told<W: World>() {
     assert_eq!(tester.told().await, []);
 }
 
-pub async fn a_message_that_was_marked_and_deleted_is_deleted<W: World>() {
+pub(crate) async fn a_message_that_was_marked_and_deleted_is_deleted<W: World>() {
     if !W::ABILITIES.flags {
         return;
     }
@@ -107,7 +107,7 @@ pub async fn a_message_that_was_marked_and_deleted_is_deleted<W: World>() {
     assert_eq!(kinds, [ChangeKind::Deleted]);
 }
 
-pub async fn what_came_and_went_is_not_told<W: World>() {
+pub(crate) async fn what_came_and_went_is_not_told<W: World>() {
     let mut tester = Tester::<W>::new().await;
     tester.told().await;
     for is_seen_by_others in [false, true] {

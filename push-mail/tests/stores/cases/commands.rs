@@ -5,7 +5,7 @@ use push_mail::store::{ChangeKind, Command, Flags, StoreErrorKind, Token, Uid};
 use crate::tester::{Tester, new};
 use crate::world::World;
 
-pub async fn an_appended_message_is_told_with_its_uid<W: World>() {
+pub(crate) async fn an_appended_message_is_told_with_its_uid<W: World>() {
     if !W::ABILITIES.append {
         return;
     }
@@ -23,7 +23,7 @@ pub async fn an_appended_message_is_told_with_its_uid<W: World>() {
     }
 }
 
-pub async fn marks_are_added_and_removed<W: World>() {
+pub(crate) async fn marks_are_added_and_removed<W: World>() {
     if !W::ABILITIES.flags {
         return;
     }
@@ -45,7 +45,7 @@ pub async fn marks_are_added_and_removed<W: World>() {
     }
 }
 
-pub async fn a_moved_message_leaves_here_and_comes_there<W: World>() {
+pub(crate) async fn a_moved_message_leaves_here_and_comes_there<W: World>() {
     if !W::ABILITIES.folders {
         return;
     }
@@ -73,7 +73,7 @@ pub async fn a_moved_message_leaves_here_and_comes_there<W: World>() {
     assert_eq!(tester.apply(same).await.expect("moved").uid, Some(moved[0].uid));
 }
 
-pub async fn a_deleted_message_is_gone<W: World>() {
+pub(crate) async fn a_deleted_message_is_gone<W: World>() {
     if !W::ABILITIES.delete {
         return;
     }
@@ -86,7 +86,7 @@ pub async fn a_deleted_message_is_gone<W: World>() {
     assert_eq!(tester.subject(tester.folder, uid).await, None);
 }
 
-pub async fn what_is_not_there_is_refused<W: World>() {
+pub(crate) async fn what_is_not_there_is_refused<W: World>() {
     let mut tester = Tester::<W>::new().await;
     tester.deliver("one.").await;
     let gone = tester.changes().await[0].uid;
@@ -114,7 +114,7 @@ pub async fn what_is_not_there_is_refused<W: World>() {
     assert_eq!(tester.told().await, []);
 }
 
-pub async fn what_a_store_cannot_do_it_says<W: World>() {
+pub(crate) async fn what_a_store_cannot_do_it_says<W: World>() {
     let mut tester = Tester::<W>::new().await;
     tester.deliver("one.").await;
     let changes = tester.changes().await;

@@ -10,7 +10,7 @@ async fn fetch<W: World>(tester: &Tester<W>, uids: &[Uid], wanted: Wanted) -> Ve
     guarded(tester.world.store().fetch(tester.folder, uids, wanted)).await.expect("fetched")
 }
 
-pub async fn messages_are_fetched_in_the_order_asked_for_without_those_that_are_gone<W: World>() {
+pub(crate) async fn messages_are_fetched_in_the_order_asked_for_without_those_that_are_gone<W: World>() {
     let mut tester = Tester::<W>::new().await;
     for subject in ["one.", "two.", "three."] {
         tester.deliver(subject).await;
@@ -25,7 +25,7 @@ pub async fn messages_are_fetched_in_the_order_asked_for_without_those_that_are_
     assert_eq!(fetch(&tester, &[], Wanted::Whole).await, []);
 }
 
-pub async fn a_whole_message_is_what_was_delivered<W: World>() {
+pub(crate) async fn a_whole_message_is_what_was_delivered<W: World>() {
     let mut tester = Tester::<W>::new().await;
     let long = "A line of a long message, which is longer than what is looked at for a summary.\r\n".repeat(2000);
     let raw = mail::plain("whole", &long);
@@ -39,7 +39,7 @@ pub async fn a_whole_message_is_what_was_delivered<W: World>() {
     assert!(item.size.is_none_or(|size| size == told.len() as u64));
 }
 
-pub async fn a_summary_shows_what_was_written<W: World>() {
+pub(crate) async fn a_summary_shows_what_was_written<W: World>() {
     let mut tester = Tester::<W>::new().await;
     tester.world.deliver(W::FOLDER, &mail::plain("Grüße", &"A line of text.\r\n".repeat(10_000))).await;
     let uid = tester.changes().await[0].uid;
@@ -52,7 +52,7 @@ pub async fn a_summary_shows_what_was_written<W: World>() {
     assert_eq!(item.raw, None);
 }
 
-pub async fn a_message_is_found_after_it_was_marked<W: World>() {
+pub(crate) async fn a_message_is_found_after_it_was_marked<W: World>() {
     if !W::ABILITIES.flags {
         return;
     }

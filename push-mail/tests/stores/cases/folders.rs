@@ -17,14 +17,14 @@ async fn create<W: World>(tester: &Tester<W>, path: &str) -> FolderId {
     id
 }
 
-pub async fn the_inbox_is_first_and_there<W: World>() {
+pub(crate) async fn the_inbox_is_first_and_there<W: World>() {
     let tester = Tester::<W>::new().await;
     let tree = tester.world.store().hierarchy().await.expect("a tree");
     assert_eq!((tree.folders[0].path.as_str(), tree.folders[0].kind), ("INBOX", FolderKind::Inbox));
     assert_eq!(tester.world.store().hierarchy().await.expect("a tree"), tree);
 }
 
-pub async fn a_folder_is_made_and_used<W: World>() {
+pub(crate) async fn a_folder_is_made_and_used<W: World>() {
     if !W::ABILITIES.folders {
         return;
     }
@@ -42,7 +42,7 @@ pub async fn a_folder_is_made_and_used<W: World>() {
     assert_eq!(tester.refusal(again).await, Some(StoreErrorKind::Exists));
 }
 
-pub async fn a_renamed_folder_keeps_its_id_and_its_messages<W: World>() {
+pub(crate) async fn a_renamed_folder_keeps_its_id_and_its_messages<W: World>() {
     if !W::ABILITIES.folders {
         return;
     }
@@ -61,7 +61,7 @@ pub async fn a_renamed_folder_keeps_its_id_and_its_messages<W: World>() {
     assert_eq!(tester.refusal(refused).await, Some(StoreErrorKind::Invalid));
 }
 
-pub async fn a_folder_that_others_rename_keeps_its_id<W: World>() {
+pub(crate) async fn a_folder_that_others_rename_keeps_its_id<W: World>() {
     if !W::ABILITIES.folders {
         return;
     }
@@ -79,7 +79,7 @@ pub async fn a_folder_that_others_rename_keeps_its_id<W: World>() {
     assert_eq!(tester.changes_since(folder, token, 10).await.0.len(), 1);
 }
 
-pub async fn folders_below_are_renamed_with_it<W: World>() {
+pub(crate) async fn folders_below_are_renamed_with_it<W: World>() {
     if !W::ABILITIES.folders {
         return;
     }
@@ -95,7 +95,7 @@ pub async fn folders_below_are_renamed_with_it<W: World>() {
     assert_eq!(tester.refusal(onto).await, Some(StoreErrorKind::Exists));
 }
 
-pub async fn a_removed_folder_is_gone_and_its_id_with_it<W: World>() {
+pub(crate) async fn a_removed_folder_is_gone_and_its_id_with_it<W: World>() {
     if !W::ABILITIES.folders {
         return;
     }
@@ -116,7 +116,7 @@ pub async fn a_removed_folder_is_gone_and_its_id_with_it<W: World>() {
     assert_eq!(tester.refusal(Command::DeleteFolder { folder: inbox }).await, Some(StoreErrorKind::Invalid));
 }
 
-pub async fn paths_that_cannot_be_are_refused<W: World>() {
+pub(crate) async fn paths_that_cannot_be_are_refused<W: World>() {
     if !W::ABILITIES.folders {
         return;
     }

@@ -1,9 +1,9 @@
 //! The list, by what is tried.
 
-pub mod changes;
-pub mod commands;
-pub mod fetch;
-pub mod folders;
-pub mod restarts;
-pub mod tokens;
-pub mod watch;
+pub(crate) mod changes;
+pub(crate) mod commands;
+pub(crate) mod fetch;
+pub(crate) mod folders;
+pub(crate) mod restarts;
+pub(crate) mod tokens;
+pub(crate) mod watch;

@@ -5,7 +5,7 @@ use push_mail::store::{ChangeKind, Flags};
 use crate::tester::{Tester, new};
 use crate::world::World;
 
-pub async fn what_happens_while_it_is_down_is_told_afterwards<W: World>() {
+pub(crate) async fn what_happens_while_it_is_down_is_told_afterwards<W: World>() {
     if !W::ABILITIES.survives {
         return;
     }
@@ -33,7 +33,7 @@ pub async fn what_happens_while_it_is_down_is_told_afterwards<W: World>() {
     assert_eq!(tester.told().await, []);
 }
 
-pub async fn nothing_is_told_again_after_a_restart<W: World>() {
+pub(crate) async fn nothing_is_told_again_after_a_restart<W: World>() {
     if !W::ABILITIES.survives {
         return;
     }
@@ -52,7 +52,7 @@ pub async fn nothing_is_told_again_after_a_restart<W: World>() {
     assert_eq!(tester.told().await, [new("two.")]);
 }
 
-pub async fn a_uid_is_never_given_again<W: World>() {
+pub(crate) async fn a_uid_is_never_given_again<W: World>() {
     if !W::ABILITIES.survives {
         return;
     }
@@ -72,7 +72,7 @@ pub async fn a_uid_is_never_given_again<W: World>() {
     assert!(uids.windows(2).all(|two| two[0] < two[1]), "{uids:?}");
 }
 
-pub async fn folders_that_change_while_it_is_down_keep_their_ids<W: World>() {
+pub(crate) async fn folders_that_change_while_it_is_down_keep_their_ids<W: World>() {
     if !W::ABILITIES.survives || !W::ABILITIES.folders {
         return;
     }

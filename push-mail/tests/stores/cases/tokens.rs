@@ -15,7 +15,7 @@ async fn with_messages<W: World>(count: usize) -> Tester<W> {
     tester
 }
 
-pub async fn the_same_token_tells_the_same_again<W: World>() {
+pub(crate) async fn the_same_token_tells_the_same_again<W: World>() {
     let tester = with_messages::<W>(3).await;
     let before = tester.changes_since(tester.folder, Token::START, 1000).await;
     assert_eq!(before.0.len(), 3);
@@ -25,7 +25,7 @@ pub async fn the_same_token_tells_the_same_again<W: World>() {
     assert_eq!(tester.changes_since(tester.folder, before.1, 1000).await, (Vec::new(), before.1));
 }
 
-pub async fn pages_tell_everything_once<W: World>() {
+pub(crate) async fn pages_tell_everything_once<W: World>() {
     let tester = with_messages::<W>(7).await;
     let whole = tester.changes_since(tester.folder, Token::START, 1000).await;
     for limit in [1, 2, 3, 7, 8] {
@@ -35,7 +35,7 @@ pub async fn pages_tell_everything_once<W: World>() {
     assert!(page.more && page.changes.len() == 3, "{page:?}");
 }
 
-pub async fn pages_tell_what_happens_between_them<W: World>() {
+pub(crate) async fn pages_tell_what_happens_between_them<W: World>() {
     let tester = with_messages::<W>(6).await;
     let store = tester.world.store();
     let first = guarded(store.changes(tester.folder, Token::START, 3)).await.expect("a page");
@@ -57,7 +57,7 @@ pub async fn pages_tell_what_happens_between_them<W: World>() {
     assert_eq!(tester.changes_since(tester.folder, token, 2).await.0, []);
 }
 
-pub async fn a_token_of_another_epoch_has_expired<W: World>() {
+pub(crate) async fn a_token_of_another_epoch_has_expired<W: World>() {
     let mut tester = with_messages::<W>(1).await;
     tester.told().await;
     let other = Token { epoch: tester.token.epoch ^ 1, ..tester.token };
@@ -68,14 +68,14 @@ pub async fn a_token_of_another_epoch_has_expired<W: World>() {
     }
 }
 
-pub async fn what_was_recorded_is_told_without_a_look<W: World>() {
+pub(crate) async fn what_was_recorded_is_told_without_a_look<W: World>() {
     let mut tester = with_messages::<W>(2).await;
     let changes = tester.changes().await;
     let recorded = tester.world.store().recorded(tester.folder, Token::START, 1000).expect("recorded");
     assert_eq!((recorded.changes, recorded.token, recorded.more), (changes, tester.token, false));
 }
 
-pub async fn all_who_ask_at_once_are_told_the_same<W: World>() {
+pub(crate) async fn all_who_ask_at_once_are_told_the_same<W: World>() {
     let tester = with_messages::<W>(5).await;
     let ask = || tester.changes_since(tester.folder, Token::START, 2);
     let (one, two, three, four) = tokio::join!(ask(), ask(), ask(), ask());
@@ -83,7 +83,7 @@ pub async fn all_who_ask_at_once_are_told_the_same<W: World>() {
     assert!(one == two && two == three && three == four);
 }
 
-pub async fn an_unknown_folder_is_refused_everywhere<W: World>() {
+pub(crate) async fn an_unknown_folder_is_refused_everywhere<W: World>() {
     let mut tester = Tester::<W>::new().await;
     let store = tester.world.store();
     let nowhere = FolderId(4_000_000_000);

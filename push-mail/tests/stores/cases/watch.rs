@@ -5,14 +5,14 @@ use push_mail::store::{ChangeKind, Flags, Hint};
 use crate::tester::{Tester, guarded, new};
 use crate::world::World;
 
-pub async fn the_first_hint_is_ready<W: World>() {
+pub(crate) async fn the_first_hint_is_ready<W: World>() {
     let tester = Tester::<W>::new().await;
     tester.deliver("before.").await;
     let mut hints = tester.world.store().watch(&[tester.folder]);
     assert_eq!(guarded(hints.next()).await, Hint::Ready);
 }
 
-pub async fn whatever_happens_to_messages_is_hinted<W: World>() {
+pub(crate) async fn whatever_happens_to_messages_is_hinted<W: World>() {
     let mut tester = Tester::<W>::new().await;
     let mut hints = tester.watch().await;
     for round in 0..5 {
@@ -29,7 +29,7 @@ pub async fn whatever_happens_to_messages_is_hinted<W: World>() {
     }
 }
 
-pub async fn whatever_happens_to_folders_is_hinted<W: World>() {
+pub(crate) async fn whatever_happens_to_folders_is_hinted<W: World>() {
     if !W::ABILITIES.folders {
         return;
     }
@@ -44,7 +44,7 @@ pub async fn whatever_happens_to_folders_is_hinted<W: World>() {
     tester.tree_when_hinted(&mut hints, |paths| !has("Renamed")(paths)).await;
 }
 
-pub async fn mail_into_a_folder_that_was_just_made_is_hinted<W: World>() {
+pub(crate) async fn mail_into_a_folder_that_was_just_made_is_hinted<W: World>() {
     if !W::ABILITIES.folders {
         return;
     }
@@ -66,7 +66,7 @@ pub async fn mail_into_a_folder_that_was_just_made_is_hinted<W: World>() {
     assert_eq!(told, [new("at once."), new("then.")]);
 }
 
-pub async fn a_burst_of_mail_is_told_completely<W: World>() {
+pub(crate) async fn a_burst_of_mail_is_told_completely<W: World>() {
     const COUNT: usize = 60;
     let mut tester = Tester::<W>::new().await;
     let mut hints = tester.watch().await;
@@ -82,7 +82,7 @@ pub async fn a_burst_of_mail_is_told_completely<W: World>() {
     assert_eq!(told, expected);
 }
 
-pub async fn two_watch_and_one_goes<W: World>() {
+pub(crate) async fn two_watch_and_one_goes<W: World>() {
     let mut tester = Tester::<W>::new().await;
     let (first, mut second) = (tester.watch().await, tester.watch().await);
     tester.deliver("to both.").await;

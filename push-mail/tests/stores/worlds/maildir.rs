@@ -15,33 +15,33 @@ use tempfile::TempDir;
 use crate::{Abilities, World};
 
 /// Which folder is tried, and how it is watched.
-pub trait Setting {
+pub(crate) trait Setting {
     const FOLDER: &'static str;
     const NOTICES: bool = true;
 }
 
-pub struct Inbox;
+pub(crate) struct Inbox;
 
 impl Setting for Inbox {
     const FOLDER: &'static str = "INBOX";
 }
 
 /// A folder of Maildir++ whose name has to be encoded.
-pub struct Subfolder;
+pub(crate) struct Subfolder;
 
 impl Setting for Subfolder {
     const FOLDER: &'static str = "Listen/Entwürfe & mehr";
 }
 
 /// Where the system does not tell of changes.
-pub struct Polled;
+pub(crate) struct Polled;
 
 impl Setting for Polled {
     const FOLDER: &'static str = "INBOX";
     const NOTICES: bool = false;
 }
 
-pub struct MaildirWorld<S> {
+pub(crate) struct MaildirWorld<S> {
     dir: TempDir,
     store: Option<MaildirStore>,
     setting: PhantomData<S>,
@@ -97,7 +97,7 @@ impl<S: Setting> MaildirWorld<S> {
 }
 
 /// Mail as delivery agents bring it: written elsewhere, and renamed.
-pub fn deliver(folder: &Path, raw: &[u8]) -> PathBuf {
+pub(crate) fn deliver(folder: &Path, raw: &[u8]) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("{}.{}_{count}.there", 1_700_000_000 + count, std::process::id());

@@ -8,7 +8,7 @@ use push_mail::store::{Command, Flags, FolderId, MailStore, Token, Uid, Wanted};
 
 use crate::{Abilities, World};
 
-pub struct MemoryWorld {
+pub(crate) struct MemoryWorld {
     state: State,
     store: Option<MemoryStore>,
     other: MemoryStore,

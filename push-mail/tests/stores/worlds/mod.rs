@@ -1,5 +1,7 @@
 //! The stores that are tried, each with other programs beside it.
 
 #[cfg(unix)]
-pub mod maildir;
-pub mod memory;
+pub(crate) mod imap;
+#[cfg(unix)]
+pub(crate) mod maildir;
+pub(crate) mod memory;

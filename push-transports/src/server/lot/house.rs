@@ -176,6 +176,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::inbox::News;
     use super::*;
     use crate::server::lot::inbox::Message;
     use std::task::{Context, Waker};
@@ -201,10 +202,10 @@ mod tests {
         ended.close();
         let next = house.new_inbox(0);
         ended.send(Message::Gone(7));
-        let (mut messages, mut moved) = (Vec::new(), Vec::new());
-        assert!(next.poll_take(&mut Context::from_waker(Waker::noop()), &mut messages, &mut moved).is_pending());
+        let mut news = News::new();
+        assert!(next.poll_take(&mut Context::from_waker(Waker::noop()), &mut news).is_pending());
         house.inbox(0).send(Message::Gone(8));
-        assert!(next.poll_take(&mut Context::from_waker(Waker::noop()), &mut messages, &mut moved).is_ready());
-        assert!(matches!(messages[..], [Message::Gone(8)]), "{messages:?}");
+        assert!(next.poll_take(&mut Context::from_waker(Waker::noop()), &mut news).is_ready());
+        assert!(matches!(news.messages[..], [Message::Gone(8)]), "{:?}", news.messages);
     }
 }

@@ -32,7 +32,7 @@ struct Registry {
     inotify: Inotify,
     buffer: Vec<u8>,
     /// A directory has one descriptor, however many watch it.
-    listeners: HashMap<WatchDescriptor, Vec<(Spot, Arc<dyn Listener>)>>,
+    listeners: Listeners,
 }
 
 impl Notices {
@@ -119,6 +119,7 @@ impl Notices {
     }
 }
 
+/// Who is told of which directory.
 type Listeners = HashMap<WatchDescriptor, Vec<(Spot, Arc<dyn Listener>)>>;
 
 fn dispatch(listeners: &mut Listeners, event: Event<&std::ffi::OsStr>) {
@@ -155,5 +156,52 @@ fn what(mask: EventMask) -> Option<What> {
         Some(What::Deleted)
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Journal;
+    use crate::state::State;
+    use crate::store::maildir::{MaildirConfig, MaildirStore};
+    use crate::store::{Hint, MailStore as _, Token};
+
+    /// Events that a queue holds, by the system's settings.
+    fn longest() -> usize {
+        let setting = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").expect("a setting");
+        setting.trim().parse().expect("a number")
+    }
+
+    /// 1. A folder is watched. 2. More happens than the queue holds while nobody reads it; what is lost is the end.
+    /// 3. The queue says so: everything is looked at again, and nothing is missing.
+    #[tokio::test]
+    async fn what_a_queue_that_ran_over_has_lost_is_found_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let journal = Journal::open(&State::in_memory().expect("a state"), "alice").await.expect("a journal");
+        let config = MaildirConfig { create: true, ..MaildirConfig::default() };
+        let store = MaildirStore::open(dir.path(), journal, config).await.expect("a store");
+        let inbox = store.hierarchy().await.expect("a tree").folders[0].id;
+        let mut hints = store.watch(&[]);
+        assert_eq!(hints.next().await, Hint::Ready);
+        let token = store.changes(inbox, Token::START, 10).await.expect("changes").token;
+        {
+            let notices = Notices::shared().expect("a queue");
+            let _held = notices.registry();
+            let (one, other) = (dir.path().join("cur/1.a:2,"), dir.path().join("cur/1.a:2,S"));
+            std::fs::write(&one, "x").expect("written");
+            for _ in 0..longest() / 4 + 1 {
+                std::fs::rename(&one, &other).expect("renamed");
+                std::fs::rename(&other, &one).expect("renamed");
+            }
+            std::fs::write(dir.path().join("new/2.lost"), "x").expect("written");
+        }
+        let told = store.changes(inbox, token, 10).await.expect("changes");
+        assert_eq!(told.changes.len(), 2, "{told:?}");
+        let mut hinted = Vec::new();
+        while let Some(hint) = hints.try_next() {
+            hinted.push(hint);
+        }
+        assert!(hinted.contains(&Hint::All), "{hinted:?}");
     }
 }

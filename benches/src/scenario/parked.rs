@@ -1,0 +1,88 @@
+//! Pings of Direct Push that are parked: what one takes, and what nothing to do costs.
+
+use super::memory::settled_rss;
+use super::progress;
+use crate::Result;
+use crate::args::IdleArgs;
+use crate::clock::MS;
+use crate::device::{Control, Devices};
+use crate::lane::Lane;
+use crate::mailbox::account;
+use crate::report::Report;
+
+/// Payloads do not matter here.
+const SIZE: usize = 100;
+
+/// Devices that are there before memory is looked at: what the first of a process load and allocate is not the others'.
+const WARM_UP: usize = 64;
+
+/// Scenario `idle --kind ping`.
+pub(super) fn idle(args: &IdleArgs) -> Result<()> {
+    let IdleArgs { connections: pings, cycles, secs, at_most, server, .. } = args;
+    let mut server = server.clone();
+    server.mail.mailboxes = server.mail.mailboxes.max(1);
+    let (mailboxes, folders) = (server.mail.mailboxes, server.mail.folders);
+    let dir = tempfile::tempdir()?;
+    server.mail.mail_dir = Some(dir.path().to_owned());
+    let lane = Lane::push(&server, SIZE)?;
+    let mut control = Control::new(lane.target()?)?;
+    let mut devices = Devices::new(lane.target()?)?;
+    let settings = format!("{pings} pings of {folders} folders each over {mailboxes} mailboxes");
+    let mut report = Report::new("idle", &settings, &server);
+
+    progress("devices get to know their mailboxes");
+    let mut add = |devices: &mut Devices, count: usize| -> Result<()> {
+        let first = devices.len();
+        (first..first + count).for_each(|number| devices.add(account(number % mailboxes), folders));
+        devices.prepare(first)?;
+        devices.park(first, &mut control)?;
+        devices.close()
+    };
+    add(&mut devices, WARM_UP)?;
+    let nobody = settled_rss(&lane)?;
+    report.value("RSS with the mailboxes", nobody as f64 / 1024.0, "KiB");
+    share_of_a_core(&lane, &mut devices, *secs, &mut report, "while nobody waits")?;
+    let first = devices.len();
+    (first..first + pings).for_each(|number| devices.add(account(number % mailboxes), folders));
+    devices.prepare(first)?;
+    let begin = settled_rss(&lane)?;
+    report.value("RSS with the devices known", begin as f64 / 1024.0, "KiB");
+    report.value("RSS a known device", (begin as f64 - nobody as f64) / *pings as f64, "B");
+    let mut most: f64 = 0.0;
+    for cycle in 1..=*cycles {
+        let name = |what: &str| if *cycles == 1 { what.to_owned() } else { format!("{what}, cycle {cycle}") };
+        progress(&format!("cycle {cycle} of {cycles}: {pings} pings"));
+        let before = lane.cpu_ns()?;
+        devices.park(first, &mut control)?;
+        let opening = lane.cpu_ns()? - before;
+        let each = (settled_rss(&lane)? as f64 - begin as f64) / *pings as f64;
+        most = most.max(each);
+        report.value(&name("RSS a parked ping"), each, "B");
+        report.value(&name("server CPU a ping parked"), opening as f64 / 1000.0 / *pings as f64, "us");
+        share_of_a_core(&lane, &mut devices, *secs, &mut report, &name("while pings wait"))?;
+        if !devices.woken.is_empty() {
+            return Err(format!("{} pings were answered though nothing changed", devices.woken.len()).into());
+        }
+        devices.check()?;
+        devices.close()?;
+        while control.waiting()? > 0 {}
+        let closed = settled_rss(&lane)? as f64 - begin as f64;
+        report.value(&name("RSS left behind, a ping"), closed / *pings as f64, "B");
+    }
+    report.print(&[])?;
+    match at_most {
+        Some(at_most) if most > *at_most => Err(format!("{most:.0} bytes a ping, more than {at_most}").into()),
+        _ => Ok(()),
+    }
+}
+
+fn share_of_a_core(lane: &Lane, devices: &mut Devices, secs: f64, report: &mut Report, when: &str) -> Result<()> {
+    let (begin, before) = (crate::clock::now_ns(), lane.cpu_ns()?);
+    let until = begin + (secs * 1000.0) as u64 * MS;
+    while crate::clock::now_ns() < until {
+        devices.pump(until.saturating_sub(crate::clock::now_ns()))?;
+    }
+    let share = (lane.cpu_ns()? - before) as f64 / (crate::clock::now_ns() - begin) as f64;
+    report.value(&format!("server CPU {when}"), share * 100.0, "% of a core");
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! The keys of `[mail]` and of `[[mail.account]]`.
+
+use super::super::keys::{Field, Key, list};
+use super::account::{Imap, Maildir, Remote};
+use super::{MailSettings, account::Base};
+
+const HOUR_S: u64 = 3600;
+const DAY_S: u64 = 24 * HOUR_S;
+const MANY: u64 = 1_000_000_000;
+/// Heartbeats as EAS has them are at most 59 min; down to 1 s for tests.
+const HEARTBEAT_S: std::ops::RangeInclusive<u64> = 1..=3540;
+
+macro_rules! keys {
+    ($($name:literal, $about:literal, |$settings:ident| $field:expr;)*) => {
+        [$(Key { name: $name, about: $about, field: |$settings| $field },)*]
+    };
+}
+
+/// Keys of `[mail]`.
+pub(crate) const MAIL: [Key<MailSettings>; 12] = keys![
+    "heartbeat_min_s", "shortest time that a device may ask a ping to wait",
+        |s| Field::WholeSeconds(&mut s.limits.heartbeat_min, HEARTBEAT_S);
+    "heartbeat_max_s", "longest one",
+        |s| Field::WholeSeconds(&mut s.limits.heartbeat_max, HEARTBEAT_S);
+    "max_folders", "folders of one ping",
+        |s| Field::Count(&mut s.limits.max_folders, 1..=1000);
+    "linger_ms", "how long a ping that has something to tell waits for more of the same burst",
+        |s| Field::Milliseconds(&mut s.limits.linger, 0..=60_000);
+    "preview_bytes", "readable text of a message that is published and synced; 0: none",
+        |s| Field::Count(&mut s.limits.preview_bytes, 0..=65_536);
+    "watch_linger_s", "how long a mailbox elsewhere is watched after the last who waited is gone",
+        |s| Field::Seconds(&mut s.limits.watch_linger, 0..=DAY_S);
+    "ready_timeout_s", "how long a ping waits for its mailbox to be watched",
+        |s| Field::Seconds(&mut s.limits.ready_timeout, 1..=300);
+    "window", "changes of one sync where the device names no window",
+        |s| Field::Count(&mut s.limits.window, 1..=10_000);
+    "max_window", "most changes of one sync, whatever it names",
+        |s| Field::Count(&mut s.limits.max_window, 1..=10_000);
+    "max_devices", "devices remembered for an account",
+        |s| Field::Count(&mut s.limits.max_devices, 1..=MANY);
+    "fast_loop", "answers with changes in a row without a sync after which a device is slowed down",
+        |s| Field::Number(&mut s.limits.fast_loop, 1..=1_000_000);
+    "lmtp_listen", "where messages are taken in over LMTP, for the accounts that are Maildirs",
+        |s| Field::MaybeAddress(&mut s.lmtp_listen);
+];
+
+/// Keys of `[[mail.account]]` of every kind, beside `kind`.
+pub(crate) const ACCOUNT: [Key<Base>; 2] = keys![
+    "name", "what it is called in channels and calls",
+        |s| Field::MaybeText(&mut s.name);
+    "readers", "users who may read it; while no token is configured anyone may",
+        |s| Field::List(&mut s.readers, super::account::check_readers);
+];
+
+/// Keys of an account of kind `maildir`.
+pub(crate) const MAILDIR: [Key<Maildir>; 3] = keys![
+    "path", "the directory that has new, cur and tmp",
+        |s| Field::MaybePath(&mut s.path);
+    "create", "make it if it is not there; not set: if the directory above is there",
+        |s| Field::MaybeFlag(&mut s.create);
+    "poll_s", "how often it is looked at where the system cannot tell of changes",
+        |s| Field::Seconds(&mut s.poll, 1..=DAY_S);
+];
+
+/// Keys of an account of kind `imap` or `pop3`.
+pub(crate) const REMOTE: [Key<Remote>; 11] = keys![
+    "url", "imaps://host[:port] or imap://host[:port]; pop3s:// or pop3://",
+        |s| Field::MaybeText(&mut s.url);
+    "user", "the login there",
+        |s| Field::MaybeText(&mut s.user);
+    "password", "its password; or one of the next two",
+        |s| Field::Secret(&mut s.password);
+    "password_file", "a file whose first line is the password",
+        |s| Field::MaybePath(&mut s.password_file);
+    "token_file", "a file with an OAuth 2 access token, read at each login",
+        |s| Field::MaybePath(&mut s.token_file);
+    "ca", "certificate authorities to believe besides the system's, a file in PEM",
+        |s| Field::MaybePath(&mut s.ca);
+    "poll_min_s", "shortest time between two looks where the server tells nothing",
+        |s| Field::Seconds(&mut s.poll.0, 1..=DAY_S);
+    "poll_max_s", "longest one",
+        |s| Field::Seconds(&mut s.poll.1, 1..=DAY_S);
+    "retry_min_s", "shortest time before a lost connection is tried again",
+        |s| Field::Seconds(&mut s.retry.0, 0..=DAY_S);
+    "retry_max_s", "longest one, also after a refused login",
+        |s| Field::Seconds(&mut s.retry.1, 0..=DAY_S);
+    "timeout_s", "how long the server may be silent when something is expected of it",
+        |s| Field::Seconds(&mut s.timeout, 1..=HOUR_S);
+];
+
+/// Further keys of an account of kind `imap`.
+pub(crate) const IMAP: [Key<Imap>; 6] = keys![
+    "keep_s", "how long the connection is kept when nobody waits",
+        |s| Field::Seconds(&mut s.keep, 0..=DAY_S);
+    "idle_s", "how long IDLE may last before it is begun again",
+        |s| Field::Seconds(&mut s.idle, 1..=DAY_S);
+    "safety_s", "how often everything watched is looked at although the server tells of changes",
+        |s| Field::Seconds(&mut s.safety, 1..=DAY_S);
+    "notify", "use NOTIFY where the server has it",
+        |s| Field::Flag(&mut s.notify);
+    "max_messages", "messages that a folder may have",
+        |s| Field::Count(&mut s.max_messages, 1..=MANY);
+    "max_account_folders", "folders that the account may have",
+        |s| Field::Count(&mut s.max_folders, 1..=1_000_000);
+];
+
+/// The keys with their defaults, for `--help`.
+pub(crate) fn help(out: &mut String) {
+    out.push_str("\nKeys of [mail]:\n");
+    list(&MAIL, &mut MailSettings::default(), out);
+    out.push_str("\nKeys of each [[mail.account]], and kind = \"maildir\" | \"imap\" | \"pop3\" | \"memory\":\n");
+    list(&ACCOUNT, &mut Base::default(), out);
+    out.push_str(" kind = \"maildir\":\n");
+    list(&MAILDIR, &mut Maildir::default(), out);
+    out.push_str(" kind = \"imap\" and \"pop3\":\n");
+    list(&REMOTE, &mut Remote::default(), out);
+    out.push_str(" kind = \"imap\" alone:\n");
+    list(&IMAP, &mut Imap::default(), out);
+}

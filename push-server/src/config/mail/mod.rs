@@ -1,0 +1,55 @@
+//! `[mail]` and `[[mail.account]]`: the mailboxes that are served, and what devices may ask for.
+//!
+//! In reading order: `keys` (what can be set), `account` (one mailbox), and here the table as a whole.
+
+pub(super) mod account;
+pub(super) mod keys;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use push_mail::MailConfig;
+use toml::Spanned;
+use toml::de::DeValue;
+
+pub(crate) use account::{Account, Imap, Mailbox, Maildir, Remote};
+pub(crate) use keys::help;
+
+use super::error::ConfigError;
+use super::file::{File, Section};
+use super::tables::entries;
+
+/// All that can be set about mail.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MailSettings {
+    pub(crate) limits: MailConfig,
+    /// Where messages are taken in over LMTP.
+    pub(crate) lmtp_listen: Option<SocketAddr>,
+    pub(crate) accounts: Vec<Account>,
+}
+
+/// Reads `[mail]` with its accounts.
+pub(crate) fn read<'a>(file: &'a File<'a>, value: &'a Spanned<DeValue<'a>>) -> Result<MailSettings, ConfigError> {
+    let known: Vec<_> = keys::MAIL.iter().map(|key| key.name).chain(["account"]).collect();
+    let section = Section::new(file, "mail.", value, &known)?;
+    let mut settings = MailSettings::default();
+    section.fill(&keys::MAIL, &mut settings)?;
+    let limits = &settings.limits;
+    if limits.heartbeat_min > limits.heartbeat_max {
+        let (least, most) = (limits.heartbeat_min.as_secs(), limits.heartbeat_max.as_secs());
+        let problem = format!("{least} s is more than heartbeat_max_s, {most} s");
+        return Err(section.refuse(None, "heartbeat_min_s", problem));
+    }
+    if limits.window > limits.max_window {
+        let problem = format!("{} is more than max_window, {}", limits.window, limits.max_window);
+        return Err(section.refuse(None, "window", problem));
+    }
+    if let Some(accounts) = section.get("account") {
+        for entry in entries(file, "mail.account", accounts)? {
+            let account = account::read(file, entry, &settings.accounts)?;
+            settings.accounts.push(account);
+        }
+    }
+    Ok(settings)
+}

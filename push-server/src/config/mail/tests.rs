@@ -1,0 +1,143 @@
+//! Accounts, and each refusal with its place.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::Settings;
+use super::super::file::File;
+use super::{MailSettings, Mailbox};
+
+fn read(text: &str) -> Result<MailSettings, String> {
+    let mut settings = Settings::default();
+    let read = File { path: Path::new("push.toml"), text }.apply(&mut settings);
+    read.map(|()| settings.mail).map_err(|error| error.to_string())
+}
+
+#[test]
+fn without_accounts_the_table_is_limits_alone() {
+    let mail = read("[mail]\nheartbeat_min_s = 1\nlinger_ms = 250\nmax_folders = 3\n").expect("valid");
+    assert_eq!(mail.limits.heartbeat_min, Duration::from_secs(1));
+    assert_eq!(mail.limits.heartbeat_max, Duration::from_secs(3540));
+    assert_eq!((mail.limits.linger, mail.limits.max_folders), (Duration::from_millis(250), 3));
+    assert!(mail.accounts.is_empty());
+}
+
+#[test]
+fn an_account_of_each_kind_is_read() {
+    let text = r#"
+        [[mail.account]]
+        name = "alice"
+        kind = "maildir"
+        path = "/var/mail/alice"
+        readers = ["alice", "boss"]
+        [[mail.account]]
+        name = "bob"
+        kind = "imap"
+        url = "imaps://mail.example"
+        user = "bob@mail.example"
+        password = "hunter2"
+        poll_min_s = 5
+        [[mail.account]]
+        name = "carol"
+        kind = "pop3"
+        url = "pop3s://mail.example:1995"
+        user = "carol"
+        token_file = "/run/token"
+        [[mail.account]]
+        name = "dave"
+        kind = "memory"
+    "#;
+    let mail = read(text).expect("valid");
+    let [alice, bob, carol, dave] = mail.accounts.as_slice() else { panic!("four accounts") };
+    assert_eq!((alice.name.as_str(), alice.readers.as_slice()), ("alice", &["alice".into(), "boss".into()][..]));
+    let Mailbox::Maildir(maildir) = &alice.mailbox else { panic!("{alice:?}") };
+    assert_eq!(maildir.path.as_deref(), Some(Path::new("/var/mail/alice")));
+    let Mailbox::Imap(remote, _) = &bob.mailbox else { panic!("{bob:?}") };
+    assert_eq!(remote.password.as_ref().map(|secret| secret.reveal()), Some("hunter2"));
+    assert_eq!(remote.poll.0, Duration::from_secs(5));
+    assert!(matches!(&carol.mailbox, Mailbox::Pop3(remote) if remote.token_file.is_some()), "{carol:?}");
+    assert_eq!((&dave.mailbox, dave.readers.len()), (&Mailbox::Memory, 0));
+    assert!(!format!("{mail:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_password_may_stand_in_the_first_line_of_a_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("password");
+    let account = |path: &Path| {
+        format!(
+            "[[mail.account]]\nname = \"a\"\nkind = \"imap\"\nurl = \"imap://h\"\nuser = \"u\"\npassword_file = {path:?}\n"
+        )
+    };
+    std::fs::write(&path, "hunter2\nsecond line\n").expect("written");
+    let mail = read(&account(&path)).expect("valid");
+    let Mailbox::Imap(remote, _) = &mail.accounts[0].mailbox else { panic!("imap") };
+    assert_eq!(remote.password.as_ref().map(|secret| secret.reveal()), Some("hunter2"));
+    std::fs::write(&path, "\n").expect("written");
+    assert!(read(&account(&path)).expect_err("empty").contains("'mail.account.password_file': the first line of"));
+    let missing = read(&account(&dir.path().join("gone"))).expect_err("not there");
+    assert!(
+        missing.contains("line 6, 'mail.account.password_file'") && missing.contains("cannot be read"),
+        "{missing}"
+    );
+}
+
+#[test]
+fn each_mistake_is_refused_with_line_and_key() {
+    let account = |rest: &str| format!("[[mail.account]]\nname = \"a\"\n{rest}");
+    let imap = |rest: &str| account(&format!("kind = \"imap\"\nuser = \"u\"\n{rest}"));
+    for (text, expected) in [
+        ("[mail]\nheartbeat_min_s = 0\n".to_owned(), "line 2, 'mail.heartbeat_min_s': 0 is not within 1..=3540"),
+        ("[mail]\nheartbeat_min_s = 1.5\n".to_owned(), "line 2, 'mail.heartbeat_min_s': it takes a whole number"),
+        ("[mail]\nheartbeat_min_s = 90\nheartbeat_max_s = 80\n".to_owned(), "'mail.heartbeat_min_s': 90 s is more"),
+        ("[mail]\nwindow = 600\n".to_owned(), "'mail.window': 600 is more than max_window, 512"),
+        ("[mail]\nhartbeat_max_s = 80\n".to_owned(), "there is no such key; did you mean 'heartbeat_max_s'?"),
+        ("[mail.account]\nname = \"a\"\n".to_owned(), "'mail.account': it is a list of tables: [[mail.account]]"),
+        ("[[mail.account]]\nkind = \"memory\"\n".to_owned(), "line 1, 'mail.account.name': it is missing"),
+        (
+            "[[mail.account]]\nname = \"\"\nkind = \"memory\"\n".to_owned(),
+            "line 2, 'mail.account.name': \"\" is not a text",
+        ),
+        (account(""), "line 1, 'mail.account.kind': it is missing"),
+        (account("kind = \"mbox\"\n"), "line 3, 'mail.account.kind': \"mbox\" is none of"),
+        (account("kind = \"memory\"\nreaders = [\"a:b\"]\n"), "line 4, 'mail.account.readers': \"a:b\" is not"),
+        (account("kind = \"maildir\"\n"), "line 1, 'mail.account.path': it is missing"),
+        (account("kind = \"maildir\"\npath = \"\"\n"), "line 4, 'mail.account.path': the path is empty"),
+        (account("kind = \"maildir\"\nraeders = []\n"), "there is no such key; did you mean 'readers'?"),
+        (
+            account("kind = \"memory\"\npath = \"x\"\n"),
+            "line 4, 'mail.account.path': an account of kind \"memory\" has no",
+        ),
+        (account("kind = \"maildir\"\npath = \"x\"\nurl = \"y\"\n"), "line 5, 'mail.account.url': an account of kind"),
+        (
+            account("kind = \"pop3\"\nnotify = false\n"),
+            "line 4, 'mail.account.notify': an account of kind \"pop3\" has",
+        ),
+        (imap(""), "line 1, 'mail.account.url': it is missing"),
+        (imap("url = \"pop3://h\"\n"), "line 5, 'mail.account.url': \"pop3://h\" begins neither with imap:// nor"),
+        (imap("url = \"imap://h\"\n"), "'mail.account.password': one of 'password', 'password_file' and 'token_file'"),
+        (imap("url = \"imap://h\"\npassword = \"p\"\ntoken_file = \"t\"\n"), "line 6, 'mail.account.password': one of"),
+        (
+            imap("url = \"imap://h\"\npassword = \"p\"\npoll_min_s = 700\n"),
+            "line 7, 'mail.account.poll_min_s': 700 s is",
+        ),
+        (
+            format!("{0}kind = \"memory\"\n{0}kind = \"memory\"\n", account("")),
+            "line 5, 'mail.account.name': an earlier",
+        ),
+    ] {
+        let error = read(&text).expect_err(&text);
+        assert!(
+            error.starts_with("push.toml, ") && error.contains(expected),
+            "{text}\n  said: {error}\n  not:  {expected}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_never_shows_a_password() {
+    for wrong in ["password = \"hunter2\\n\"\n", "password = \"hunter2\"\nurl = \"x\"\n"] {
+        let text = format!("[[mail.account]]\nname = \"a\"\nkind = \"imap\"\nuser = \"u\"\n{wrong}");
+        assert!(!read(&text).expect_err(wrong).contains("hunter2"), "{wrong}");
+    }
+}
