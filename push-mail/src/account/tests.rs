@@ -121,13 +121,17 @@ struct World {
 
 impl World {
     async fn new(faults: Faults) -> Self {
+        Self::with(faults, u32::MAX).await
+    }
+
+    async fn with(faults: Faults, fast_loop: u32) -> Self {
         let state = State::in_memory().expect("memory");
         let inner = MemoryStore::open(Journal::open(&state, "alice").await.expect("a journal")).await.expect("opened");
         let other = inner.apply(Command::CreateFolder { path: "Other".into() }).await.expect("made").folder;
         let inbox = inner.hierarchy().await.expect("a tree").folders[0].id;
         let store = Faulty { inner, faults: Arc::new(Mutex::new(faults)) };
         let mut config = MailConfig::default();
-        (config.linger, config.fast_loop, config.ready_timeout) = (Duration::ZERO, u32::MAX, Duration::from_secs(3));
+        (config.linger, config.fast_loop, config.ready_timeout) = (Duration::ZERO, fast_loop, Duration::from_secs(3));
         let hub = Hub::new(HubConfig::default());
         let mail = Mail::builder(hub, state, config).account("alice", ["alice"], Arc::new(store.clone()));
         let mail = mail.build().expect("an account");
@@ -144,6 +148,10 @@ impl World {
         let folders = Some(folders.iter().map(folder).collect());
         let request = PingRequest { heartbeat_s: Some(3540), folders };
         self.mail.direct.ping(&self.account, &Self::id(), request, &self.clock).await.map(|(ping, _)| ping)
+    }
+
+    async fn parked_or_not(&self, folders: &[FolderId]) -> WaitingPing {
+        self.ping(folders).await.expect("it waits")
     }
 
     async fn parked(&self, folders: &[FolderId]) -> WaitingPing {
@@ -278,4 +286,19 @@ async fn pings_do_not_wait_for_messages_that_are_slow_to_fetch() {
         };
     }
     assert!(!world.mail.publish("alice", None).await, "that could not be published is told, and not waited for");
+}
+
+#[tokio::test]
+async fn a_ping_whose_answer_is_put_off_ends_when_a_newer_one_comes() {
+    let world = World::with(Faults::default(), 1).await;
+    world.deliver(world.inbox).await;
+    assert_eq!(answer(world.parked_or_not(&[world.inbox]).await).await, PingAnswer::Changes(vec![world.inbox]));
+    // Its device never syncs: the next answer waits.
+    let mut put_off = world.parked(&[world.inbox]).await;
+    let newer = world.parked_or_not(&[world.other]).await;
+    let polled = put_off.poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(polled, std::task::Poll::Ready(Outcome::Answer(PingAnswer::NoChanges)));
+    drop(put_off);
+    assert_eq!(world.mail.drain(), 1, "the newer one still waits");
+    assert_eq!(answer(newer).await, PingAnswer::NoChanges);
 }

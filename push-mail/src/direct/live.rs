@@ -64,6 +64,29 @@ impl Live {
         }
     }
 
+    /// A newer ping of its device has come, or the server goes down: it ends without changes, though its answer may be
+    /// put off still.
+    pub(crate) fn end(&self) {
+        let waker = {
+            let mut waiting = self.lock();
+            waiting.answer = Some(PingAnswer::NoChanges);
+            waiting.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// While its answer is put off: whether it is to end before.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut waiting = self.lock();
+        if waiting.answer == Some(PingAnswer::NoChanges) {
+            return Poll::Ready(());
+        }
+        waiting.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     /// One of its folders is gone.
     pub(crate) fn folder_is_gone(&self) {
         self.answer(PingAnswer::FoldersStale);

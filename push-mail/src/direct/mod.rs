@@ -59,7 +59,8 @@ pub(crate) struct Direct {
 #[derive(Debug, Default)]
 struct Now {
     /// The one ping of each device.
-    pings: HashMap<Arc<DeviceId>, Arc<Live>>,
+    pings: HashMap<Arc<DeviceId>, (u64, Arc<Live>)>,
+    last_ticket: u64,
     guards: HashMap<Arc<DeviceId>, Guard>,
     /// Guards beyond which it is looked which are forgiven.
     guards_bound: usize,
@@ -86,32 +87,37 @@ impl Direct {
 
     /// Answers all pings that wait, and each that comes from now on.
     pub(crate) fn drain(&self) -> usize {
-        let pings: Vec<_> = {
+        let pings: Vec<Arc<Live>> = {
             let mut now = self.now();
             now.is_draining = true;
-            now.pings.values().cloned().collect()
+            now.pings.values().map(|(_, live)| Arc::clone(live)).collect()
         };
-        pings.iter().for_each(|ping| ping.answer(ping::PingAnswer::NoChanges));
+        pings.iter().for_each(|ping| ping.end());
         pings.len()
     }
 
-    /// Makes `live` the ping of its device: an older one is answered that nothing has changed.
-    fn enter(&self, id: &Arc<DeviceId>, live: &Arc<Live>) {
-        let (older, is_draining) = {
+    /// Pings are ordered as their requests came, by this.
+    fn ticket(&self) -> u64 {
+        let mut now = self.now();
+        now.last_ticket += 1;
+        now.last_ticket
+    }
+
+    /// Makes `live` the ping of its device: an older one ends, as it does itself if it has been overtaken.
+    fn enter(&self, id: &Arc<DeviceId>, ticket: u64, live: &Arc<Live>) {
+        let ending = {
             let mut now = self.now();
-            (now.pings.insert(Arc::clone(id), Arc::clone(live)), now.is_draining)
+            let is_overtaken = now.pings.get(id).is_some_and(|(newest, _)| *newest > ticket);
+            let older = if is_overtaken { None } else { now.pings.insert(Arc::clone(id), (ticket, Arc::clone(live))) };
+            let itself = (is_overtaken || now.is_draining).then(|| Arc::clone(live));
+            [older.map(|(_, live)| live), itself]
         };
-        if let Some(older) = older {
-            older.answer(ping::PingAnswer::NoChanges);
-        }
-        if is_draining {
-            live.answer(ping::PingAnswer::NoChanges);
-        }
+        ending.into_iter().flatten().for_each(|live| live.end());
     }
 
     fn exit(&self, id: &Arc<DeviceId>, live: &Arc<Live>) {
         let mut now = self.now();
-        if now.pings.get(id).is_some_and(|there| Arc::ptr_eq(there, live)) {
+        if now.pings.get(id).is_some_and(|(_, there)| Arc::ptr_eq(there, live)) {
             now.pings.remove(id);
         }
     }

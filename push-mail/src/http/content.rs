@@ -33,6 +33,11 @@ pub(super) async fn answer(
             let _ = write!(target, "&{name}={value}");
         }
     }
+    // Who shows a token in the query has no other.
+    let query = request.uri().query().unwrap_or_default();
+    for (_, token) in form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token") {
+        let _ = write!(target, "&token={}", encoded(&token));
+    }
     let (mut parts, _) = request.into_parts();
     parts.method = Method::GET;
     parts.uri = target.parse::<Uri>().map_err(|_| Problem::new(Code::Internal, "the account cannot be polled"))?;

@@ -6,4 +6,5 @@ mod pings;
 mod restarts;
 mod syncs;
 mod who;
+mod wire;
 mod world;

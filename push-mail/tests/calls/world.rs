@@ -21,6 +21,7 @@ pub(crate) struct World {
     pub(crate) addr: SocketAddr,
     pub(crate) mail: Mail,
     pub(crate) alice: MemoryStore,
+    app: axum::Router,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
@@ -68,15 +69,21 @@ impl World {
         let app = axum::Router::new()
             .nest("/push/mail", push_mail::router(mail.clone(), push.clone()))
             .nest_service("/push", push.service());
+        let served = app.clone();
         let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
         let addr = listener.local_addr().expect("bound");
         let (stop, stopped) = tokio::sync::oneshot::channel();
         tokio::spawn(async move {
             let mut config = ServeConfig::default();
             config.lots = 2;
-            serve(listener, app, config, async { drop(stopped.await) }).await;
+            serve(listener, served, config, async { drop(stopped.await) }).await;
         });
-        Self { addr, mail, alice, _stop: stop }
+        Self { addr, mail, alice, app, _stop: stop }
+    }
+
+    /// What it serves, to be served otherwise too.
+    pub(crate) fn app(&self) -> axum::Router {
+        self.app.clone()
     }
 
     pub(crate) async fn call(&self, call: &str, body: &Value) -> Value {
