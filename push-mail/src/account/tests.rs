@@ -125,7 +125,10 @@ impl World {
     }
 
     async fn with(faults: Faults, fast_loop: u32) -> Self {
-        let state = State::in_memory().expect("memory");
+        Self::over(State::in_memory().expect("memory"), faults, fast_loop).await
+    }
+
+    async fn over(state: State, faults: Faults, fast_loop: u32) -> Self {
         let inner = MemoryStore::open(Journal::open(&state, "alice").await.expect("a journal")).await.expect("opened");
         let other = inner.apply(Command::CreateFolder { path: "Other".into() }).await.expect("made").folder;
         let inbox = inner.hierarchy().await.expect("a tree").folders[0].id;
@@ -301,4 +304,27 @@ async fn a_ping_whose_answer_is_put_off_ends_when_a_newer_one_comes() {
     drop(put_off);
     assert_eq!(world.mail.drain(), 1, "the newer one still waits");
     assert_eq!(answer(newer).await, PingAnswer::NoChanges);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_all_goes_on_when_there_is_room_again() {
+    let disk = crate::state::tests::Disk::default();
+    let at = disk.clone();
+    let state = State::with_backend(move || at.clone()).expect("opened");
+    let world = World::over(state, Faults::default(), u32::MAX).await;
+    assert!(world.mail.publish("alice", None).await);
+    world.deliver(world.other).await;
+    let ping = world.parked(&[world.inbox]).await;
+    disk.set_full(true);
+    assert_eq!(world.sync(world.other, "0", 10).await, SyncAnswer::ServerError, "a key must be on the disk");
+    testkit::api::eventually("it is noticed", || async { world.store.inner.hierarchy().await.is_err() }).await;
+    assert_eq!(world.sync(world.other, "0", 10).await, SyncAnswer::ServerError);
+    assert_eq!(world.ping(&[world.other]).await.expect_err("it cannot be remembered"), PingAnswer::ServerError);
+    disk.set_full(false);
+    testkit::api::eventually("it is back", || async { world.store.inner.hierarchy().await.is_ok() }).await;
+    assert!(matches!(world.sync(world.other, "0", 10).await, SyncAnswer::Ok { .. }));
+    world.deliver(world.inbox).await;
+    assert_eq!(answer(ping).await, PingAnswer::Changes(vec![world.inbox]), "the ping that waited is woken still");
+    assert!(world.mail.publish("alice", None).await);
+    assert_eq!(world.published("INBOX"), 1);
 }
