@@ -29,8 +29,8 @@ const ELSEWHERE: Duration = Duration::from_millis(50);
 /// What is still to be told.
 #[derive(Debug, Default)]
 pub(super) struct Untold {
-    /// Of an account that was seen for the first time: what lies there is not news.
-    pub(super) begin: Option<Tokens>,
+    /// Of an account that was seen for the first time: what lies before these is not news.
+    pub(super) skipped: Option<Tokens>,
     pub(super) tree: VecDeque<TreeData>,
     pub(super) folders: BTreeSet<FolderId>,
     gone: BTreeSet<FolderId>,
@@ -46,7 +46,9 @@ impl Untold {
 
     /// Takes what came later.
     fn add(&mut self, later: Untold) {
-        self.begin = self.begin.take().or(later.begin);
+        if let Some(skipped) = later.skipped {
+            self.skipped.get_or_insert_default().extend(skipped);
+        }
         self.tree.extend(later.tree);
         self.folders.extend(later.folders);
         later.gone.into_iter().for_each(|folder| self.gone(folder));
@@ -120,10 +122,7 @@ impl Round {
 impl Account {
     /// Publishes what is to be told, and takes it out as it is published; what comes meanwhile is in `later`.
     async fn tell(&self, now: &mut Untold, told: &mut Tokens, later: &Mutex<Untold>) -> Result<(), Unpublished> {
-        if let Some(begin) = now.begin.take() {
-            self.note(begin.iter().map(|(folder, token)| (*folder, Some(*token))).collect()).await;
-            *told = begin;
-        }
+        self.skip(now, told).await;
         loop {
             self.tell_tree(now, told).await?;
             if now.folders.is_empty() {
@@ -133,6 +132,7 @@ impl Account {
             if round.may_go_on_elsewhere() {
                 tokio::time::sleep(ELSEWHERE).await;
                 now.add(std::mem::take(&mut *lock(later)));
+                self.skip(now, told).await;
                 self.tell_tree(now, told).await?;
                 round = self.read(&now.folders, told)?;
             }
@@ -150,6 +150,13 @@ impl Account {
             let _ = done.send(());
         }
         Ok(())
+    }
+
+    async fn skip(&self, now: &mut Untold, told: &mut Tokens) {
+        if let Some(skipped) = now.skipped.take() {
+            self.note(skipped.iter().map(|(folder, token)| (*folder, Some(*token))).collect()).await;
+            told.extend(skipped);
+        }
     }
 
     async fn tell_tree(&self, now: &mut Untold, told: &mut Tokens) -> Result<(), Unpublished> {

@@ -328,3 +328,17 @@ async fn a_full_disk_is_told_and_all_goes_on_when_there_is_room_again() {
     assert!(world.mail.publish("alice", None).await);
     assert_eq!(world.published("INBOX"), 1);
 }
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_read_at_first_keeps_no_other_from_being_told_and_is_no_news_later() {
+    let world = World::new(Faults { broken: BTreeSet::from([FolderId(1)]), ..Faults::default() }).await;
+    world.deliver(world.inbox).await;
+    let ping = world.parked(&[world.other]).await;
+    world.deliver(world.other).await;
+    assert_eq!(answer(ping).await, PingAnswer::Changes(vec![world.other]));
+    world.store.faults().broken.clear();
+    testkit::api::eventually("it is back", || async { !world.account.is_failing(world.inbox) }).await;
+    world.deliver(world.inbox).await;
+    assert!(world.mail.publish("alice", None).await);
+    assert_eq!((world.published("INBOX"), world.published("Other")), (1, 1));
+}

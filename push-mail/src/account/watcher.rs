@@ -292,7 +292,8 @@ impl Watch {
             self.dirty.tree = false;
         }
         let Some(folder) = self.dirty.folders.first().copied() else { return Ok(()) };
-        let looked = caught(account.look_at(progress, folder)).await.unwrap_or_else(|| Err(StoreError::panicked()));
+        let looked =
+            caught(account.look_at(progress, untold, folder)).await.unwrap_or_else(|| Err(StoreError::panicked()));
         match looked {
             Ok(has_changed) => {
                 self.failing.remove(&folder);

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  sync(N) ─▶ what changed behind N's point ─▶ key N+1, on the disk ─▶ answer
-//!  ping    ─▶ take places in the folders ─▶ be watched ─▶ compare with what the device was given ─▶ differs? answer
-//!                                                                                          └▶ else wait
+//!  ping    ─▶ be watched ─▶ take places in the folders ─▶ compare with what the device was given ─▶ differs? answer
+//!                                                                                                        └▶ else wait
 //!             woken by the account's watcher: compare ─▶ differs? answer : wait on
 //! ```
 //!
