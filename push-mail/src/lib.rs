@@ -1,11 +1,10 @@
 //! Mailbox folders as channels, and Direct Push: devices wait for mail with one long request.
 //!
 //! In reading order: [`store`] (what a mailbox must be able to do, and the stores there are), [`journal`] (what was
-//! seen of each folder, numbered) over [`state`] (the one database), [`message`] (a raw message as a summary), `lmtp` (mail
-//! as a mail server hands it over), `account`
-//! (the watcher that turns hints into publications), [`direct`] (sync keys and pings), `readers` (who may), `mail` (all
-//! accounts together) and `http` (the calls of wire.md §9). The other end: [`device`] (how long a device waits, and a
-//! client) and [`simulator`] (what its rules cost, without a network).
+//! seen of each folder, numbered) over [`state`] (the one database), [`message`] (a raw message as a summary), `lmtp`
+//! (mail as a mail server hands it over), `account` (the watcher that turns hints into publications), [`direct`] (sync
+//! keys and pings), `readers` (who may), `mail` (all accounts together) and `http` (the calls of wire.md §9). The other
+//! end: [`device`] (how long a device waits, and a client) and [`simulator`] (what its rules cost, without a network).
 #![forbid(unsafe_code)]
 
 mod account;
@@ -13,6 +12,7 @@ mod config;
 mod described;
 pub mod device;
 pub mod direct;
+pub mod hook;
 mod http;
 pub mod journal;
 #[cfg(unix)]

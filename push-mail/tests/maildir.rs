@@ -379,6 +379,38 @@ async fn two_stores_share_a_maildir() {
     assert_eq!(site.kinds().await, [ChangeKind::New]);
 }
 
+#[tokio::test]
+async fn what_is_made_is_for_those_who_may_read_the_maildir() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().expect("a directory");
+    let root = dir.path().join("Maildir");
+    let mut config = MaildirConfig::default();
+    config.create = true;
+    let store = open(&root, config).await;
+    let inbox = store.hierarchy().await.expect("a tree").folders[0].id;
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").mode() & 0o777;
+    store.apply(Command::Append { folder: inbox, raw: "x".into(), flags: Flags::default() }).await.expect("appended");
+    let message =
+        fs::read_dir(root.join("new")).expect("a directory").next().expect("a message").expect("readable").path();
+    assert_eq!((mode(&root), mode(&root.join("cur")), mode(&message)), (0o700, 0o700, 0o600));
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o750)).expect("set");
+    store.apply(Command::CreateFolder { path: "Shared".to_owned() }).await.expect("made");
+    assert_eq!(mode(&root.join(".Shared/new")), 0o750);
+}
+
+#[tokio::test]
+async fn a_moved_message_never_replaces_another() {
+    let mut site = Site::with(|root| make(&root.join(".Sub")), |_| {}).await;
+    let sub = site.store.hierarchy().await.expect("a tree").folders[1].id;
+    site.put("cur/1.a:2,S");
+    site.put(".Sub/cur/1.a:2,S");
+    let uid = site.changes().await[0].uid;
+    site.store.apply(Command::Move { folder: site.inbox, uid, to: sub }).await.expect("moved");
+    assert_eq!(site.kinds().await, [ChangeKind::Deleted]);
+    let page = site.store.changes(sub, Token::START, 10).await.expect("changes");
+    assert_eq!(page.changes.iter().map(|change| change.flags).collect::<Vec<_>>(), [Flags::SEEN; 2]);
+}
+
 /// Of the directories of this Maildir, how many the system watches for this process.
 #[cfg(target_os = "linux")]
 fn watched(root: &Path) -> usize {

@@ -45,12 +45,19 @@ pub(crate) enum OpenError {
     Mail(#[source] MailError),
 }
 
+/// The accounts, and those of them that take mail in.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) mail: Mail,
+    pub(crate) maildirs: Vec<(String, MaildirStore)>,
+}
+
 /// Opens the accounts; nothing where there are none.
 pub(crate) async fn open(
     settings: &MailSettings,
     data: Option<&PathBuf>,
     hub: &Hub,
-) -> Result<Option<Mail>, OpenError> {
+) -> Result<Option<Opened>, OpenError> {
     if settings.accounts.is_empty() {
         return Ok(None);
     }
@@ -62,20 +69,31 @@ pub(crate) async fn open(
         None => State::in_memory().map_err(OpenError::Memory)?,
     };
     let mut builder = Mail::builder(hub.clone(), state.clone(), settings.limits.clone());
+    let mut maildirs = Vec::new();
     for account in &settings.accounts {
         let name = || account.name.clone();
         let journal = Journal::open(&state, &account.name).await;
         let journal = journal.map_err(|error| OpenError::Journal { name: name(), source: error.into() })?;
-        let store = store(account, journal).await.map_err(|source| OpenError::Account { name: name(), source })?;
+        let store = store(account, journal, &mut maildirs).await;
+        let store = store.map_err(|source| OpenError::Account { name: name(), source })?;
         builder = builder.account(name(), &account.readers, store);
     }
-    builder.build().map(Some).map_err(OpenError::Mail)
+    let mail = builder.build().map_err(OpenError::Mail)?;
+    Ok(Some(Opened { mail, maildirs }))
 }
 
-async fn store(account: &Account, journal: Journal) -> Result<Arc<dyn MailStore>, StoreError> {
+async fn store(
+    account: &Account,
+    journal: Journal,
+    maildirs: &mut Vec<(String, MaildirStore)>,
+) -> Result<Arc<dyn MailStore>, StoreError> {
     Ok(match &account.mailbox {
         Mailbox::Memory => Arc::new(MemoryStore::open(journal).await?),
-        Mailbox::Maildir(maildir) => Arc::new(open_maildir(maildir, journal).await?),
+        Mailbox::Maildir(maildir) => {
+            let store = open_maildir(maildir, journal).await?;
+            maildirs.push((account.name.clone(), store.clone()));
+            Arc::new(store)
+        }
         Mailbox::Imap(remote, imap) => Arc::new(ImapStore::new(imap_config(remote, imap), journal)?),
         Mailbox::Pop3(_) => {
             return Err(StoreError::new(StoreErrorKind::Unsupported, "accounts of this kind are not in this version"));

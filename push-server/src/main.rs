@@ -2,7 +2,7 @@
 //! page.
 //!
 //! In reading order: `config` (flags over environment over file over defaults), `wiring` (what is built of it), `mail`
-//! (the mailboxes), `routes` (what is answered beside `/push`), `metrics`, `signals` (how it ends), `descriptors` (how many connections
+//! (the mailboxes), `lmtp` (mail servers that deliver), `routes` (what is answered beside `/push`), `metrics`, `signals` (how it ends), `descriptors` (how many connections
 //! the system allows), `demo` (the page and its files) and `feed` (the host's load that it shows).
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod descriptors;
 mod feed;
+mod lmtp;
 mod mail;
 mod metrics;
 mod routes;

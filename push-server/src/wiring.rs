@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Loaded, Settings};
+use crate::lmtp::{self, Inboxes, Maildirs};
 use crate::metrics::Metrics;
 use crate::routes::{self, Site};
 use crate::signals::{Drain, Signals, drain_when_asked};
@@ -77,7 +78,9 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     let max_connections = descriptors::connections(settings.max_connections, descriptors::room(descriptors::raise()));
     let max_subscribers = descriptors::subscribers(settings.max_subscribers, max_connections);
     tracing::debug!(max_connections, max_subscribers, "accepting");
-    let site = Arc::new(build(&settings, max_subscribers).await?);
+    let (site, maildirs) = build(&settings, max_subscribers).await?;
+    let site = Arc::new(site);
+    let lmtp = settings.mail.lmtp_listen.map(|address| listen("mail.lmtp_listen", address)).transpose()?;
     if let Some(mail) = &site.mail {
         tokio::spawn(mail::watch_heartbeats(mail.clone(), settings.mail.limits.heartbeat_max));
     }
@@ -89,6 +92,10 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     let again = tokio::spawn(drain_when_asked(signals, Arc::clone(&site), drain, stop));
     if let Some(mail) = &site.mail {
         mail::be_ready(mail, &settings.mail).await;
+    }
+    if let (Some(mail), Some(listener)) = (&site.mail, lmtp) {
+        let inboxes = Inboxes::new(mail.clone(), maildirs);
+        tokio::spawn(lmtp::receive(inboxes, listener, &settings, wait(stopped.clone())));
     }
     if let Err(error) = announce(&listener, metrics_listener.as_ref()) {
         // Whoever closed stdout does not wait for it.
@@ -121,21 +128,23 @@ fn serve_config(settings: &Settings, max_connections: usize) -> ServeConfig {
     config
 }
 
-async fn build(settings: &Settings, max_subscribers: usize) -> Result<Site, StartError> {
+/// What is served, and the mailboxes that take mail in.
+async fn build(settings: &Settings, max_subscribers: usize) -> Result<(Site, Maildirs), StartError> {
     let mut hub = settings.hub.clone();
     hub.max_connections = max_subscribers;
     if settings.has_demo() {
         hub.namespaces.extend(demo_namespaces());
     }
     let hub = Hub::new(hub);
-    let mail = mail::open(&settings.mail, settings.data.as_ref(), &hub).await?;
+    let opened = mail::open(&settings.mail, settings.data.as_ref(), &hub).await?;
+    let (mail, maildirs) = opened.map(|opened| (opened.mail, opened.maildirs)).unzip();
     let mut transports = settings.transports.clone();
     if let Some(mail) = &mail {
         transports.authorizer = mail.authorizer(transports.authorizer);
     }
     let push = Push::new(hub, transports).expect("'origins' and 'hosts' were checked when they were read");
     let metrics = Metrics::new(push.clone(), settings.serve.counters.clone(), mail.clone());
-    Ok(Site { push, mail, metrics, has_page: settings.has_demo() })
+    Ok((Site { push, mail, metrics, has_page: settings.has_demo() }, maildirs.unwrap_or_default()))
 }
 
 /// What the page needs of its channels. They come last, so that a namespace of the operator's wins.

@@ -319,8 +319,15 @@ impl Dovecot {
             stream.write_all(format!("{line}\r\n").as_bytes()).await.expect("it reads");
             expect(&mut stream, code).await;
         }
-        stream.write_all(raw).await.expect("it reads");
-        stream.write_all(b"\r\n.\r\n").await.expect("it reads");
+        // RFC 5321 §4.5.2
+        let mut stuffed = Vec::with_capacity(raw.len());
+        for line in raw.split_inclusive(|&byte| byte == b'\n') {
+            stuffed.extend_from_slice(if line.starts_with(b".") { b"." } else { b"" });
+            stuffed.extend_from_slice(line);
+        }
+        let end: &[u8] = if raw.ends_with(b"\r\n") { b".\r\n" } else { b"\r\n.\r\n" };
+        stuffed.extend_from_slice(end);
+        stream.write_all(&stuffed).await.expect("it reads");
         expect(&mut stream, "250").await;
     }
 

@@ -177,7 +177,7 @@ impl Devices {
             }
             self.ask_ping(key)?;
             let asked = key + 1 - first;
-            if asked % UNDER_WAY == 0 || asked == self.len() - first {
+            if asked.is_multiple_of(UNDER_WAY) || asked == self.len() - first {
                 while control.waiting()? < base + asked {
                     self.pump(MS)?;
                     guard.check()?;

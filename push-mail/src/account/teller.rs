@@ -83,10 +83,17 @@ async fn run(account: Weak<Account>, untold: Arc<Mutex<Untold>>, mut bell: mpsc:
     let mut now = Untold::default();
     let mut failures = 0;
     while bell.recv().await.is_some() {
+        let mut has_waited = false;
         loop {
             now.add(std::mem::take(&mut *lock(&untold)));
             let Some(account) = account.upgrade() else { return };
-            if caught(account.tell(&mut now, &mut told, &untold)).await == Some(Ok(())) {
+            if !has_waited && caught(async { account.may_have_moved(&now, &told) }).await == Some(true) {
+                drop(account);
+                tokio::time::sleep(ELSEWHERE).await;
+                has_waited = true;
+                continue;
+            }
+            if caught(account.tell(&mut now, &mut told)).await == Some(Ok(())) {
                 failures = 0;
                 break;
             }
@@ -112,30 +119,28 @@ struct Round {
     done: BTreeSet<FolderId>,
 }
 
-impl Round {
-    /// Whether a message is gone that may be new somewhere else.
-    fn may_go_on_elsewhere(&self) -> bool {
-        self.told.iter().any(|one| one.change.kind == ChangeKind::Deleted && one.change.identity.is_some())
-    }
-}
-
 impl Account {
-    /// Publishes what is to be told, and takes it out as it is published; what comes meanwhile is in `later`.
-    async fn tell(&self, now: &mut Untold, told: &mut Tokens, later: &Mutex<Untold>) -> Result<(), Unpublished> {
-        self.skip(now, told).await;
-        loop {
-            self.tell_tree(now, told).await?;
-            if now.folders.is_empty() {
-                break;
-            }
-            let mut round = self.read(&now.folders, told)?;
-            if round.may_go_on_elsewhere() {
-                tokio::time::sleep(ELSEWHERE).await;
-                now.add(std::mem::take(&mut *lock(later)));
-                self.skip(now, told).await;
-                self.tell_tree(now, told).await?;
-                round = self.read(&now.folders, told)?;
-            }
+    /// Publishes what is to be told, and takes it out as it is published.
+    async fn tell(&self, now: &mut Untold, told: &mut Tokens) -> Result<(), Unpublished> {
+        if let Some(skipped) = now.skipped.take() {
+            self.note(skipped.iter().map(|(folder, token)| (*folder, Some(*token))).collect()).await;
+            told.extend(skipped);
+        }
+        while let Some(data) = now.tree.front() {
+            self.publish(&tree_channel(&self.name), data.draft()).await?;
+            now.tree.pop_front();
+        }
+        let gone: Vec<_> = now.gone.iter().map(|folder| (*folder, None)).collect();
+        if !gone.is_empty() {
+            told.retain(|folder, _| !now.gone.contains(folder));
+            self.note(gone).await;
+            now.gone.clear();
+        }
+        while !now.folders.is_empty() {
+            let round = self.read(&now.folders, told).map_err(|error| {
+                tracing::error!(account = &*self.name, %error, "what is to be published cannot be read");
+                Unpublished
+            })?;
             for folder in round.reset {
                 self.publish_in(folder, event::reset(folder)).await?;
             }
@@ -152,35 +157,15 @@ impl Account {
         Ok(())
     }
 
-    async fn skip(&self, now: &mut Untold, told: &mut Tokens) {
-        if let Some(skipped) = now.skipped.take() {
-            self.note(skipped.iter().map(|(folder, token)| (*folder, Some(*token))).collect()).await;
-            told.extend(skipped);
-        }
-    }
-
-    async fn tell_tree(&self, now: &mut Untold, told: &mut Tokens) -> Result<(), Unpublished> {
-        while let Some(data) = now.tree.front() {
-            self.publish(&tree_channel(&self.name), data.draft()).await?;
-            now.tree.pop_front();
-        }
-        let gone = std::mem::take(&mut now.gone);
-        if !gone.is_empty() {
-            told.retain(|folder, _| !gone.contains(folder));
-            self.note(gone.into_iter().map(|folder| (folder, None)).collect()).await;
-        }
-        Ok(())
+    /// Whether a message is gone that may be new somewhere else in a moment.
+    fn may_have_moved(&self, now: &Untold, told: &Tokens) -> bool {
+        let Ok(mut round) = self.read(&now.folders, told) else { return false };
+        pair_moves(&mut round.told);
+        round.told.iter().any(Told::may_be_elsewhere)
     }
 
     /// Reads what is recorded of `folders` behind what was told.
-    fn read(&self, folders: &BTreeSet<FolderId>, told: &Tokens) -> Result<Round, Unpublished> {
-        self.try_read(folders, told).map_err(|error| {
-            tracing::error!(account = &*self.name, %error, "what is to be published cannot be read");
-            Unpublished
-        })
-    }
-
-    fn try_read(&self, folders: &BTreeSet<FolderId>, told: &Tokens) -> Result<Round, StoreError> {
+    fn read(&self, folders: &BTreeSet<FolderId>, told: &Tokens) -> Result<Round, StoreError> {
         let mut round = Round::default();
         for &folder in folders {
             let mut token = told.get(&folder).copied().unwrap_or_default();

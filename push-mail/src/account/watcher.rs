@@ -119,9 +119,7 @@ async fn watch(account: &Weak<Account>) {
         let poked = Arc::clone(&strong.poked);
         drop(strong);
         loop {
-            if !watch.is_due() {
-                watch.wait(&poked).await;
-            }
+            watch.rest(&poked).await;
             let Some(strong) = account.upgrade() else { return };
             if !watch.turn(&strong, &mut memory).await {
                 strong.set_phase(Phase::Idle);
@@ -169,23 +167,6 @@ impl Watch {
         }
     }
 
-    /// Waits until there may be something to do.
-    async fn wait(&mut self, poked: &Notify) {
-        let check = self.check.map(|check| Instant::now() + check);
-        let next = [self.retry_at, self.failing_until, self.answer_at, check].into_iter().flatten().min();
-        let timed = async {
-            match next {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            hint = self.hints.next() => self.heard.push(hint),
-            () = poked.notified() => {}
-            () = timed => {}
-        }
-    }
-
     /// Does one step of what is to be done. `false` once nobody has waited for long enough.
     async fn turn(&mut self, account: &Account, memory: &mut Memory) -> bool {
         self.gather(account);
@@ -202,6 +183,26 @@ impl Watch {
     /// Whether there is something to look at now.
     fn is_due(&self) -> bool {
         !self.dirty.is_clean() && self.retry_at.is_none_or(|at| at <= Instant::now())
+    }
+
+    /// Waits until there may be something to do.
+    async fn rest(&mut self, poked: &Notify) {
+        if self.is_due() {
+            return;
+        }
+        let check = self.check.map(|check| Instant::now() + check);
+        let next = [self.retry_at, self.failing_until, self.answer_at, check].into_iter().flatten().min();
+        let timed = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            hint = self.hints.next() => self.heard.push(hint),
+            () = poked.notified() => {}
+            () = timed => {}
+        }
     }
 
     /// Everything that was hinted at, by the store and from outside; and what is to be tried again.

@@ -202,6 +202,16 @@ impl Journal {
         recorded.ok_or_else(|| StoreError::no_such_folder(folder))
     }
 
+    /// Resolves when everything can be read that was recorded before, also by those who did not wait for it: a call that is
+    /// dropped may still be recorded. Who compares with what is [known](Self::known) after that settles first.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] where nothing can be written.
+    pub async fn settle(&self) -> Result<(), StateError> {
+        self.state.write(Durability::Later, |_| Ok(())).await
+    }
+
     /// The point behind everything recorded of a folder.
     ///
     /// # Errors

@@ -253,3 +253,20 @@ async fn a_message_is_found_by_what_the_store_calls_it() {
     look(&journal, inbox, Vec::new(), vec![found.uid]).await;
     assert_eq!(journal.find(inbox, "a").expect("readable"), None);
 }
+
+#[tokio::test]
+async fn what_nobody_waited_for_can_be_read_once_it_has_settled() {
+    let (journal, inbox) = journal().await;
+    for round in 0..50_u8 {
+        let seen = vec![seen("a", round), seen(&round.to_string(), 0)];
+        let mut record = Box::pin(journal.record(inbox, Look { seen, ..Look::default() }));
+        // It is on its way, and given up.
+        let _ =
+            std::future::Future::poll(record.as_mut(), &mut std::task::Context::from_waker(std::task::Waker::noop()));
+        drop(record);
+        journal.settle().await.expect("settled");
+        let found = journal.find(inbox, "a").expect("readable").expect("known");
+        assert_eq!(found.flags, Flags(round));
+    }
+    assert_eq!(journal.known(inbox).expect("readable").len(), 51);
+}

@@ -95,7 +95,8 @@ pub struct LmtpConfig {
     pub idle: Duration,
     /// How long messages that are being received may go on once it is to stop; 10 seconds by default.
     pub grace: Duration,
-    /// Bytes of a message that are kept in memory while it is received; 1 MiB by default. The rest lies in a file.
+    /// Bytes of a message that are kept in memory while it is received, on each connection; 1 MiB by default. The rest lies
+    /// in a file.
     pub memory_bytes: usize,
     /// Where such files lie, without a name; the system's directory for them by default.
     pub spool: PathBuf,

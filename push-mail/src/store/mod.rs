@@ -19,6 +19,8 @@ mod item;
 pub mod maildir;
 pub mod memory;
 mod pace;
+pub mod pop3;
+mod retry;
 
 use push_core::BoxFuture;
 

@@ -1,4 +1,6 @@
 //! The stores of real mailboxes against a real Dovecot.
 
+mod hook;
 mod imap;
 mod kit;
+mod pop3;

@@ -99,4 +99,6 @@ stores! {
     imap_idle: crate::worlds::imap::ImapWorld<crate::worlds::imap::Idle>;
     #[cfg(unix)]
     imap_polled: crate::worlds::imap::ImapWorld<crate::worlds::imap::Polled>;
+    #[cfg(unix)]
+    pop3: crate::worlds::pop3::Pop3World;
 }

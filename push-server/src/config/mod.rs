@@ -132,6 +132,9 @@ impl Settings {
             notices.push("'data' is set, but in this version history stays in memory: a restart forgets it".to_owned());
         }
         notices.extend(self.mail_notices());
+        if self.mail.lmtp_listen.is_some_and(|address| !address::is_loopback(address)) {
+            notices.push("LMTP asks nobody who they are: whoever reaches 'lmtp_listen' can deliver mail".to_owned());
+        }
         notices
     }
 

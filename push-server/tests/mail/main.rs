@@ -3,6 +3,7 @@
 mod calls;
 mod channels;
 mod configuration;
+mod lmtp;
 mod readers;
 mod restart;
 mod world;

@@ -25,7 +25,6 @@ mod look;
 mod mark;
 mod name;
 mod perform;
-mod retry;
 mod session;
 mod task;
 mod watch;

@@ -17,13 +17,14 @@ use tokio::time::{Instant, sleep_until};
 use super::config::ImapConfig;
 use super::counters::Counters;
 use super::login::log_in;
-use super::retry::Retry;
+
 use super::session::{Notice, Session};
 use super::watch::{Mode, Watch};
 use super::watchers::Watchers;
 use super::work::{Ask, Message};
 use crate::journal::Journal;
 use crate::net::{Endpoint, Tls};
+use crate::store::retry::Retry;
 use crate::store::{FolderId, Hint, StoreError, StoreErrorKind};
 
 #[derive(Debug)]

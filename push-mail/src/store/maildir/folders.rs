@@ -1,7 +1,8 @@
 //! Folders as commands change them. Each change is one rename beside the inbox: nobody sees half a folder.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::folder_name::{self, INBOX};
@@ -83,9 +84,10 @@ fn create(root: &Path, dir: &str) -> Result<(), StoreError> {
     }
     let away = away(root)?;
     let made = (|| {
-        fs::create_dir(&away)?;
-        for name in ["tmp", "new", "cur"] {
-            fs::create_dir(away.join(name))?;
+        // Who may read the inbox may read what is beside it.
+        let mode = fs::metadata(root)?.mode() & 0o777;
+        for name in ["", "tmp", "new", "cur"] {
+            DirBuilder::new().mode(mode).create(away.join(name))?;
         }
         // Maildir++: by which delivery agents know that it is a folder of another Maildir.
         fs::File::create_new(away.join("maildirfolder"))?;

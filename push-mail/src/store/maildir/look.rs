@@ -199,9 +199,11 @@ impl Shared {
             return Ok(look);
         }
         // Whatever becomes of this look, without its end nothing is known.
+        self.journal.settle().await?;
+        let known = self.journal.hierarchy()?.folders.into_iter().map(|folder| folder.path).collect::<Vec<_>>();
         let root = self.root.clone();
         let Tree { folders: mut found, incomplete } =
-            blocking(move || tree::read(&root).map_err(|e| unreadable(&root, e))).await?;
+            blocking(move || tree::read(&root, &known).map_err(|e| unreadable(&root, e))).await?;
         let seen = found.iter().map(|found| found.seen.clone()).collect();
         let hierarchy = self.journal.record_hierarchy(seen).await?;
         found.sort_by(|a, b| a.seen.path.cmp(&b.seen.path));
@@ -255,6 +257,10 @@ impl Shared {
             }
             (before, _) => before,
         };
+        if before.is_none() {
+            // The look before was given up, perhaps while it was recorded.
+            self.journal.settle().await?;
+        }
         let journal = self.journal.clone();
         let found = blocking(move || find(&journal, folder, &dir, before, events)).await?;
         let Some(Found { entries, seen, gone }) = found else { return Ok(false) };

@@ -30,6 +30,8 @@ mod witness;
 mod write;
 
 use std::collections::HashMap;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -61,7 +63,7 @@ pub enum FolderNames {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MaildirConfig {
-    /// Whether the Maildir is made if it is not there; off by default.
+    /// Whether the Maildir is made if it is not there, for its owner alone; off by default.
     pub create: bool,
     /// How names of new folders are written; modified UTF-7 by default.
     pub names: FolderNames,
@@ -120,7 +122,7 @@ impl MaildirStore {
         let (root, is_remote) = blocking(move || {
             if create {
                 for dir in ["tmp", "new", "cur"] {
-                    std::fs::create_dir_all(root.join(dir))?;
+                    DirBuilder::new().recursive(true).mode(0o700).create(root.join(dir))?;
                 }
             }
             let is_remote = is_remote(&root);

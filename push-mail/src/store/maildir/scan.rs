@@ -47,8 +47,8 @@ impl Entry {
     }
 }
 
-/// How often a folder is read while other programs move what is looked for.
-const LOOKS: usize = 10;
+/// How often a directory is read while other programs move what is looked for.
+pub(super) const LOOKS: usize = 10;
 
 /// What happened to a file, as the system tells it.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ pub(super) fn all(dir: &Path, known: &Entries) -> io::Result<Entries> {
     if missing.is_empty() {
         return Ok(entries);
     }
-    let witness = Witness::new(dir);
+    let witness = Witness::of_messages(dir);
     for _ in 0..LOOKS {
         let mut again = once(dir)?;
         let moved = witness.as_ref().map(Witness::take);

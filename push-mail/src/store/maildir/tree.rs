@@ -11,6 +11,8 @@ use std::time::UNIX_EPOCH;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::folder_name::{self, INBOX};
+use super::scan::LOOKS;
+use super::witness::Witness;
 use crate::journal::SeenFolder;
 use crate::store::{Class, FolderKind};
 
@@ -46,12 +48,37 @@ pub(super) fn identity(dir: &Path) -> io::Result<String> {
     Ok(format!("{:x}.{:x}.{made:x}", metadata.dev(), metadata.ino()))
 }
 
-/// All folders below `root`, which is the inbox.
+/// All folders below `root`, which is the inbox; `known` are the paths of those that were there before.
+///
+/// As with messages (`scan::all`): a folder that is renamed while the root is read can be missing. What was not found is
+/// looked for again, until the system says that no folder was moved meanwhile.
 ///
 /// # Errors
 ///
 /// Where it cannot be read, or is no Maildir: a file system that is not mounted is not an account without mail.
-pub(super) fn read(root: &Path) -> io::Result<Tree> {
+pub(super) fn read(root: &Path, known: &[String]) -> io::Result<Tree> {
+    let misses_none = |tree: &Tree| {
+        let paths: HashSet<&str> = tree.folders.iter().map(|found| found.seen.path.as_str()).collect();
+        known.iter().all(|path| paths.contains(path.as_str()))
+    };
+    let tree = once(root)?;
+    if misses_none(&tree) {
+        return Ok(tree);
+    }
+    let witness = Witness::of_folders(root);
+    for look in 1..=LOOKS {
+        let tree = once(root)?;
+        // A rename that was only half seen is over, and told, when the root can be read once more.
+        std::fs::read_dir(root)?.for_each(drop);
+        let is_sure = witness.as_ref().map_or(look == LOOKS, |witness| witness.take().is_empty());
+        if is_sure || misses_none(&tree) {
+            return Ok(tree);
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, "the folders go on changing"))
+}
+
+fn once(root: &Path) -> io::Result<Tree> {
     if !is_maildir(root) {
         return Err(io::Error::new(io::ErrorKind::NotFound, "there is no Maildir"));
     }

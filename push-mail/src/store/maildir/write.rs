@@ -1,7 +1,8 @@
 //! Messages as commands change them.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::file::{self, Place};
@@ -30,7 +31,7 @@ impl Shared {
         match command {
             Command::Append { folder, raw, flags } => {
                 let uid = self.put(folder, flags, move |file| file.write_all(&raw)).await?;
-                Ok(Applied { uid: Some(uid), folder: None })
+                Ok(Applied { uid, folder: None })
             }
             Command::Mark { folder, uid, add, remove } => self.mark(folder, uid, add, remove).await,
             Command::Move { folder, uid, to } => self.move_to(folder, uid, to).await,
@@ -41,27 +42,30 @@ impl Shared {
         }
     }
 
-    /// Puts a message into a folder: it is on the disk when this returns.
+    /// Puts a message into a folder: it is on the disk when this returns. `None` if it was taken away at once.
     pub(super) async fn put(
         &self,
         folder: FolderId,
         flags: Flags,
         write: impl FnOnce(&mut File) -> io::Result<()> + Send + 'static,
-    ) -> Result<Uid, StoreError> {
+    ) -> Result<Option<Uid>, StoreError> {
         let dir = self.dir(folder).await?.path;
         let key = blocking(move || Ok(put(&dir, flags, write)?)).await?;
         self.look(folder).await?;
-        let gone = || StoreError::new(StoreErrorKind::Unavailable, "the message was taken away as it came");
-        Ok(self.journal.find(folder, &key)?.ok_or_else(gone)?.uid)
+        Ok(self.journal.find(folder, &key)?.map(|known| known.uid))
     }
 
     async fn locate(&self, folder: FolderId, uid: Uid) -> Result<Located, StoreError> {
-        self.look(folder).await?;
-        let none = || StoreError::no_such_item(uid);
-        let key = self.journal.look_up(folder, uid)?.ok_or_else(none)?.key;
-        let entry = self.folder(folder).entry(&key).await.ok_or_else(none)?;
-        let dir = self.dir(folder).await?.path;
-        Ok(Located { dir, key, entry })
+        for _ in 0..ATTEMPTS {
+            self.look(folder).await?;
+            let key = self.journal.look_up(folder, uid)?.ok_or_else(|| StoreError::no_such_item(uid))?.key;
+            // What was seen is forgotten when a watch ends: then it is looked at again.
+            if let Some(entry) = self.folder(folder).entry(&key).await {
+                let dir = self.dir(folder).await?.path;
+                return Ok(Located { dir, key, entry });
+            }
+        }
+        Err(StoreError::new(StoreErrorKind::Unavailable, "the folder goes on changing"))
     }
 
     /// Changes a message's file; `change` is told where it is, until it is there.
@@ -108,7 +112,7 @@ impl Shared {
             return Ok(Applied { uid: Some(uid), folder: None });
         }
         self.look(to).await?;
-        let is_taken = self.folder(to).entry(&key).await.is_some();
+        let is_taken = self.journal.find(to, &key)?.is_some();
         let new_key = if is_taken { file::unique() } else { key };
         let renamed = new_key.clone();
         self.change(folder, uid, move |located| {
@@ -132,7 +136,9 @@ fn put(dir: &Path, flags: Flags, write: impl FnOnce(&mut File) -> io::Result<()>
     let tmp = dir.join("tmp");
     fs::create_dir_all(&tmp)?;
     let draft = tmp.join(&unique);
-    let written = File::create_new(&draft).and_then(|mut file| {
+    // Who may read the folder may read its messages.
+    let mode = fs::metadata(dir)?.mode() & 0o666;
+    let written = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft).and_then(|mut file| {
         write(&mut file)?;
         file.sync_all()?;
         Ok(file.metadata()?.len())

@@ -16,25 +16,25 @@ use tokio::sync::Mutex;
 use crate::{Abilities, World};
 
 /// Which folder is tried, and what the server does not tell of itself.
-pub trait Setting {
+pub(crate) trait Setting {
     const FOLDER: &'static str = "INBOX";
     const HIDDEN: &'static [&'static str] = &[];
 }
 
 /// As Dovecot is: NOTIFY and QRESYNC.
-pub struct Notify;
+pub(crate) struct Notify;
 
 impl Setting for Notify {}
 
 /// IDLE, and change numbers alone.
-pub struct Idle;
+pub(crate) struct Idle;
 
 impl Setting for Idle {
     const HIDDEN: &'static [&'static str] = &["NOTIFY", "QRESYNC", "LIST-STATUS", "MOVE", "LITERAL+"];
 }
 
 /// As little as a server can do, and a folder whose name has to be encoded.
-pub struct Polled;
+pub(crate) struct Polled;
 
 impl Setting for Polled {
     const FOLDER: &'static str = "Listen/Entwürfe & mehr";
@@ -42,7 +42,7 @@ impl Setting for Polled {
         &["NOTIFY", "QRESYNC", "CONDSTORE", "ENABLE", "IDLE", "LIST-STATUS", "SPECIAL-USE", "UNSELECT", "SASL-IR"];
 }
 
-pub struct ImapWorld<S> {
+pub(crate) struct ImapWorld<S> {
     dovecot: Dovecot,
     client: Mutex<RawImap>,
     dir: TempDir,

@@ -5,3 +5,5 @@ pub(crate) mod imap;
 #[cfg(unix)]
 pub(crate) mod maildir;
 pub(crate) mod memory;
+#[cfg(unix)]
+pub(crate) mod pop3;

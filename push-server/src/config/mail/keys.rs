@@ -17,7 +17,7 @@ macro_rules! keys {
 }
 
 /// Keys of `[mail]`.
-pub(crate) const MAIL: [Key<MailSettings>; 12] = keys![
+pub(crate) const MAIL: [Key<MailSettings>; 19] = keys![
     "heartbeat_min_s", "shortest time that a device may ask a ping to wait",
         |s| Field::WholeSeconds(&mut s.limits.heartbeat_min, HEARTBEAT_S);
     "heartbeat_max_s", "longest one",
@@ -42,6 +42,20 @@ pub(crate) const MAIL: [Key<MailSettings>; 12] = keys![
         |s| Field::Number(&mut s.limits.fast_loop, 1..=1_000_000);
     "lmtp_listen", "where messages are taken in over LMTP, for the accounts that are Maildirs",
         |s| Field::MaybeAddress(&mut s.lmtp_listen);
+    "lmtp_max_connections", "mail servers that are connected at a time",
+        |s| Field::Count(&mut s.lmtp.max_connections, 1..=100_000);
+    "lmtp_max_message_bytes", "largest message that is taken in",
+        |s| Field::Bytes(&mut s.lmtp.max_message_bytes, 1024..=1 << 40);
+    "lmtp_max_recipients", "recipients of a message",
+        |s| Field::Count(&mut s.lmtp.max_recipients, 1..=100_000);
+    "lmtp_max_line_bytes", "longest command line",
+        |s| Field::Count(&mut s.lmtp.max_line_bytes, 512..=65_536);
+    "lmtp_max_errors", "commands that are refused before the connection is closed",
+        |s| Field::Count(&mut s.lmtp.max_errors, 1..=MANY);
+    "lmtp_idle_s", "longest silence of a mail server",
+        |s| Field::Seconds(&mut s.lmtp.idle, 1..=DAY_S);
+    "lmtp_memory_bytes", "how much of a message is kept in memory while it comes; the rest lies in a file",
+        |s| Field::Count(&mut s.lmtp.memory_bytes, 0..=1 << 30);
 ];
 
 /// Keys of `[[mail.account]]` of every kind, beside `kind`.

@@ -10,6 +10,7 @@ mod tests;
 use std::net::SocketAddr;
 
 use push_mail::MailConfig;
+use push_mail::lmtp::LmtpConfig;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -26,6 +27,7 @@ pub(crate) struct MailSettings {
     pub(crate) limits: MailConfig,
     /// Where messages are taken in over LMTP.
     pub(crate) lmtp_listen: Option<SocketAddr>,
+    pub(crate) lmtp: LmtpConfig,
     pub(crate) accounts: Vec<Account>,
 }
 
@@ -50,6 +52,15 @@ pub(crate) fn read<'a>(file: &'a File<'a>, value: &'a Spanned<DeValue<'a>>) -> R
             let account = account::read(file, entry, &settings.accounts)?;
             settings.accounts.push(account);
         }
+    }
+    let takes_mail = settings.accounts.iter().any(|account| matches!(account.mailbox, Mailbox::Maildir(_)));
+    if settings.lmtp_listen.is_some() && !takes_mail {
+        let place = section.place_of("lmtp_listen");
+        return Err(section.refuse(
+            place,
+            "lmtp_listen",
+            "no [[mail.account]] is a Maildir, which mail could be put into",
+        ));
     }
     Ok(settings)
 }

@@ -91,6 +91,10 @@ fn each_mistake_is_refused_with_line_and_key() {
         ("[mail]\nheartbeat_min_s = 1.5\n".to_owned(), "line 2, 'mail.heartbeat_min_s': it takes a whole number"),
         ("[mail]\nheartbeat_min_s = 90\nheartbeat_max_s = 80\n".to_owned(), "'mail.heartbeat_min_s': 90 s is more"),
         ("[mail]\nwindow = 600\n".to_owned(), "'mail.window': 600 is more than max_window, 512"),
+        (
+            "[mail]\nlmtp_listen = \"127.0.0.1:24\"\n[[mail.account]]\nname = \"a\"\nkind = \"memory\"\n".to_owned(),
+            "line 2, 'mail.lmtp_listen': no [[mail.account]] is a Maildir",
+        ),
         ("[mail]\nhartbeat_max_s = 80\n".to_owned(), "there is no such key; did you mean 'heartbeat_max_s'?"),
         ("[mail.account]\nname = \"a\"\n".to_owned(), "'mail.account': it is a list of tables: [[mail.account]]"),
         ("[[mail.account]]\nkind = \"memory\"\n".to_owned(), "line 1, 'mail.account.name': it is missing"),

@@ -2,28 +2,28 @@
 
 use std::time::Duration;
 
-use crate::store::StoreErrorKind;
+use super::StoreErrorKind;
 
 /// Doubles from the shortest to the longest time, and lets nobody come at the same moment as everybody else.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Retry {
+pub(crate) struct Retry {
     shortest: Duration,
     longest: Duration,
     failures: u32,
 }
 
 impl Retry {
-    pub(super) fn new((shortest, longest): (Duration, Duration)) -> Self {
+    pub(crate) fn new((shortest, longest): (Duration, Duration)) -> Self {
         Self { shortest, longest: longest.max(shortest), failures: 0 }
     }
 
     /// It works.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// It failed again: how long to wait. Refused credentials are not tried soon: servers lock accounts for that.
-    pub(super) fn failed(&mut self, kind: StoreErrorKind) -> Duration {
+    pub(crate) fn failed(&mut self, kind: StoreErrorKind) -> Duration {
         let doubled = self.shortest.saturating_mul(1 << self.failures.min(20)).min(self.longest);
         self.failures = self.failures.saturating_add(1);
         let whole = if kind == StoreErrorKind::Refused { self.longest } else { doubled };
