@@ -201,7 +201,7 @@ impl Watch {
         };
         let is_abandoned = self.hints.is_abandoned();
         tokio::select! {
-            hint = self.hints.next_or_end(), if !is_abandoned => self.heard.extend(hint),
+            hint = self.hints.next(), if !is_abandoned => self.heard.push(hint),
             () = poked.notified() => {}
             () = timed => {}
         }
@@ -295,7 +295,8 @@ impl Watch {
             self.dirty.tree = false;
         }
         let Some(folder) = self.dirty.folders.first().copied() else { return Ok(()) };
-        let looked = caught(account.look_at(progress, folder)).await.unwrap_or_else(|| Err(StoreError::panicked()));
+        let looked =
+            caught(account.look_at(progress, untold, folder)).await.unwrap_or_else(|| Err(StoreError::panicked()));
         match looked {
             Ok(has_changed) => {
                 self.failing.remove(&folder);
