@@ -7,6 +7,7 @@
 //! ```
 
 mod caught;
+mod dirty;
 mod event;
 mod progress;
 mod refresh;

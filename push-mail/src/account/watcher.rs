@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::caught::caught;
+use super::dirty::Dirty;
 use super::refresh::Progress;
 use super::teller::{Teller, Untold};
 use super::{Account, Phase, lock};
@@ -31,38 +32,6 @@ const SOON: Duration = Duration::from_millis(50);
 
 /// Pings that are compared before others get their turn.
 const AT_ONCE: usize = 64;
-
-/// What is still to be looked at.
-#[derive(Default)]
-struct Dirty {
-    tree: bool,
-    folders: BTreeSet<FolderId>,
-    is_ready: bool,
-}
-
-impl Dirty {
-    fn add(&mut self, hint: Hint, all: impl FnOnce() -> Vec<FolderId>) {
-        match hint {
-            Hint::Ready => {
-                self.is_ready = true;
-                self.tree = true;
-                self.folders.extend(all());
-            }
-            Hint::All => {
-                self.tree = true;
-                self.folders.extend(all());
-            }
-            Hint::Tree => self.tree = true,
-            Hint::Folder(folder) => {
-                self.folders.insert(folder);
-            }
-        }
-    }
-
-    fn is_clean(&self) -> bool {
-        !self.tree && self.folders.is_empty()
-    }
-}
 
 /// What a watch knows beside the account.
 struct Watch {
