@@ -198,8 +198,9 @@ impl Watch {
                 None => std::future::pending().await,
             }
         };
+        let is_abandoned = self.hints.is_abandoned();
         tokio::select! {
-            hint = self.hints.next() => self.heard.push(hint),
+            hint = self.hints.next_or_end(), if !is_abandoned => self.heard.extend(hint),
             () = poked.notified() => {}
             () = timed => {}
         }

@@ -29,6 +29,8 @@ struct Queue {
     /// Of who waits for the end of the watch.
     closing: Option<Waker>,
     is_closed: bool,
+    /// How many there are to give hints.
+    senders: usize,
 }
 
 #[derive(Debug, Default)]
@@ -46,13 +48,34 @@ impl Shared {
 pub struct Hints(Arc<Shared>);
 
 /// Gives hints. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HintSender(Arc<Shared>);
+
+impl Clone for HintSender {
+    fn clone(&self) -> Self {
+        self.0.lock().senders += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for HintSender {
+    fn drop(&mut self) {
+        let waker = {
+            let mut queue = self.0.lock();
+            queue.senders -= 1;
+            if queue.senders == 0 { queue.waker.take() } else { None }
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
 
 impl Hints {
     /// Hints, and who gives them.
     pub fn channel() -> (HintSender, Hints) {
         let shared = Arc::new(Shared::default());
+        shared.lock().senders = 1;
         (HintSender(Arc::clone(&shared)), Hints(shared))
     }
 
@@ -73,9 +96,20 @@ impl Hints {
         Poll::Pending
     }
 
+    /// The next hint; `None` once there are none and [nobody is left](Hints::is_abandoned) to give more.
+    ///
+    /// Cancel safety: a hint that was not returned stays.
+    pub async fn next_or_end(&mut self) -> Option<Hint> {
+        poll_fn(|cx| match self.poll_next(cx) {
+            Poll::Pending if self.is_abandoned() => Poll::Ready(None),
+            hint => hint.map(Some),
+        })
+        .await
+    }
+
     /// Whether nobody is left who gives hints: the watch has ended without being asked, and is to be begun again.
     pub fn is_abandoned(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+        self.0.lock().senders == 0
     }
 
     /// A hint that is there already.
