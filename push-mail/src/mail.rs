@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use push_core::{Authorizer, Hub};
+use sha1::{Digest as _, Sha1};
 
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
@@ -57,6 +58,29 @@ pub struct Mail {
     pub(crate) hub: Hub,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) direct: Arc<Direct>,
+    pub(crate) hook_token: Option<HookToken>,
+}
+
+/// What a mail server shows that posts to `hook/dovecot`: its digest, so that it is nowhere to be seen, and the time of a
+/// comparison tells nothing of it.
+#[derive(Clone)]
+pub(crate) struct HookToken([u8; 20]);
+
+impl std::fmt::Debug for HookToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HookToken")
+    }
+}
+
+impl HookToken {
+    fn new(token: &str) -> Self {
+        Self(Sha1::digest(token.as_bytes()).into())
+    }
+
+    /// Whether it is this one.
+    pub(crate) fn is(&self, shown: &str) -> bool {
+        self.0 == Self::new(shown).0
+    }
 }
 
 /// Why mail cannot be served as it is set.
@@ -81,6 +105,7 @@ pub struct MailBuilder {
     state: State,
     config: MailConfig,
     accounts: Vec<New>,
+    hook_token: Option<HookToken>,
 }
 
 /// An account to be: its name, its readers, its mailbox.
@@ -97,6 +122,14 @@ impl MailBuilder {
     ) -> Self {
         let readers = readers.into_iter().map(|reader| reader.as_ref().into()).collect();
         self.accounts.push((name.into(), readers, store));
+        self
+    }
+
+    /// What a mail server has to show that posts to `hook/dovecot`, as a bearer token or the password of HTTP Basic.
+    /// Without it, it has to be an admin; where anyone may do anything, nothing.
+    #[must_use]
+    pub fn hook_token(mut self, token: &str) -> Self {
+        self.hook_token = Some(HookToken::new(token));
         self
     }
 
@@ -131,7 +164,8 @@ impl MailBuilder {
         }
         accounts.values().for_each(Account::start);
         let direct = Arc::new(Direct::new(&self.state, config));
-        Ok(Mail { hub: self.hub, accounts: Arc::new(Accounts(accounts)), direct })
+        let accounts = Arc::new(Accounts(accounts));
+        Ok(Mail { hub: self.hub, accounts, direct, hook_token: self.hook_token })
     }
 }
 
@@ -139,7 +173,7 @@ impl Mail {
     /// Mail whose folders are channels of `hub`, and whose devices are remembered in `state`, where the journals of the
     /// accounts are too.
     pub fn builder(hub: Hub, state: State, config: MailConfig) -> MailBuilder {
-        MailBuilder { hub, state, config, accounts: Vec::new() }
+        MailBuilder { hub, state, config, accounts: Vec::new(), hook_token: None }
     }
 
     /// The names of the accounts.

@@ -74,6 +74,9 @@ pub(crate) async fn open(
         None => State::in_memory().map_err(OpenError::Memory)?,
     };
     let mut builder = Mail::builder(hub.clone(), state.clone(), settings.limits.clone());
+    if let Some(token) = &settings.hook_token {
+        builder = builder.hook_token(token.reveal());
+    }
     let mut maildirs = Vec::new();
     for account in &settings.accounts {
         let name = || account.name.clone();
@@ -126,7 +129,7 @@ fn imap_config(remote: &Remote, imap: &Imap) -> ImapConfig {
     (config.poll, config.retry, config.timeout) = (remote.poll, remote.retry, remote.timeout);
     config.max_messages = remote.max_messages.unwrap_or(config.max_messages);
     (config.linger, config.idle, config.safety) = (imap.keep, imap.idle, imap.safety);
-    (config.notify, config.max_folders) = (imap.notify, imap.max_folders);
+    (config.notify, config.hooked, config.max_folders) = (imap.notify, imap.hooked, imap.max_folders);
     config
 }
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod content;
+mod hook;
 mod json;
 mod ping;
 
@@ -38,7 +39,7 @@ struct Site {
     push: Push,
 }
 
-/// The calls `folders`, `sync`, `ping` and `content` as an axum router, to be nested as `mail` where the transports are:
+/// The calls `folders`, `sync`, `ping`, `content` and `hook/dovecot` as an axum router, to be nested as `mail` where the transports are:
 ///
 /// ```no_run
 /// # fn example(mail: push_mail::Mail, push: push_transports::Push) -> axum::Router {
@@ -59,8 +60,13 @@ async fn answer(State(site): State<Site>, request: Request) -> Response {
 }
 
 /// The calls with the methods they know.
-const ROUTES: [(&str, &str); 4] =
-    [("/folders", "GET, HEAD"), ("/sync", "POST"), ("/ping", "POST"), ("/content", "POST")];
+const ROUTES: [(&str, &str); 5] = [
+    ("/folders", "GET, HEAD"),
+    ("/sync", "POST"),
+    ("/ping", "POST"),
+    ("/content", "POST"),
+    ("/hook/dovecot", "POST, PUT"),
+];
 
 async fn dispatch(site: &Site, request: Request) -> Result<Response, Problem> {
     let path = request.uri().path().to_owned();
@@ -71,6 +77,9 @@ async fn dispatch(site: &Site, request: Request) -> Result<Response, Problem> {
         let mut response = site.push.refusal(&Problem::new(Code::Method, format!("this route knows {allowed}")));
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         return Ok(response.map(Body::new));
+    }
+    if path == "/hook/dovecot" {
+        return hook::answer(site, request).await;
     }
     let query = request.uri().query().unwrap_or_default();
     let identity = site.push.authenticate(request.headers(), query).await?;

@@ -2,7 +2,9 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response};
-use push_core::{Action, Budget, ChannelInfo, ChannelName, HistoryPage, HubStats, Identity, Members, Selector};
+use push_core::{
+    Action, Budget, ChannelInfo, ChannelName, Credentials, HistoryPage, HubStats, Identity, Members, Selector,
+};
 use serde_json::json;
 
 use super::body::PushBody;
@@ -101,8 +103,12 @@ fn stats_json(stats: &HubStats, draining: bool) -> serde_json::Value {
 
 /// Who calls, by the header or the `token` of the query.
 pub(crate) async fn identify(shared: &Shared, headers: &HeaderMap, query: &Query) -> Result<Identity, Problem> {
-    let token = query.single("token")?.map(Token::new);
-    shared.authenticate(&credentials::read(headers, token.as_ref())?).await
+    shared.authenticate(&shown(headers, query)?).await
+}
+
+/// What a request shows to say who it is.
+pub(crate) fn shown(headers: &HeaderMap, query: &Query) -> Result<Credentials, Problem> {
+    credentials::read(headers, query.single("token")?.map(Token::new).as_ref())
 }
 
 /// 200 with JSON that no cache keeps.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
-use push_core::{Authorizer, Identity};
+use push_core::{Authorizer, Credentials, Identity};
 
-use super::ask::identify;
+use super::ask::{identify, shown};
 use super::body::PushBody;
 use super::push::Push;
 use super::reject;
@@ -99,6 +99,15 @@ impl Push {
     /// cannot be decoded. Who shows nothing is whoever [`Authorizer::authenticate`] takes that for.
     pub async fn authenticate(&self, headers: &HeaderMap, query: &str) -> Result<Identity, Problem> {
         identify(&self.shared, headers, &Query::parse(query)?).await
+    }
+
+    /// What a request with these headers and this query shows to say who it is, not looked at further.
+    ///
+    /// # Errors
+    ///
+    /// `unauthorized` for an `Authorization` that cannot be read, `bad_parameter` for a query that cannot be decoded.
+    pub fn credentials(&self, headers: &HeaderMap, query: &str) -> Result<Credentials, Problem> {
+        shown(headers, &Query::parse(query)?)
     }
 
     /// Who may do what.

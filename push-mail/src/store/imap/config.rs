@@ -55,6 +55,9 @@ pub struct ImapConfig {
     pub poll: (Duration, Duration),
     /// How often everything watched is looked at although the server tells of changes. Default: 10 min.
     pub safety: Duration,
+    /// Whether somebody else tells of changes, as Dovecot does by `hook/dovecot`: then no connection is held to watch, and
+    /// without a hint everything is looked at every `safety`. Default: false.
+    pub hooked: bool,
     /// How long IDLE may last before it is begun again. Default: 28 min; servers may end it after 30 (RFC 2177).
     pub idle: Duration,
     /// The shortest and the longest time before a lost connection is tried again; where the credentials were refused it
@@ -88,6 +91,7 @@ impl ImapConfig {
             max_messages: 1_000_000,
             max_folders: 10_000,
             notify: true,
+            hooked: false,
         }
     }
 

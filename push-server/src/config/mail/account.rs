@@ -82,6 +82,7 @@ pub(crate) struct Imap {
     pub(crate) keep: Duration,
     pub(crate) idle: Duration,
     pub(crate) safety: Duration,
+    pub(crate) hooked: bool,
     pub(crate) notify: bool,
     pub(crate) max_folders: usize,
 }
@@ -93,6 +94,7 @@ impl Default for Imap {
             keep: Duration::from_secs(30),
             idle: Duration::from_secs(28 * 60),
             safety: Duration::from_secs(600),
+            hooked: false,
             notify: true,
             max_folders: 10_000,
         }

@@ -17,7 +17,7 @@ macro_rules! keys {
 }
 
 /// Keys of `[mail]`.
-pub(crate) const MAIL: [Key<MailSettings>; 19] = keys![
+pub(crate) const MAIL: [Key<MailSettings>; 20] = keys![
     "heartbeat_min_s", "shortest time that a device may ask a ping to wait",
         |s| Field::WholeSeconds(&mut s.limits.heartbeat_min, HEARTBEAT_S);
     "heartbeat_max_s", "longest one",
@@ -40,6 +40,8 @@ pub(crate) const MAIL: [Key<MailSettings>; 19] = keys![
         |s| Field::Count(&mut s.limits.max_devices, 1..=MANY);
     "fast_loop", "answers with changes in a row without a sync after which a device is slowed down",
         |s| Field::Number(&mut s.limits.fast_loop, 1..=1_000_000);
+    "hook_token", "what a mail server shows that posts to /push/mail/hook/dovecot",
+        |s| Field::Secret(&mut s.hook_token);
     "lmtp_listen", "where messages are taken in over LMTP, for the accounts that are Maildirs",
         |s| Field::MaybeAddress(&mut s.lmtp_listen);
     "lmtp_max_connections", "mail servers that are connected at a time",
@@ -103,7 +105,7 @@ pub(crate) const REMOTE: [Key<Remote>; 11] = keys![
 ];
 
 /// Further keys of an account of kind `imap`.
-pub(crate) const IMAP: [Key<Imap>; 6] = keys![
+pub(crate) const IMAP: [Key<Imap>; 7] = keys![
     "token_file", "a file with an OAuth 2 access token, read at each login",
         |s| Field::MaybePath(&mut s.token_file);
     "keep_s", "how long the connection is kept when nobody waits",
@@ -112,6 +114,8 @@ pub(crate) const IMAP: [Key<Imap>; 6] = keys![
         |s| Field::Seconds(&mut s.idle, 1..=DAY_S);
     "safety_s", "how often everything watched is looked at although the server tells of changes",
         |s| Field::Seconds(&mut s.safety, 1..=DAY_S);
+    "hooked", "the mail server posts to /push/mail/hook/dovecot: hold no connection to watch",
+        |s| Field::Flag(&mut s.hooked);
     "notify", "use NOTIFY where the server has it",
         |s| Field::Flag(&mut s.notify);
     "max_account_folders", "folders that the account may have",

@@ -19,12 +19,15 @@ pub(crate) use keys::help;
 
 use super::error::ConfigError;
 use super::file::{File, Section};
+use super::secret::Secret;
 use super::tables::entries;
 
 /// All that can be set about mail.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MailSettings {
     pub(crate) limits: MailConfig,
+    /// What a mail server shows that posts hints.
+    pub(crate) hook_token: Option<Secret>,
     /// Where messages are taken in over LMTP.
     pub(crate) lmtp_listen: Option<SocketAddr>,
     pub(crate) lmtp: LmtpConfig,
