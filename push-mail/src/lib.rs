@@ -32,3 +32,8 @@ pub use http::router;
 pub use mail::{Mail, MailBuilder, MailError};
 pub use name::{folder_channel, tree_channel};
 pub use stats::{CUT_BOUNDS_S, MailStats};
+
+/// The README's programs are compiled with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

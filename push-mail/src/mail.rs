@@ -165,7 +165,7 @@ impl Mail {
     }
 
     /// Waits until everything that lies in a folder of the account now is published, or in all its folders. `false` if
-    /// there is no such account, or its mailbox cannot be watched.
+    /// there is no such account, its mailbox cannot be watched, or that takes longer than [`MailConfig::ready_timeout`].
     ///
     /// Cancel safety: dropped, it is published all the same.
     pub async fn publish(&self, account: &str, folder: Option<FolderId>) -> bool {
@@ -174,8 +174,7 @@ impl Mail {
         if !account.be_live().await {
             return false;
         }
-        account.look_and_publish(folder.map_or(Hint::All, Hint::Folder)).await;
-        true
+        account.look_and_publish(folder.map_or(Hint::All, Hint::Folder)).await
     }
 
     /// The folders of an account, asked of its mailbox.

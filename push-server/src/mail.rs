@@ -10,10 +10,12 @@ use push_mail::state::{State, StateError};
 use push_mail::store::imap::{Credentials, ImapConfig, ImapStore};
 use push_mail::store::maildir::{MaildirConfig, MaildirStore};
 use push_mail::store::memory::MemoryStore;
-use push_mail::store::{MailStore, StoreError, StoreErrorKind};
+use push_mail::store::pop3::{Pop3Config, Pop3Store};
+use push_mail::store::{MailStore, StoreError};
 use push_mail::{Mail, MailError};
 
 use crate::config::{Account, Imap, MailSettings, Mailbox, Maildir, Remote};
+use crate::lmtp::Maildirs;
 
 /// The file of the state, in the directory of `data`.
 const STATE: &str = "mail.redb";
@@ -49,7 +51,7 @@ pub(crate) enum OpenError {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) mail: Mail,
-    pub(crate) maildirs: Vec<(String, MaildirStore)>,
+    pub(crate) maildirs: Maildirs,
 }
 
 /// Opens the accounts; nothing where there are none.
@@ -82,11 +84,7 @@ pub(crate) async fn open(
     Ok(Some(Opened { mail, maildirs }))
 }
 
-async fn store(
-    account: &Account,
-    journal: Journal,
-    maildirs: &mut Vec<(String, MaildirStore)>,
-) -> Result<Arc<dyn MailStore>, StoreError> {
+async fn store(account: &Account, journal: Journal, maildirs: &mut Maildirs) -> Result<Arc<dyn MailStore>, StoreError> {
     Ok(match &account.mailbox {
         Mailbox::Memory => Arc::new(MemoryStore::open(journal).await?),
         Mailbox::Maildir(maildir) => {
@@ -95,9 +93,7 @@ async fn store(
             Arc::new(store)
         }
         Mailbox::Imap(remote, imap) => Arc::new(ImapStore::new(imap_config(remote, imap), journal)?),
-        Mailbox::Pop3(_) => {
-            return Err(StoreError::new(StoreErrorKind::Unsupported, "accounts of this kind are not in this version"));
-        }
+        Mailbox::Pop3(remote) => Arc::new(Pop3Store::new(pop3_config(remote), journal)?),
     })
 }
 
@@ -112,18 +108,33 @@ async fn open_maildir(maildir: &Maildir, journal: Journal) -> Result<MaildirStor
     MaildirStore::open(path, journal, config).await.map_err(said)
 }
 
+const CHECKED: &str = "it was checked when it was read";
+
+fn login(remote: &Remote) -> (String, String) {
+    (remote.url.clone().expect(CHECKED), remote.user.clone().expect(CHECKED))
+}
+
 fn imap_config(remote: &Remote, imap: &Imap) -> ImapConfig {
-    let checked = "it was checked when it was read";
-    let (url, user) = (remote.url.clone().expect(checked), remote.user.clone().expect(checked));
-    let credentials = match (&remote.password, &remote.token_file) {
+    let (url, user) = login(remote);
+    let credentials = match (&remote.password, &imap.token_file) {
         (Some(password), _) => Credentials::Password(password.reveal().to_owned()),
-        (None, file) => Credentials::TokenFile(file.clone().expect(checked)),
+        (None, file) => Credentials::TokenFile(file.clone().expect(CHECKED)),
     };
     let mut config = ImapConfig::new(url, user, credentials);
     config.ca.clone_from(&remote.ca);
     (config.poll, config.retry, config.timeout) = (remote.poll, remote.retry, remote.timeout);
+    config.max_messages = remote.max_messages.unwrap_or(config.max_messages);
     (config.linger, config.idle, config.safety) = (imap.keep, imap.idle, imap.safety);
-    (config.notify, config.max_messages, config.max_folders) = (imap.notify, imap.max_messages, imap.max_folders);
+    (config.notify, config.max_folders) = (imap.notify, imap.max_folders);
+    config
+}
+
+fn pop3_config(remote: &Remote) -> Pop3Config {
+    let (url, user) = login(remote);
+    let mut config = Pop3Config::new(url, user, remote.password.as_ref().expect(CHECKED).reveal());
+    config.ca.clone_from(&remote.ca);
+    (config.poll, config.retry, config.timeout) = (remote.poll, remote.retry, remote.timeout);
+    config.max_messages = remote.max_messages.unwrap_or(config.max_messages);
     config
 }
 
@@ -200,10 +211,10 @@ mod tests {
     #[test]
     fn what_is_not_set_of_a_mailbox_elsewhere_is_as_its_store_has_it() {
         let (url, user) = ("imap://localhost".to_owned(), "u".to_owned());
-        let token_file = Some(PathBuf::from("token"));
-        let remote = Remote { url: Some(url.clone()), user: Some(user.clone()), token_file, ..Remote::default() };
+        let remote = Remote { url: Some(url.clone()), user: Some(user.clone()), ..Remote::default() };
+        let imap = Imap { token_file: Some(PathBuf::from("token")), ..Imap::default() };
         let store = ImapConfig::new(url, user, Credentials::TokenFile("token".into()));
-        assert_eq!(format!("{:?}", imap_config(&remote, &Imap::default())), format!("{store:?}"));
+        assert_eq!(format!("{:?}", imap_config(&remote, &imap)), format!("{store:?}"));
     }
 
     #[test]

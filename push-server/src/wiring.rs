@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Loaded, Settings};
-use crate::lmtp::{self, Inboxes, Maildirs};
+use crate::lmtp::{self, Maildirs};
 use crate::metrics::Metrics;
 use crate::routes::{self, Site};
 use crate::signals::{Drain, Signals, drain_when_asked};
@@ -94,8 +94,7 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
         mail::be_ready(mail, &settings.mail).await;
     }
     if let (Some(mail), Some(listener)) = (&site.mail, lmtp) {
-        let inboxes = Inboxes::new(mail.clone(), maildirs);
-        tokio::spawn(lmtp::receive(inboxes, listener, &settings, wait(stopped.clone())));
+        tokio::spawn(lmtp::receive(mail, maildirs, listener, &settings, wait(stopped.clone())));
     }
     if let Err(error) = announce(&listener, metrics_listener.as_ref()) {
         // Whoever closed stdout does not wait for it.

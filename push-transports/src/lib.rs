@@ -20,8 +20,3 @@ pub mod proto;
 pub mod server;
 
 pub use http::{Config, Push, PushBody, PushService, ResponseFuture, router};
-
-/// The README's program is compiled with the doc tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -50,6 +50,11 @@ impl Told {
         }
     }
 
+    /// Whether it is gone, and may turn out to be somewhere else.
+    pub(super) fn may_be_elsewhere(&self) -> bool {
+        self.change.kind == ChangeKind::Deleted && self.change.identity.is_some() && self.elsewhere.is_none()
+    }
+
     /// The publication. Its key is the message's uid: whoever reads slowly with `latest` gets the newest of each.
     pub(super) fn draft(&self) -> Draft {
         let change = &self.change;

@@ -6,12 +6,16 @@
 //!                                              └▶ fetch what is new ─▶ publish on mail/A/F
 //! ```
 
+mod caught;
 mod event;
 mod progress;
 mod refresh;
 mod teller;
+#[cfg(test)]
+mod tests;
 mod watcher;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -59,6 +63,8 @@ pub(crate) struct Account {
     hinted: Mutex<Vec<(Hint, Option<oneshot::Sender<()>>)>>,
     phase: watch::Sender<Phase>,
     tree: Mutex<Arc<Hierarchy>>,
+    /// Folders that cannot be looked at though the mailbox is there.
+    failing: Mutex<BTreeSet<FolderId>>,
     /// All pings, by the address of each, which is its own while it is held. Of the few of most accounts it is as fast to
     /// see which wait for a folder as to look them up, and a pointer each is all that they take.
     waiting: Mutex<Vec<Arc<Live>>>,
@@ -116,6 +122,7 @@ impl Account {
             hinted: Mutex::default(),
             phase: watch::Sender::default(),
             tree: Mutex::default(),
+            failing: Mutex::default(),
             waiting: Mutex::default(),
         })
     }
@@ -145,14 +152,13 @@ impl Account {
         self.poke();
     }
 
-    /// The same, and waits until what is found there is published. Only where the mailbox is watched, or this may take
-    /// for ever.
-    pub(crate) async fn look_and_publish(&self, hint: Hint) {
+    /// The same, and waits until what is found there is published. `false` if that takes longer than a mailbox may take
+    /// to be watched.
+    pub(crate) async fn look_and_publish(&self, hint: Hint) -> bool {
         let (done, published) = oneshot::channel();
         lock(&self.hinted).push((hint, Some(done)));
         self.poke();
-        // The watcher ends only with the account.
-        let _ = published.await;
+        matches!(tokio::time::timeout(self.config.ready_timeout, published).await, Ok(Ok(())))
     }
 
     /// Keeps the mailbox watched while it is held.
@@ -177,6 +183,19 @@ impl Account {
     /// The folders as they were seen last; empty until then.
     pub(crate) fn tree(&self) -> Arc<Hierarchy> {
         Arc::clone(&lock(&self.tree))
+    }
+
+    fn folder_ids(&self) -> Vec<FolderId> {
+        self.tree().folders.iter().map(|folder| folder.id).collect()
+    }
+
+    /// Whether nobody knows what happens in `folder`.
+    pub(crate) fn is_failing(&self, folder: FolderId) -> bool {
+        lock(&self.failing).contains(&folder)
+    }
+
+    fn set_failing(&self, folders: &BTreeSet<FolderId>) {
+        lock(&self.failing).clone_from(folders);
     }
 
     fn is_wanted(&self) -> bool {
@@ -214,9 +233,9 @@ impl Account {
         }
     }
 
-    /// Those who wait for `folder`.
-    fn waiting_for(&self, folder: FolderId) -> Vec<Arc<Live>> {
-        lock(&self.waiting).iter().filter(|ping| ping.is_for(|its| its == folder)).cloned().collect()
+    /// Those who wait for such folders.
+    fn waiting_for(&self, is_meant: impl Fn(&FolderId) -> bool) -> Vec<Arc<Live>> {
+        lock(&self.waiting).iter().filter(|ping| ping.is_for(&is_meant)).cloned().collect()
     }
 
     /// Of the next so many who wait, behind the ping at `last`, those who are told, and where the next are; `None` behind

@@ -1,25 +1,29 @@
-//! A look at what was hinted: which folders have changed, and what is to be told of it.
+//! A look at what was hinted: which folders have changed, and what became of the tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::event::{Told, TreeData};
-use super::teller::{News, Teller};
+use super::event::TreeData;
+use super::teller::Untold;
 use super::{Account, lock, progress};
-use crate::store::{FolderId, Hierarchy, StoreError, StoreErrorKind, Token};
+use crate::store::{FolderId, Hierarchy, Page, StoreError, StoreErrorKind, Token};
 
-/// Changes that are read, and published, at a time.
-const PAGE: usize = 256;
+/// Changes that are read at a time.
+pub(super) const PAGE: usize = 256;
 
-/// Up to where an account is published.
-#[derive(Debug, Default)]
+/// Up to where folders were seen, or told.
+pub(super) type Tokens = BTreeMap<FolderId, Token>;
+
+/// Up to where an account was seen.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
-    tokens: BTreeMap<FolderId, Token>,
+    pub(super) tokens: Tokens,
     /// Not until the account was seen for the first time: what lies there then is not news.
     is_known: bool,
 }
 
 impl Progress {
+    /// It begins where it was told up to before the process began.
     pub(super) fn load(account: &Account) -> Self {
         let loaded = progress::load(&account.state, &account.name).unwrap_or_else(|error| {
             tracing::error!(account = &*account.name, %error, "what was published is not known: nothing is told again");
@@ -31,80 +35,67 @@ impl Progress {
 }
 
 impl Account {
-    /// Looks at the tree, and tells what came, went and was renamed. Returns the folders there are.
+    /// Looks at the tree. Returns the folders there are.
     pub(super) async fn look_at_tree(
         &self,
         progress: &mut Progress,
-        teller: &Teller,
+        untold: &mut Untold,
     ) -> Result<BTreeSet<FolderId>, StoreError> {
         let now = Arc::new(self.store.hierarchy().await?);
         if !progress.is_known {
             for folder in &now.folders {
-                let token = self.skip(folder.id, Token::START).await?;
-                progress.tokens.insert(folder.id, token);
-                teller.tell(News::Upto(folder.id, Some(token))).await;
+                progress.tokens.insert(folder.id, self.head(folder.id).await?);
             }
+            // All of them or none: whoever finds some tokens after a crash takes all else for news.
+            untold.begin = Some(progress.tokens.clone());
             progress.is_known = true;
         }
         let before = std::mem::replace(&mut *lock(&self.tree), Arc::clone(&now));
-        let gone: Vec<_> = progress.tokens.keys().copied().filter(|id| now.get(*id).is_none()).collect();
-        for id in gone {
-            progress.tokens.remove(&id);
-            self.waiting_for(id).iter().for_each(|ping| ping.folder_is_gone());
-            teller.tell(News::Upto(id, None)).await;
-        }
+        let is_gone = |id: &FolderId| now.get(*id).is_none();
+        progress.tokens.keys().copied().filter(is_gone).for_each(|id| untold.gone(id));
+        progress.tokens.retain(|id, _| !is_gone(id));
+        self.waiting_for(is_gone).iter().for_each(|ping| ping.folder_is_gone());
         if !before.folders.is_empty() {
-            for news in tree_news(&before, &now) {
-                teller.tell(News::Tree(news)).await;
-            }
+            untold.tree.extend(tree_news(&before, &now));
         }
         Ok(now.folders.iter().map(|folder| folder.id).collect())
     }
 
-    /// The token behind all there is, without telling it.
-    async fn skip(&self, folder: FolderId, mut since: Token) -> Result<Token, StoreError> {
-        loop {
-            let page = self.store.changes(folder, since, usize::MAX).await?;
-            since = page.token;
-            if !page.more {
-                return Ok(since);
+    /// Looks at one folder. Whether it has changed.
+    pub(super) async fn look_at(&self, progress: &mut Progress, folder: FolderId) -> Result<bool, StoreError> {
+        let since = progress.tokens.get(&folder).copied().unwrap_or_default();
+        let (token, has_changed) = match self.store.changes(folder, since, PAGE).await {
+            Err(error) if error.kind() == StoreErrorKind::NoSuchFolder => return Ok(false),
+            Err(error) if error.kind() == StoreErrorKind::TokenExpired => (self.head(folder).await?, true),
+            page => {
+                let page = page?;
+                let has_changed = !page.changes.is_empty();
+                (self.behind(folder, page)?, has_changed)
             }
-        }
+        };
+        // Not before all is read: what fails half-way is found again.
+        progress.tokens.insert(folder, token);
+        Ok(has_changed)
     }
 
-    /// Looks at one folder. Whether it has changed.
-    pub(super) async fn look_at(
-        &self,
-        progress: &mut Progress,
-        teller: &Teller,
-        folder: FolderId,
-    ) -> Result<bool, StoreError> {
-        let mut has_moved = false;
-        let mut since = progress.tokens.get(&folder).copied().unwrap_or(Token::START);
-        loop {
-            let page = match self.store.changes(folder, since, PAGE).await {
-                Err(error) if error.kind() == StoreErrorKind::NoSuchFolder => return Ok(false),
-                Err(error) if error.kind() == StoreErrorKind::TokenExpired => {
-                    since = self.skip(folder, Token::START).await?;
-                    progress.tokens.insert(folder, since);
-                    teller.tell(News::Reset(folder)).await;
-                    teller.tell(News::Upto(folder, Some(since))).await;
-                    return Ok(true);
-                }
-                page => page?,
-            };
-            has_moved |= !page.changes.is_empty();
-            since = page.token;
-            progress.tokens.insert(folder, since);
-            let told = |change| Told { folder, change, elsewhere: None, item: None };
-            if !page.changes.is_empty() {
-                teller.tell(News::Changes(page.changes.into_iter().map(told).collect())).await;
-                teller.tell(News::Upto(folder, Some(since))).await;
-            }
-            if !page.more {
-                return Ok(has_moved);
-            }
+    /// The token behind all there is, after a look.
+    async fn head(&self, folder: FolderId) -> Result<Token, StoreError> {
+        let page = self.store.changes(folder, Token::START, PAGE).await?;
+        self.behind(folder, page)
+    }
+
+    /// The token behind all that was recorded when `page` was made.
+    fn behind(&self, folder: FolderId, mut page: Page) -> Result<Token, StoreError> {
+        while page.more {
+            page = self.store.recorded(folder, page.token, PAGE)?;
         }
+        Ok(page.token)
+    }
+
+    /// The token behind all that is recorded.
+    pub(super) fn recorded_head(&self, folder: FolderId) -> Result<Token, StoreError> {
+        let page = self.store.recorded(folder, Token::START, PAGE)?;
+        self.behind(folder, page)
     }
 }
 

@@ -81,14 +81,14 @@ impl Device {
         synced.is_some_and(|synced| synced.given.take().is_some())
     }
 
-    /// The point that the device is at: what it was given last, or what it says it holds. [`Token::START`] if it never
-    /// synced the folder; `None` if it holds a key that is not known.
-    pub(crate) fn point(&self, folder: FolderId, holds: Option<&str>, was_lost: bool) -> Option<Token> {
+    /// The point that the device is at: what it was given last unless the answer with that key was `lost`, or what it
+    /// says it holds. [`Token::START`] if it never synced the folder; `None` if it holds a key that is not known.
+    pub(crate) fn point(&self, folder: FolderId, holds: Option<&str>, lost: Option<&str>) -> Option<Token> {
         if let Some(key) = holds {
             return self.begin(folder, key);
         }
         let Some(synced) = self.folders.get(&folder.0) else { return Some(Token::START) };
-        let given = synced.given.as_ref().filter(|_| !was_lost);
+        let given = synced.given.as_ref().filter(|given| lost != Some(&given.key));
         Some(given.or(synced.shown.as_ref()).map_or(Token::START, |key| key.token))
     }
 
@@ -138,20 +138,21 @@ mod tests {
         assert!(!device.take_back(INBOX, &first), "it is the newer one");
         let second = device.give(INBOX, &first, at(7), 2);
         assert!(device.take_back(INBOX, &first) && !device.take_back(INBOX, &first));
-        assert_eq!((device.point(INBOX, None, false), device.begin(INBOX, &second)), (Some(at(5)), None));
+        assert_eq!((device.point(INBOX, None, None), device.begin(INBOX, &second)), (Some(at(5)), None));
     }
 
     #[test]
     fn a_device_is_at_what_it_was_given_unless_that_was_lost_or_it_says_otherwise() {
         let mut device = Device::default();
-        assert_eq!(device.point(INBOX, None, false), Some(Token::START));
+        assert_eq!(device.point(INBOX, None, None), Some(Token::START));
         let first = device.give(INBOX, FIRST_KEY, at(5), 1);
-        assert_eq!(device.point(INBOX, None, false), Some(at(5)));
-        assert_eq!(device.point(INBOX, None, true), Some(Token::START));
+        assert_eq!(device.point(INBOX, None, None), Some(at(5)));
+        assert_eq!(device.point(INBOX, None, Some(&first)), Some(Token::START));
         let second = device.give(INBOX, &first, at(7), 2);
-        assert_eq!(device.point(INBOX, None, true), Some(at(5)));
-        assert_eq!(device.point(INBOX, Some(&first), false), Some(at(5)));
-        assert_eq!(device.point(INBOX, Some(&second), true), Some(at(7)));
-        assert_eq!(device.point(INBOX, Some("x"), false), None);
+        assert_eq!(device.point(INBOX, None, Some(&second)), Some(at(5)));
+        assert_eq!(device.point(INBOX, None, Some(&first)), Some(at(7)), "a later answer has arrived since");
+        assert_eq!(device.point(INBOX, Some(&first), None), Some(at(5)));
+        assert_eq!(device.point(INBOX, Some(&second), Some(&second)), Some(at(7)));
+        assert_eq!(device.point(INBOX, Some("x"), None), None);
     }
 }

@@ -11,6 +11,9 @@ use crate::state::{Durability, State, StateError};
 /// Account, user (empty where nobody has a name), device -> [`Device`] as JSON.
 const DEVICES: TableDefinition<'_, (&str, &str, &str), &[u8]> = TableDefinition::new("mail.devices");
 
+/// Devices of a user that are looked at for the one that pings: to ask must not cost more than to answer.
+const LOOKED_AT: usize = 32;
+
 /// Which device: account, user, and the device's own name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DeviceId {
@@ -63,11 +66,14 @@ impl Devices {
 
     /// The device's turn, once whoever has it is done.
     pub(crate) async fn turn(&self, id: &Arc<DeviceId>) -> Turn<'_> {
-        let turn = {
+        let lock = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(turns.entry(Arc::clone(id)).or_default())
         };
-        Turn { devices: self, id: Arc::clone(id), held: Some(turn.lock_owned().await) }
+        // Before it is held: whoever stops waiting for it leaves nothing behind either.
+        let mut turn = Turn { devices: self, id: Arc::clone(id), held: None };
+        turn.held = Some(lock.lock_owned().await);
+        turn
     }
 
     /// What is remembered of it; `None` if that is nothing.
@@ -83,7 +89,8 @@ impl Devices {
         })
     }
 
-    /// The devices of a user at an account that have pinged: those whose parameters are known.
+    /// The devices of a user at an account that have pinged: those whose parameters are known, among the first
+    /// [`LOOKED_AT`] of them.
     pub(crate) fn pinging(&self, account: &str, user: &str, limit: usize) -> Result<Vec<Box<str>>, StateError> {
         self.state.read(|transaction| {
             let mut found = Vec::new();
@@ -92,7 +99,7 @@ impl Devices {
                 Err(TableError::TableDoesNotExist(_)) => return Ok(found),
                 Err(error) => return Err(error.into()),
             };
-            for row in table.range((account, user, "")..)? {
+            for row in table.range((account, user, "")..)?.take(LOOKED_AT) {
                 let (key, row) = row?;
                 let (its_account, its_user, device) = key.value();
                 if its_account != account || its_user != user || found.len() == limit {
@@ -206,5 +213,31 @@ mod tests {
         drop(waiting.await);
         drop(free);
         assert!(devices.turns.lock().expect("not poisoned").is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_for_a_turn_leaves_nothing_behind() {
+        let devices = Devices::new(State::in_memory().expect("memory"), 20);
+        let one = Arc::new(id("a"));
+        let turn = devices.turn(&one).await;
+        let mut waiting = Box::pin(devices.turn(&one));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+        drop(turn);
+        drop(waiting);
+        assert!(devices.turns.lock().expect("not poisoned").is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_only_device_that_pings_is_not_looked_for_among_very_many() {
+        let devices = Devices::new(State::in_memory().expect("memory"), 1000);
+        let mut pings = Device::default();
+        pings.ping = Some(crate::direct::ping::PingParameters { heartbeat_s: 60, folders: Vec::new() });
+        devices.save(&id("z"), &pings).await.expect("saved");
+        assert_eq!(devices.pinging("alice", "", 2).expect("read"), ["z".into()]);
+        for n in 0..LOOKED_AT {
+            devices.save(&id(&n.to_string()), &Device::default()).await.expect("saved");
+        }
+        assert!(devices.pinging("alice", "", 2).expect("read").is_empty());
     }
 }

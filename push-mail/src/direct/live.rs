@@ -85,8 +85,8 @@ impl Live {
     }
 
     /// Whether it waits for such a folder.
-    pub(crate) fn is_for(&self, is_meant: impl Fn(FolderId) -> bool) -> bool {
-        self.folders.iter().any(|watched| is_meant(watched.folder))
+    pub(crate) fn is_for(&self, is_meant: impl Fn(&FolderId) -> bool) -> bool {
+        self.folders.iter().any(|watched| is_meant(&watched.folder))
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

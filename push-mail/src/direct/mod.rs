@@ -42,11 +42,14 @@ use crate::stats::Counters;
 /// Longest name of a device, in bytes.
 pub const MAX_DEVICE_BYTES: usize = 64;
 
-/// Guards beyond which the forgiven ones are dropped.
+/// Guards beyond which the forgiven ones are dropped, once for each time that there are twice as many.
 const GUARDS: usize = 10_000;
 
 /// Places for pings that are kept however few there are.
 const CROWD: usize = 1024;
+
+/// Guards that there are at most: whoever comes then is not counted.
+const MOST_GUARDS: usize = 1_000_000;
 
 /// What is shared by all devices.
 #[derive(Debug)]
@@ -87,6 +90,8 @@ struct Now {
     /// The one ping of each device.
     pings: HashSet<OfDevice>,
     guards: HashMap<DeviceId, Guard>,
+    /// Guards beyond which it is looked which are forgiven.
+    guards_bound: usize,
     /// Sync answers that were not written out: folder and key.
     lost: HashMap<Arc<DeviceId>, Vec<(crate::store::FolderId, String)>>,
     is_draining: bool,
@@ -147,8 +152,12 @@ impl Direct {
     /// Counts an answer `changes`.
     fn count_changes(&self, id: &DeviceId, at: Instant) -> Verdict {
         let mut now = self.now();
-        if now.guards.len() >= GUARDS {
+        if now.guards.len() >= now.guards_bound.max(GUARDS) {
             now.guards.retain(|_, guard| at.saturating_duration_since(guard.last) < guard::FORGIVEN);
+            now.guards_bound = now.guards.len().saturating_mul(2);
+        }
+        if now.guards.len() >= MOST_GUARDS && !now.guards.contains_key(id) {
+            return Verdict::Answer;
         }
         let guard = now.guards.entry(id.clone()).or_insert_with(|| Guard::new(at));
         guard.count(at, self.config.fast_loop)
@@ -162,14 +171,21 @@ impl Direct {
     /// The answer that gave the device this key was not written out.
     fn lost(&self, id: &Arc<DeviceId>, folder: crate::store::FolderId, key: String) {
         let mut now = self.now();
+        if now.lost.len() >= self.config.max_devices && !now.lost.contains_key(id) {
+            // Whoever cuts so many answers off gets some of them only with what comes next.
+            let one = now.lost.keys().next().cloned();
+            one.and_then(|one| now.lost.remove(&one));
+        }
         let lost = now.lost.entry(Arc::clone(id)).or_default();
         lost.retain(|(of, _)| *of != folder);
         lost.push((folder, key));
     }
 
-    /// Whether the last answer for this folder was not written out.
-    fn was_lost(&self, id: &DeviceId, folder: crate::store::FolderId) -> bool {
-        self.now().lost.get(id).is_some_and(|lost| lost.iter().any(|(of, _)| *of == folder))
+    /// The key of the last answer for this folder that was not written out.
+    fn lost_key(&self, id: &DeviceId, folder: crate::store::FolderId) -> Option<String> {
+        let now = self.now();
+        let lost = now.lost.get(id)?;
+        lost.iter().find(|(of, _)| *of == folder).map(|(_, key)| key.clone())
     }
 
     fn is_not_lost(&self, id: &DeviceId, folder: crate::store::FolderId) {

@@ -70,20 +70,33 @@ const FOLDERS: usize = 2;
 /// What really lies in the mailbox: by folder, name of a message, and how it is marked.
 type Truth = [BTreeMap<u8, Flags>; FOLDERS];
 
+#[derive(Debug, Default)]
+struct Inside {
+    truth: Truth,
+    /// How often the numbers of a folder's messages have become void.
+    resets: [usize; FOLDERS],
+    watchers: Vec<HintSender>,
+}
+
 /// A mailbox that can only be looked at, like a folder of files.
 #[derive(Clone, Debug, Default)]
-struct Mailbox(Arc<Mutex<(Truth, Vec<HintSender>)>>);
+struct Mailbox(Arc<Mutex<Inside>>);
 
 impl Mailbox {
     fn truth(&self) -> Truth {
-        self.0.lock().expect("whole").0.clone()
+        self.0.lock().expect("whole").truth.clone()
     }
 
     fn change(&self, folder: usize, change: impl FnOnce(&mut BTreeMap<u8, Flags>)) {
         let mut mailbox = self.0.lock().expect("whole");
-        change(&mut mailbox.0[folder]);
+        change(&mut mailbox.truth[folder]);
         let hint = Hint::Folder(FolderId(folder as u32 + 1));
-        mailbox.1.retain(|watcher| watcher.send(hint));
+        mailbox.watchers.retain(|watcher| watcher.send(hint));
+    }
+
+    fn reset(&self, folder: usize) {
+        self.0.lock().expect("whole").resets[folder] += 1;
+        self.change(folder, |_| {});
     }
 }
 
@@ -91,21 +104,27 @@ impl Mailbox {
 struct Scanned {
     mailbox: Mailbox,
     journal: Journal,
-    looking: Arc<tokio::sync::Mutex<()>>,
+    /// The resets that were recorded.
+    looking: Arc<tokio::sync::Mutex<[usize; FOLDERS]>>,
 }
 
 impl Scanned {
     async fn look(&self, folder: FolderId) -> Result<(), StoreError> {
-        let _looking = self.looking.lock().await;
+        let mut recorded = self.looking.lock().await;
         self.journal.folder_key(folder)?;
-        let there = self.mailbox.truth()[folder.0 as usize - 1].clone();
+        let place = folder.0 as usize - 1;
+        let (there, resets) = {
+            let mailbox = self.mailbox.0.lock().expect("whole");
+            (mailbox.truth[place].clone(), mailbox.resets[place])
+        };
         let known = self.journal.known(folder)?;
         let gone = known.iter().filter(|known| known.key.parse().is_ok_and(|name: u8| !there.contains_key(&name)));
         let gone = gone.map(|known| known.uid).collect();
         let seen =
             |(name, flags): (&u8, &Flags)| SeenItem { uid: None, key: name.to_string(), flags: *flags, identity: None };
         let seen = there.iter().map(seen).collect();
-        self.journal.record(folder, Look { seen, gone, ..Look::default() }).await.map(drop)
+        let reset = std::mem::replace(&mut recorded[place], resets) != resets;
+        self.journal.record(folder, Look { seen, gone, reset, mark: None }).await.map(drop)
     }
 }
 
@@ -151,18 +170,20 @@ impl MailStore for Scanned {
     fn watch(&self, _: &[FolderId]) -> Hints {
         let (sender, hints) = Hints::channel();
         sender.send(Hint::Ready);
-        self.mailbox.0.lock().expect("whole").1.push(sender);
+        self.mailbox.0.lock().expect("whole").watchers.push(sender);
         hints
     }
 }
 
 /// What one device knows of one folder.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Copy {
     key: Option<String>,
     items: BTreeMap<Uid, (u8, Flags)>,
-    /// Whether an answer was lost: then it says which key it holds.
+    /// Whether an answer was lost, and the server may not know: then it says which key it holds.
     has_lost: bool,
+    /// An answer that the server has given up, and nobody has noticed yet.
+    stuck: Option<super::OnItsWay>,
 }
 
 impl Copy {
@@ -177,6 +198,18 @@ struct Phone {
     ping: Option<WaitingPing>,
     /// Whether the server has been told what it waits for.
     has_pinged: bool,
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Arrives,
+    /// It is written out, and lost on its way.
+    Lost,
+    /// It cannot be written out.
+    Dropped,
+    /// Nor can this one, but that turns out only after a later one has arrived.
+    Stuck,
 }
 
 /// A running server.
@@ -210,7 +243,7 @@ impl Server {
     /// Until everything that was hinted at is looked at, and the pings that differ are answered.
     async fn settle(&self) {
         for _ in 0..2 {
-            self.account.look_and_publish(Hint::Folder(FolderId(99))).await;
+            assert!(self.account.look_and_publish(Hint::Folder(FolderId(99))).await);
         }
     }
 
@@ -218,20 +251,52 @@ impl Server {
         Arc::new(DeviceId { account: "alice".into(), user: None, device: device.to_string().into() })
     }
 
-    /// One sync of a device, whose answer it gets or not.
-    async fn sync(&self, device: usize, phone: &mut Phone, folder: usize, is_lost: bool) -> SyncAnswer {
+    /// One sync of a device, with the answer that it gets in the end: a key that is void is followed by the first.
+    async fn sync(&self, device: usize, phone: &mut Phone, folder: usize, window: usize, fate: Fate) -> SyncAnswer {
+        let answer = self.sync_once(device, phone, folder, window, fate).await;
+        if answer != SyncAnswer::BadSyncKey {
+            return answer;
+        }
+        phone.copies[folder].key = None;
+        self.sync_once(device, phone, folder, window, fate).await
+    }
+
+    async fn sync_once(
+        &self,
+        device: usize,
+        phone: &mut Phone,
+        folder: usize,
+        window: usize,
+        fate: Fate,
+    ) -> SyncAnswer {
         let copy = &mut phone.copies[folder];
         let sync_key = copy.key.clone().unwrap_or_else(|| "0".to_owned());
         let was_first = sync_key == "0";
-        let request = SyncRequest { folder: FolderId(folder as u32 + 1), sync_key, window: Some(2) };
+        let request = SyncRequest { folder: FolderId(folder as u32 + 1), sync_key, window: Some(window) };
         let (answer, on_its_way) = self.mail.direct.sync(&self.account, &Self::id(device), request, 0).await;
-        if is_lost {
-            // Half of those that are lost the server knows nothing of.
-            on_its_way.into_iter().for_each(super::OnItsWay::arrived);
-            copy.has_lost = true;
+        if answer == SyncAnswer::BadSyncKey {
+            assert!(!was_first, "the first key is always known");
+            if fate != Fate::Arrives {
+                // The server has forgotten the folder, and the device does not know.
+                copy.has_lost = true;
+            }
             return answer;
         }
-        on_its_way.into_iter().for_each(super::OnItsWay::arrived);
+        match fate {
+            Fate::Arrives => on_its_way.into_iter().for_each(super::OnItsWay::arrived),
+            Fate::Lost => {
+                on_its_way.into_iter().for_each(super::OnItsWay::arrived);
+                copy.has_lost = true;
+                return answer;
+            }
+            Fate::Dropped => return answer,
+            Fate::Stuck => {
+                copy.has_lost |= on_its_way.is_some();
+                copy.stuck = on_its_way.or(copy.stuck.take());
+                return answer;
+            }
+        }
+        copy.stuck = None;
         copy.has_lost = false;
         match &answer {
             SyncAnswer::Ok { sync_key, changes, .. } => {
@@ -256,7 +321,7 @@ impl Server {
                     }
                 }
             }
-            other => panic!("a key that the device was given is known: {other:?}"),
+            other => panic!("{other:?}"),
         }
         answer
     }
@@ -291,7 +356,13 @@ impl Server {
         phone.ping = None;
         let Outcome::Answer(PingAnswer::Changes(folders)) = outcome else { panic!("{outcome:?}") };
         for folder in folders {
-            let answer = self.sync(device, phone, folder.0 as usize - 1, false).await;
+            let answer = self.sync_once(device, phone, folder.0 as usize - 1, 2, Fate::Arrives).await;
+            if answer == SyncAnswer::BadSyncKey {
+                // It begins again, whatever is there.
+                phone.copies[folder.0 as usize - 1].key = None;
+                self.sync_once(device, phone, folder.0 as usize - 1, 2, Fate::Arrives).await;
+                continue;
+            }
             let SyncAnswer::Ok { changes, .. } = answer else { panic!("{answer:?}") };
             assert!(!changes.is_empty(), "a ping told of changes, and a sync told of none");
         }
@@ -303,7 +374,8 @@ enum Step {
     Deliver(usize, u8),
     Mark(usize, u8, u8),
     Remove(usize, u8),
-    Sync { device: usize, folder: usize, is_lost: bool },
+    Reset(usize),
+    Sync { device: usize, folder: usize, window: usize, fate: Fate },
     Ping { device: usize, is_empty: bool },
     Leave(usize),
     Crash { keeps_all: bool },
@@ -313,12 +385,19 @@ const DEVICES: usize = 2;
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (folder, device, name) = (0..FOLDERS, 0..DEVICES, 0..5u8);
+    let fate = prop_oneof![
+        4 => Just(Fate::Arrives),
+        1 => Just(Fate::Lost),
+        1 => Just(Fate::Dropped),
+        1 => Just(Fate::Stuck),
+    ];
     let step = prop_oneof![
         3 => (folder.clone(), name.clone()).prop_map(|(folder, name)| Step::Deliver(folder, name)),
         2 => (folder.clone(), name.clone(), 0..3u8).prop_map(|(folder, name, flags)| Step::Mark(folder, name, flags)),
         2 => (folder.clone(), name).prop_map(|(folder, name)| Step::Remove(folder, name)),
-        4 => (device.clone(), folder, prop::bool::weighted(0.3))
-            .prop_map(|(device, folder, is_lost)| Step::Sync { device, folder, is_lost }),
+        1 => folder.clone().prop_map(Step::Reset),
+        5 => (device.clone(), folder, 1..4_usize, fate)
+            .prop_map(|(device, folder, window, fate)| Step::Sync { device, folder, window, fate }),
         4 => (device.clone(), any::<bool>()).prop_map(|(device, is_empty)| Step::Ping { device, is_empty }),
         1 => device.prop_map(Step::Leave),
         1 => any::<bool>().prop_map(|keeps_all| Step::Crash { keeps_all }),
@@ -347,15 +426,22 @@ async fn run(steps: Vec<Step>) {
             Step::Remove(folder, name) => mailbox.change(folder, |there| {
                 there.remove(&name);
             }),
-            Step::Sync { device, folder, is_lost } => {
+            Step::Reset(folder) => mailbox.reset(folder),
+            Step::Sync { device, folder, window, fate } => {
                 // A device does one thing at a time.
                 phones[device].ping = None;
-                server.sync(device, &mut phones[device], folder, is_lost).await;
+                server.sync(device, &mut phones[device], folder, window, fate).await;
             }
             Step::Ping { device, is_empty } => server.ping(device, &mut phones[device], is_empty).await,
             Step::Leave(device) => phones[device].ping = None,
             Step::Crash { keeps_all } => {
-                phones.iter_mut().for_each(|phone| phone.ping = None);
+                for phone in &mut phones {
+                    phone.ping = None;
+                    // What the server knew of answers that it could not write out is gone.
+                    for copy in &mut phone.copies {
+                        (copy.has_lost, copy.stuck) = (true, None);
+                    }
+                }
                 disk = disk.crashed(keeps_all);
                 server = Server::start(&disk, &mailbox).await;
                 watching = server.account.interest();
@@ -368,7 +454,7 @@ async fn run(steps: Vec<Step>) {
     }
     for (device, phone) in phones.iter_mut().enumerate() {
         for folder in 0..FOLDERS {
-            while let SyncAnswer::Ok { more: true, .. } = server.sync(device, phone, folder, false).await {}
+            while let SyncAnswer::Ok { more: true, .. } = server.sync(device, phone, folder, 2, Fate::Arrives).await {}
         }
         let copies: Vec<_> = phone.copies.iter().map(Copy::as_truth).collect();
         assert_eq!(copies, mailbox.truth(), "what a device has in the end is what is there");

@@ -180,14 +180,23 @@ impl Direct {
         let named = request.folders.as_deref().unwrap_or_default();
         let watched = parameters.folders.iter().map(|(folder, _)| {
             let holds = named.iter().find(|named| named.id == *folder).and_then(|named| named.sync_key.as_deref());
-            let point = device.point(*folder, holds, self.was_lost(id, *folder));
-            // Between two pages there may be more to come; of an unknown key a sync tells that it is unknown.
-            let has_more =
-                |point: &Token| account.store.recorded(*folder, *point, 1).is_ok_and(|p| !p.changes.is_empty());
-            if point.is_none_or(|point| point.paging.is_some() && has_more(&point)) {
+            let point = device.point(*folder, holds, self.lost_key(id, *folder).as_deref());
+            let Some(point) = point else {
+                // Of an unknown key a sync tells that it is unknown.
                 behind.push(*folder);
+                return Watched::new(*folder, Token::START);
+            };
+            if point.paging.is_none() {
+                return Watched::new(*folder, point);
             }
-            Watched::new(*folder, point.unwrap_or_default())
+            // Between two pages: what the next one would tell, or else the point behind it.
+            match account.store.recorded(*folder, point, 1) {
+                Ok(page) if page.changes.is_empty() => Watched::new(*folder, page.token),
+                _ => {
+                    behind.push(*folder);
+                    Watched::new(*folder, point)
+                }
+            }
         });
         (watched.collect(), behind)
     }
@@ -200,6 +209,9 @@ fn check_folders(account: &Account, parameters: &PingParameters) -> Result<(), P
         if folder.class != *class {
             let detail = format!("folder {id} is of class {}", folder.class.as_str());
             return Err(PingAnswer::BadRequest(detail));
+        }
+        if account.is_failing(*id) {
+            return Err(PingAnswer::ServerError);
         }
     }
     Ok(())

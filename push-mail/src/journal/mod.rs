@@ -135,6 +135,7 @@ impl Journal {
     /// [`StateError`] where it cannot be written; nothing was recorded then.
     pub async fn record_hierarchy(&self, seen: Vec<SeenFolder>) -> Result<Hierarchy, StateError> {
         let account = self.account;
+        self.settle().await?;
         let known = self.state.read(|transaction| folders::rows(transaction, account))?;
         if folders::are_as_recorded(&known, &seen) {
             return self.hierarchy();

@@ -56,6 +56,11 @@ impl StoreError {
         Self::new(StoreErrorKind::NoSuchItem, format!("there is no message {uid}"))
     }
 
+    /// A store that panicked.
+    pub(crate) fn panicked() -> Self {
+        Self::new(StoreErrorKind::Unavailable, "the store is at fault")
+    }
+
     /// What it is.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind

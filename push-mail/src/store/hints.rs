@@ -29,6 +29,8 @@ struct Queue {
     /// Of who waits for the end of the watch.
     closing: Option<Waker>,
     is_closed: bool,
+    /// How many there are to give hints.
+    senders: usize,
 }
 
 #[derive(Debug, Default)]
@@ -46,13 +48,34 @@ impl Shared {
 pub struct Hints(Arc<Shared>);
 
 /// Gives hints. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HintSender(Arc<Shared>);
+
+impl Clone for HintSender {
+    fn clone(&self) -> Self {
+        self.0.lock().senders += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for HintSender {
+    fn drop(&mut self) {
+        let waker = {
+            let mut queue = self.0.lock();
+            queue.senders -= 1;
+            if queue.senders == 0 { queue.waker.take() } else { None }
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
 
 impl Hints {
     /// Hints, and who gives them.
     pub fn channel() -> (HintSender, Hints) {
         let shared = Arc::new(Shared::default());
+        shared.lock().senders = 1;
         (HintSender(Arc::clone(&shared)), Hints(shared))
     }
 
@@ -71,6 +94,22 @@ impl Hints {
         }
         queue.waker = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// The next hint; `None` once there are none and [nobody is left](Hints::is_abandoned) to give more.
+    ///
+    /// Cancel safety: a hint that was not returned stays.
+    pub async fn next_or_end(&mut self) -> Option<Hint> {
+        poll_fn(|cx| match self.poll_next(cx) {
+            Poll::Pending if self.is_abandoned() => Poll::Ready(None),
+            hint => hint.map(Some),
+        })
+        .await
+    }
+
+    /// Whether nobody is left who gives hints: the watch has ended without being asked, and is to be begun again.
+    pub fn is_abandoned(&self) -> bool {
+        self.0.lock().senders == 0
     }
 
     /// A hint that is there already.
@@ -144,12 +183,25 @@ mod tests {
         assert_eq!(hints.try_next(), None);
     }
 
+    #[test]
+    fn who_watches_learns_that_nobody_hints() {
+        let (sender, mut hints) = Hints::channel();
+        let other = sender.clone();
+        sender.send(Hint::Ready);
+        drop(sender);
+        assert!(!hints.is_abandoned());
+        drop(other);
+        assert!(hints.is_abandoned());
+        assert_eq!(hints.try_next(), Some(Hint::Ready), "what was hinted is there still");
+    }
+
     #[tokio::test]
     async fn who_hints_learns_that_nobody_watches() {
         let (sender, hints) = Hints::channel();
         let other = sender.clone();
         let ended = tokio::spawn(async move { other.closed().await });
         tokio::task::yield_now().await;
+        assert!(!hints.is_abandoned());
         drop(hints);
         ended.await.expect("it ends");
         assert!(!sender.send(Hint::Tree) && !sender.is_watched());

@@ -184,6 +184,7 @@ impl MemoryStore {
 
     async fn carry_out(&self, command: Command) -> Result<Applied, StoreError> {
         let _changing = self.0.changing.lock().await;
+        self.0.journal.settle().await?;
         match command {
             Command::Append { folder, raw, flags } => self.append(folder, raw, flags).await,
             Command::Mark { folder, uid, add, remove } => self.mark(folder, uid, add, remove).await,

@@ -156,6 +156,11 @@ fn listening_openly_without_authorisation_is_refused_with_a_way_on() {
             assert!(error.contains(address) && error.contains(key) && error.contains("[[token]]"), "{error}");
         }
     }
+    let lmtp =
+        "[mail]\nlmtp_listen = \"0.0.0.0:24\"\n[[mail.account]]\nname = \"a\"\nkind = \"maildir\"\npath = \"x\"\n";
+    assert!(read(lmtp).expect_err("anyone could deliver").to_string().contains("'mail.lmtp_listen'"));
+    let guarded = read(&format!("{lmtp}[[token]]\nsecret = \"s\"\n")).expect("the operator has thought of it");
+    assert!(guarded.notices().join("\n").contains("LMTP asks nobody who they are"));
     let told = read("listen = \"0.0.0.0:8080\"\n").expect_err("open").to_string();
     let (_, way_on) = told.split_once("\n\n").expect("a table to copy");
     assert!(read(&format!("listen = \"0.0.0.0:8080\"\n{way_on}\n")).is_ok(), "{way_on}");

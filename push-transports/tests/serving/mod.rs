@@ -64,6 +64,7 @@ impl Path {
 const LOTS_ARE_BUILT: bool = true;
 
 /// One case by tasks and by lots, both on two workers.
+#[allow(unused_macros, reason = "some test files use neither this one nor the next")]
 macro_rules! by_tasks_and_by_lots {
     ($case:ident) => {
         use crate::serving::Path;

@@ -46,6 +46,8 @@ pub(super) struct Task {
     pub(super) best: Mode,
     /// Since somebody was told that nothing is missed, a connection was lost.
     pub(super) was_lost: bool,
+    /// The last connection did what it was there for, before it was lost.
+    is_working: bool,
     is_closed: bool,
 }
 
@@ -79,6 +81,7 @@ impl Task {
             delimiter: None,
             best,
             was_lost: false,
+            is_working: false,
             is_closed: false,
         }
     }
@@ -90,19 +93,27 @@ impl Task {
             if !self.wait_for_work().await {
                 return;
             }
-            let ended = match log_in(&self.config, &self.endpoint, &self.tls, &self.counters).await {
-                Ok((connection, capabilities)) => {
-                    retry.reset();
-                    self.serve(Session::new(connection, capabilities)).await
+            let error = match log_in(&self.config, &self.endpoint, &self.tls, &self.counters).await {
+                Ok((connection, capabilities)) => match self.serve(Session::new(connection, capabilities)).await {
+                    Ended::Unneeded => continue,
+                    Ended::Failed(error) => error,
+                },
+                Err(error) => {
+                    self.fail_all(&error);
+                    error
                 }
-                Err(error) => Ended::Failed(error),
             };
             self.was_lost = true;
-            let Ended::Failed(error) = ended else { continue };
             Counters::add(&self.counters.failures);
             tracing::info!(account = %self.journal.account(), %error, "no connection to the IMAP server");
+            if std::mem::take(&mut self.is_working) {
+                retry.reset();
+            }
             let pause = Instant::now() + retry.failed(error.kind());
-            self.pause(&error, pause).await;
+            // What an old connection broke over is asked again at once.
+            if self.queue.is_empty() {
+                self.pause(&error, pause).await;
+            }
         }
     }
 
@@ -123,49 +134,31 @@ impl Task {
         true
     }
 
-    /// Waits until it is time to try again. Who asks meanwhile hears what is wrong; what broke once is tried again.
+    fn fail_all(&mut self, error: &StoreError) {
+        for ask in self.queue.drain(..) {
+            ask.work.fail(error.kind(), &error.to_string());
+        }
+    }
+
+    /// Waits until it is time to try again: at `end`, or where that may help when somebody asks, though no oftener than
+    /// the shortest pause. Who asks before that hears what is wrong.
     async fn pause(&mut self, error: &StoreError, end: Instant) {
-        let (again, failed): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|ask| ask.is_second_try);
-        for ask in failed {
-            ask.work.fail(error.kind(), &error.to_string());
-        }
-        if !again.is_empty() && error.kind() != StoreErrorKind::Refused {
-            // A connection that was there has just broken: it may have been the old one alone.
-            self.queue.extend(again);
-            return;
-        }
-        for ask in again {
-            ask.work.fail(error.kind(), &error.to_string());
-        }
-        while !self.watchers.is_empty() || !self.queue.is_empty() {
+        let is_refused = error.kind() == StoreErrorKind::Refused;
+        let soon = if is_refused { end } else { end.min(Instant::now() + self.config.retry.0) };
+        loop {
+            let until = if self.watchers.is_empty() { soon } else { end };
             tokio::select! {
-                message = self.inbox.recv() => match message {
+                biased;
+                () = sleep_until(until) => return,
+                message = self.inbox.recv(), if !self.is_closed => match message {
                     Some(message) => self.take(message),
-                    None => return sleep_until(end).await,
+                    None => self.is_closed = true,
                 },
-                () = sleep_until(end) => return,
             }
-            for ask in self.queue.drain(..) {
-                ask.work.fail(error.kind(), &error.to_string());
+            if !self.queue.is_empty() && Instant::now() >= soon {
+                return;
             }
-        }
-        // Nobody watches: who asks next is to find out at once, but no oftener than the shortest pause.
-        let soon = Instant::now() + self.config.retry.0;
-        let end = if error.kind() == StoreErrorKind::Refused { end } else { end.min(soon) };
-        while Instant::now() < end {
-            tokio::select! {
-                message = self.inbox.recv() => match message {
-                    Some(message) => self.take(message),
-                    None => return,
-                },
-                () = sleep_until(end) => return,
-            }
-            for ask in self.queue.drain(..) {
-                ask.work.fail(error.kind(), &error.to_string());
-            }
-            if !self.watchers.is_empty() {
-                return sleep_until(end).await;
-            }
+            self.fail_all(error);
         }
     }
 
@@ -201,12 +194,14 @@ impl Task {
             if let Some(ask) = self.queue.pop_front() {
                 used = Instant::now();
                 self.perform(session, ask).await?;
+                self.is_working = true;
                 self.tell(session, watch);
                 continue;
             }
             if !self.watchers.is_empty() {
                 used = Instant::now();
                 self.arm(session, watch).await?;
+                self.is_working = true;
                 self.tell(session, watch);
                 self.take_all();
                 if !self.queue.is_empty() {
@@ -254,8 +249,10 @@ impl Task {
             if let Some(watch) = watch {
                 watch.unsettle(notice);
             }
-            Counters::add(&self.counters.hints);
-            self.watchers.hint(hint);
+            if !self.watchers.is_empty() {
+                Counters::add(&self.counters.hints);
+                self.watchers.hint(hint);
+            }
         }
     }
 }

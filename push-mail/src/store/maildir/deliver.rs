@@ -86,14 +86,15 @@ impl Letter {
 }
 
 impl MaildirStore {
-    /// Delivers a message into the inbox: it is on the disk, and recorded, when this returns.
+    /// Delivers a message into the inbox: it is on the disk, and recorded, when this returns. `None` if somebody took it
+    /// away at once.
     ///
     /// Cancel safety: dropped, it is delivered or not.
     ///
     /// # Errors
     ///
     /// [`StoreErrorKind::Unavailable`] where the Maildir cannot be written.
-    pub async fn deliver(&self, letter: Letter) -> Result<Uid, StoreError> {
+    pub async fn deliver(&self, letter: Letter) -> Result<Option<Uid>, StoreError> {
         let Hierarchy { folders, .. } = self.hierarchy().await?;
         let inbox = folders.first().ok_or_else(|| StoreError::new(StoreErrorKind::Unavailable, "there is no inbox"))?;
         self.0.put(inbox.id, Flags::default(), move |file| letter.write_to(file)).await

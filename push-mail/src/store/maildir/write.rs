@@ -31,7 +31,7 @@ impl Shared {
         match command {
             Command::Append { folder, raw, flags } => {
                 let uid = self.put(folder, flags, move |file| file.write_all(&raw)).await?;
-                Ok(Applied { uid: Some(uid), folder: None })
+                Ok(Applied { uid, folder: None })
             }
             Command::Mark { folder, uid, add, remove } => self.mark(folder, uid, add, remove).await,
             Command::Move { folder, uid, to } => self.move_to(folder, uid, to).await,
@@ -42,18 +42,17 @@ impl Shared {
         }
     }
 
-    /// Puts a message into a folder: it is on the disk when this returns.
+    /// Puts a message into a folder: it is on the disk when this returns. `None` if it was taken away at once.
     pub(super) async fn put(
         &self,
         folder: FolderId,
         flags: Flags,
         write: impl FnOnce(&mut File) -> io::Result<()> + Send + 'static,
-    ) -> Result<Uid, StoreError> {
+    ) -> Result<Option<Uid>, StoreError> {
         let dir = self.dir(folder).await?.path;
         let key = blocking(move || Ok(put(&dir, flags, write)?)).await?;
         self.look(folder).await?;
-        let gone = || StoreError::new(StoreErrorKind::Unavailable, "the message was taken away as it came");
-        Ok(self.journal.find(folder, &key)?.ok_or_else(gone)?.uid)
+        Ok(self.journal.find(folder, &key)?.map(|known| known.uid))
     }
 
     async fn locate(&self, folder: FolderId, uid: Uid) -> Result<Located, StoreError> {

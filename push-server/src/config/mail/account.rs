@@ -57,41 +57,43 @@ impl Default for Maildir {
     }
 }
 
-/// A mailbox on another server. Url, user and what proves the user are there once it was read.
+/// A mailbox on another server. Url and user are there once it was read, and a password unless a token takes its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remote {
     pub(crate) url: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Secret>,
     pub(crate) password_file: Option<PathBuf>,
-    pub(crate) token_file: Option<PathBuf>,
     pub(crate) ca: Option<PathBuf>,
     /// The shortest and the longest.
     pub(crate) poll: (Duration, Duration),
     /// The shortest and the longest.
     pub(crate) retry: (Duration, Duration),
     pub(crate) timeout: Duration,
+    /// By default the store's.
+    pub(crate) max_messages: Option<usize>,
 }
 
 /// What is set of IMAP alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Imap {
+    /// In the place of a password.
+    pub(crate) token_file: Option<PathBuf>,
     pub(crate) keep: Duration,
     pub(crate) idle: Duration,
     pub(crate) safety: Duration,
     pub(crate) notify: bool,
-    pub(crate) max_messages: usize,
     pub(crate) max_folders: usize,
 }
 
 impl Default for Imap {
     fn default() -> Self {
         Self {
+            token_file: None,
             keep: Duration::from_secs(30),
             idle: Duration::from_secs(28 * 60),
             safety: Duration::from_secs(600),
             notify: true,
-            max_messages: 1_000_000,
             max_folders: 10_000,
         }
     }
@@ -104,11 +106,11 @@ impl Default for Remote {
             user: None,
             password: None,
             password_file: None,
-            token_file: None,
             ca: None,
             poll: (Duration::from_secs(15), Duration::from_secs(600)),
             retry: (Duration::from_secs(1), Duration::from_secs(300)),
             timeout: Duration::from_secs(30),
+            max_messages: None,
         }
     }
 }
@@ -145,9 +147,10 @@ pub(super) fn read<'a>(
         "imap" => {
             let mut imap = Imap::default();
             section.fill(&keys::IMAP, &mut imap)?;
-            Mailbox::Imap(read_remote(&section, &["imap", "imaps"])?, imap)
+            let has_token = imap.token_file.is_some();
+            Mailbox::Imap(read_remote(&section, &["imap", "imaps"], has_token)?, imap)
         }
-        "pop3" => Mailbox::Pop3(read_remote(&section, &["pop3", "pop3s"])?),
+        "pop3" => Mailbox::Pop3(read_remote(&section, &["pop3", "pop3s"], false)?),
         _ => Mailbox::Memory,
     };
     Ok(Account { name, readers: base.readers, mailbox })
@@ -188,7 +191,8 @@ fn read_maildir(section: &Section<'_>) -> Result<Maildir, ConfigError> {
     }
 }
 
-fn read_remote(section: &Section<'_>, schemes: &[&str]) -> Result<Remote, ConfigError> {
+/// `has_token`: no password is needed then.
+fn read_remote(section: &Section<'_>, schemes: &[&str], has_token: bool) -> Result<Remote, ConfigError> {
     let mut remote = Remote::default();
     section.fill(&keys::REMOTE, &mut remote)?;
     let refuse = |name: &str, problem: String| section.refuse(section.place_of(name), name, problem);
@@ -201,9 +205,12 @@ fn read_remote(section: &Section<'_>, schemes: &[&str]) -> Result<Remote, Config
     if remote.user.is_none() {
         return Err(refuse("user", "it is missing".to_owned()));
     }
-    let proofs = [remote.password.is_some(), remote.password_file.is_some(), remote.token_file.is_some()];
+    let proofs = [remote.password.is_some(), remote.password_file.is_some(), has_token];
     if proofs.iter().filter(|is_given| **is_given).count() != 1 {
-        let problem = "one of 'password', 'password_file' and 'token_file' is needed, and one alone";
+        let problem = match schemes {
+            ["imap", ..] => "one of 'password', 'password_file' and 'token_file' is needed, and one alone",
+            _ => "one of 'password' and 'password_file' is needed, and one alone",
+        };
         return Err(refuse("password", problem.to_owned()));
     }
     for (least, most, (min, max)) in

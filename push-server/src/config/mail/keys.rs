@@ -82,12 +82,10 @@ pub(crate) const REMOTE: [Key<Remote>; 11] = keys![
         |s| Field::MaybeText(&mut s.url);
     "user", "the login there",
         |s| Field::MaybeText(&mut s.user);
-    "password", "its password; or one of the next two",
+    "password", "its password; or the next one",
         |s| Field::Secret(&mut s.password);
     "password_file", "a file whose first line is the password",
         |s| Field::MaybePath(&mut s.password_file);
-    "token_file", "a file with an OAuth 2 access token, read at each login",
-        |s| Field::MaybePath(&mut s.token_file);
     "ca", "certificate authorities to believe besides the system's, a file in PEM",
         |s| Field::MaybePath(&mut s.ca);
     "poll_min_s", "shortest time between two looks where the server tells nothing",
@@ -100,10 +98,14 @@ pub(crate) const REMOTE: [Key<Remote>; 11] = keys![
         |s| Field::Seconds(&mut s.retry.1, 0..=DAY_S);
     "timeout_s", "how long the server may be silent when something is expected of it",
         |s| Field::Seconds(&mut s.timeout, 1..=HOUR_S);
+    "max_messages", "messages that a folder may have; not set: a million, with POP3 100,000",
+        |s| Field::MaybeCount(&mut s.max_messages, 1..=MANY);
 ];
 
 /// Further keys of an account of kind `imap`.
 pub(crate) const IMAP: [Key<Imap>; 6] = keys![
+    "token_file", "a file with an OAuth 2 access token, read at each login",
+        |s| Field::MaybePath(&mut s.token_file);
     "keep_s", "how long the connection is kept when nobody waits",
         |s| Field::Seconds(&mut s.keep, 0..=DAY_S);
     "idle_s", "how long IDLE may last before it is begun again",
@@ -112,8 +114,6 @@ pub(crate) const IMAP: [Key<Imap>; 6] = keys![
         |s| Field::Seconds(&mut s.safety, 1..=DAY_S);
     "notify", "use NOTIFY where the server has it",
         |s| Field::Flag(&mut s.notify);
-    "max_messages", "messages that a folder may have",
-        |s| Field::Count(&mut s.max_messages, 1..=MANY);
     "max_account_folders", "folders that the account may have",
         |s| Field::Count(&mut s.max_folders, 1..=1_000_000);
 ];

@@ -53,14 +53,26 @@ pub(crate) fn read<'a>(file: &'a File<'a>, value: &'a Spanned<DeValue<'a>>) -> R
             settings.accounts.push(account);
         }
     }
-    let takes_mail = settings.accounts.iter().any(|account| matches!(account.mailbox, Mailbox::Maildir(_)));
-    if settings.lmtp_listen.is_some() && !takes_mail {
-        let place = section.place_of("lmtp_listen");
-        return Err(section.refuse(
-            place,
-            "lmtp_listen",
-            "no [[mail.account]] is a Maildir, which mail could be put into",
-        ));
+    if settings.lmtp_listen.is_some() {
+        check_recipients(&settings.accounts)
+            .map_err(|problem| section.refuse(section.place_of("lmtp_listen"), "lmtp_listen", problem))?;
     }
     Ok(settings)
+}
+
+/// Mail is put into Maildirs, and capitals in an address tell no two of them apart.
+fn check_recipients(accounts: &[Account]) -> Result<(), String> {
+    let is_maildir = |account: &&Account| matches!(account.mailbox, Mailbox::Maildir(_));
+    let mut names: Vec<_> =
+        accounts.iter().filter(is_maildir).map(|account| account.name.to_ascii_lowercase()).collect();
+    if names.is_empty() {
+        return Err("no [[mail.account]] is a Maildir, which mail could be put into".to_owned());
+    }
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => {
+            Err(format!("mail to {:?} may be for two accounts, whose names differ in capitals alone", pair[0]))
+        }
+        None => Ok(()),
+    }
 }

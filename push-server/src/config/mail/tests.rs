@@ -42,7 +42,8 @@ fn an_account_of_each_kind_is_read() {
         kind = "pop3"
         url = "pop3s://mail.example:1995"
         user = "carol"
-        token_file = "/run/token"
+        password = "p"
+        max_messages = 5
         [[mail.account]]
         name = "dave"
         kind = "memory"
@@ -55,7 +56,7 @@ fn an_account_of_each_kind_is_read() {
     let Mailbox::Imap(remote, _) = &bob.mailbox else { panic!("{bob:?}") };
     assert_eq!(remote.password.as_ref().map(|secret| secret.reveal()), Some("hunter2"));
     assert_eq!(remote.poll.0, Duration::from_secs(5));
-    assert!(matches!(&carol.mailbox, Mailbox::Pop3(remote) if remote.token_file.is_some()), "{carol:?}");
+    assert!(matches!(&carol.mailbox, Mailbox::Pop3(remote) if remote.max_messages == Some(5)), "{carol:?}");
     assert_eq!((&dave.mailbox, dave.readers.len()), (&Mailbox::Memory, 0));
     assert!(!format!("{mail:?}").contains("hunter2"));
 }
@@ -94,6 +95,13 @@ fn each_mistake_is_refused_with_line_and_key() {
         (
             "[mail]\nlmtp_listen = \"127.0.0.1:24\"\n[[mail.account]]\nname = \"a\"\nkind = \"memory\"\n".to_owned(),
             "line 2, 'mail.lmtp_listen': no [[mail.account]] is a Maildir",
+        ),
+        (
+            format!(
+                "[mail]\nlmtp_listen = \"127.0.0.1:24\"\n{0}name = \"a\"\n{0}name = \"A\"\n",
+                "[[mail.account]]\nkind = \"maildir\"\npath = \"x\"\n"
+            ),
+            "line 2, 'mail.lmtp_listen': mail to \"a\" may be for two accounts",
         ),
         ("[mail]\nhartbeat_max_s = 80\n".to_owned(), "there is no such key; did you mean 'heartbeat_max_s'?"),
         ("[mail.account]\nname = \"a\"\n".to_owned(), "'mail.account': it is a list of tables: [[mail.account]]"),
