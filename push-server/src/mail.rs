@@ -32,6 +32,9 @@ const SHORT_HEARTBEAT: Duration = Duration::from_secs(540);
 /// Of fewer intervals the mean says nothing.
 const ENOUGH_HEARTBEATS: usize = 20;
 
+/// Why what every account has is there.
+const CHECKED: &str = "it was checked when it was read";
+
 /// Why mail cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
@@ -98,7 +101,7 @@ async fn store(account: &Account, journal: Journal, maildirs: &mut Maildirs) -> 
 }
 
 async fn open_maildir(maildir: &Maildir, journal: Journal) -> Result<MaildirStore, StoreError> {
-    let path = maildir.path.as_deref().expect("it was checked when it was read");
+    let path = maildir.path.as_deref().expect(CHECKED);
     let mut config = MaildirConfig::default();
     config.create = maildir.create.unwrap_or_else(|| may_be_made(path));
     config.poll = maildir.poll;
@@ -107,8 +110,6 @@ async fn open_maildir(maildir: &Maildir, journal: Journal) -> Result<MaildirStor
     };
     MaildirStore::open(path, journal, config).await.map_err(said)
 }
-
-const CHECKED: &str = "it was checked when it was read";
 
 fn login(remote: &Remote) -> (String, String) {
     (remote.url.clone().expect(CHECKED), remote.user.clone().expect(CHECKED))

@@ -93,9 +93,9 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     if let Some(mail) = &site.mail {
         mail::be_ready(mail, &settings.mail).await;
     }
-    if let (Some(mail), Some(listener)) = (&site.mail, lmtp) {
-        tokio::spawn(lmtp::receive(mail, maildirs, listener, &settings, wait(stopped.clone())));
-    }
+    let receiving = site.mail.as_ref().zip(lmtp).map(|(mail, listener)| {
+        tokio::spawn(lmtp::receive(mail, maildirs, listener, &settings, wait(stopped.clone())))
+    });
     if let Err(error) = announce(&listener, metrics_listener.as_ref()) {
         // Whoever closed stdout does not wait for it.
         tracing::debug!(%error, "nobody reads where it listens");
@@ -103,6 +103,10 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     let serving = serve_all(serve_config(&settings, max_connections), site, listener, metrics_listener, stopped);
     tokio::select! {
         summary = serving => {
+            if let Some(receiving) = receiving {
+                // Who is in the midst of a message may end it; a receiver that panicked has ended.
+                let _ = receiving.await;
+            }
             if summary.cut > 0 {
                 tracing::warn!(connections = summary.cut, "the grace was over before all connections had ended");
             }

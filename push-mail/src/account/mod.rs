@@ -7,6 +7,7 @@
 //! ```
 
 mod caught;
+mod dirty;
 mod event;
 mod progress;
 mod refresh;
@@ -233,9 +234,9 @@ impl Account {
         }
     }
 
-    /// Those who wait for such folders.
-    fn waiting_for(&self, is_meant: impl Fn(&FolderId) -> bool) -> Vec<Arc<Live>> {
-        lock(&self.waiting).iter().filter(|ping| ping.is_for(&is_meant)).cloned().collect()
+    /// Those who wait for a folder that is one of these.
+    fn waiting_where(&self, is_one: impl Fn(FolderId) -> bool) -> Vec<Arc<Live>> {
+        lock(&self.waiting).iter().filter(|ping| ping.is_for(&is_one)).cloned().collect()
     }
 
     /// Of the next so many who wait, behind the ping at `last`, those who are told, and where the next are; `None` behind

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::caught::caught;
 use super::event::TreeData;
 use super::teller::Untold;
 use super::{Account, lock, progress};
@@ -18,6 +19,8 @@ pub(super) type Tokens = BTreeMap<FolderId, Token>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
     pub(super) tokens: Tokens,
+    /// Folders that could not be read when the account was seen for the first time: what lies there is no news either.
+    unseen: BTreeSet<FolderId>,
     /// Not until the account was seen for the first time: what lies there then is not news.
     is_known: bool,
 }
@@ -30,7 +33,7 @@ impl Progress {
             None
         });
         let is_known = loaded.is_some();
-        Self { tokens: loaded.unwrap_or_default(), is_known }
+        Self { tokens: loaded.unwrap_or_default(), is_known, ..Self::default() }
     }
 }
 
@@ -44,17 +47,26 @@ impl Account {
         let now = Arc::new(self.store.hierarchy().await?);
         if !progress.is_known {
             for folder in &now.folders {
-                progress.tokens.insert(folder.id, self.head(folder.id).await?);
+                match caught(self.head(folder.id)).await {
+                    Some(Ok(token)) => {
+                        progress.tokens.insert(folder.id, token);
+                    }
+                    // It is looked at again, and must not keep the others from being told.
+                    _ => {
+                        progress.unseen.insert(folder.id);
+                    }
+                }
             }
             // All of them or none: whoever finds some tokens after a crash takes all else for news.
-            untold.begin = Some(progress.tokens.clone());
+            untold.skipped.get_or_insert_default().extend(&progress.tokens);
             progress.is_known = true;
         }
         let before = std::mem::replace(&mut *lock(&self.tree), Arc::clone(&now));
         let is_gone = |id: &FolderId| now.get(*id).is_none();
         progress.tokens.keys().copied().filter(is_gone).for_each(|id| untold.gone(id));
         progress.tokens.retain(|id, _| !is_gone(id));
-        self.waiting_for(is_gone).iter().for_each(|ping| ping.folder_is_gone());
+        progress.unseen.retain(|id| !is_gone(id));
+        self.waiting_where(|id| is_gone(&id)).iter().for_each(|ping| ping.folder_is_gone());
         if !before.folders.is_empty() {
             untold.tree.extend(tree_news(&before, &now));
         }
@@ -62,7 +74,19 @@ impl Account {
     }
 
     /// Looks at one folder. Whether it has changed.
-    pub(super) async fn look_at(&self, progress: &mut Progress, folder: FolderId) -> Result<bool, StoreError> {
+    pub(super) async fn look_at(
+        &self,
+        progress: &mut Progress,
+        untold: &mut Untold,
+        folder: FolderId,
+    ) -> Result<bool, StoreError> {
+        if progress.unseen.contains(&folder) {
+            let token = self.head(folder).await?;
+            progress.unseen.remove(&folder);
+            progress.tokens.insert(folder, token);
+            untold.skipped.get_or_insert_default().insert(folder, token);
+            return Ok(true);
+        }
         let since = progress.tokens.get(&folder).copied().unwrap_or_default();
         let (token, has_changed) = match self.store.changes(folder, since, PAGE).await {
             Err(error) if error.kind() == StoreErrorKind::NoSuchFolder => return Ok(false),

@@ -29,8 +29,8 @@ const ELSEWHERE: Duration = Duration::from_millis(50);
 /// What is still to be told.
 #[derive(Debug, Default)]
 pub(super) struct Untold {
-    /// Of an account that was seen for the first time: what lies there is not news.
-    pub(super) begin: Option<Tokens>,
+    /// Of an account that was seen for the first time: what lies before these is not news.
+    pub(super) skipped: Option<Tokens>,
     pub(super) tree: VecDeque<TreeData>,
     pub(super) folders: BTreeSet<FolderId>,
     gone: BTreeSet<FolderId>,
@@ -46,7 +46,9 @@ impl Untold {
 
     /// Takes what came later.
     fn add(&mut self, later: Untold) {
-        self.begin = self.begin.take().or(later.begin);
+        if let Some(skipped) = later.skipped {
+            self.skipped.get_or_insert_default().extend(skipped);
+        }
         self.tree.extend(later.tree);
         self.folders.extend(later.folders);
         later.gone.into_iter().for_each(|folder| self.gone(folder));
@@ -85,7 +87,7 @@ async fn run(account: Weak<Account>, untold: Arc<Mutex<Untold>>, mut bell: mpsc:
         loop {
             now.add(std::mem::take(&mut *lock(&untold)));
             let Some(account) = account.upgrade() else { return };
-            if !has_waited && account.may_have_moved(&now, &told) {
+            if !has_waited && caught(async { account.may_have_moved(&now, &told) }).await == Some(true) {
                 drop(account);
                 tokio::time::sleep(ELSEWHERE).await;
                 has_waited = true;
@@ -120,9 +122,9 @@ struct Round {
 impl Account {
     /// Publishes what is to be told, and takes it out as it is published.
     async fn tell(&self, now: &mut Untold, told: &mut Tokens) -> Result<(), Unpublished> {
-        if let Some(begin) = now.begin.take() {
-            self.note(begin.iter().map(|(folder, token)| (*folder, Some(*token))).collect()).await;
-            *told = begin;
+        if let Some(skipped) = now.skipped.take() {
+            self.note(skipped.iter().map(|(folder, token)| (*folder, Some(*token))).collect()).await;
+            told.extend(skipped);
         }
         while let Some(data) = now.tree.front() {
             self.publish(&tree_channel(&self.name), data.draft()).await?;

@@ -120,13 +120,20 @@ struct World {
 
 impl World {
     async fn new(faults: Faults) -> Self {
-        let state = State::in_memory().expect("memory");
+        Self::with(faults, u32::MAX).await
+    }
+
+    async fn with(faults: Faults, fast_loop: u32) -> Self {
+        Self::over(State::in_memory().expect("memory"), faults, fast_loop).await
+    }
+
+    async fn over(state: State, faults: Faults, fast_loop: u32) -> Self {
         let inner = MemoryStore::open(Journal::open(&state, "alice").await.expect("a journal")).await.expect("opened");
         let other = inner.apply(Command::CreateFolder { path: "Other".into() }).await.expect("made").folder;
         let inbox = inner.hierarchy().await.expect("a tree").folders[0].id;
         let store = Faulty { inner, faults: Arc::new(Mutex::new(faults)) };
         let mut config = MailConfig::default();
-        (config.linger, config.fast_loop, config.ready_timeout) = (Duration::ZERO, u32::MAX, Duration::from_secs(3));
+        (config.linger, config.fast_loop, config.ready_timeout) = (Duration::ZERO, fast_loop, Duration::from_secs(3));
         let hub = Hub::new(HubConfig::default());
         let mail = Mail::builder(hub, state, config).account("alice", ["alice"], Arc::new(store.clone()));
         let mail = mail.build().expect("an account");
@@ -143,6 +150,10 @@ impl World {
         let folders = Some(folders.iter().map(folder).collect());
         let request = PingRequest { heartbeat_s: Some(3540), folders };
         self.mail.direct.ping(&self.account, &Self::id(), request).await.map(|(ping, _)| ping)
+    }
+
+    async fn parked_or_not(&self, folders: &[FolderId]) -> WaitingPing {
+        self.ping(folders).await.expect("it waits")
     }
 
     async fn parked(&self, folders: &[FolderId]) -> WaitingPing {
@@ -277,4 +288,56 @@ async fn pings_do_not_wait_for_messages_that_are_slow_to_fetch() {
         };
     }
     assert!(!world.mail.publish("alice", None).await, "that could not be published is told, and not waited for");
+}
+
+#[tokio::test]
+async fn a_ping_whose_answer_is_put_off_ends_when_a_newer_one_comes() {
+    let world = World::with(Faults::default(), 1).await;
+    world.deliver(world.inbox).await;
+    assert_eq!(answer(world.parked_or_not(&[world.inbox]).await).await, PingAnswer::Changes(vec![world.inbox]));
+    // Its device never syncs: the next answer waits.
+    let mut put_off = world.parked(&[world.inbox]).await;
+    let newer = world.parked_or_not(&[world.other]).await;
+    let polled = put_off.poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(polled, std::task::Poll::Ready(Outcome::Answer(PingAnswer::NoChanges)));
+    drop(put_off);
+    assert_eq!(world.mail.drain(), 1, "the newer one still waits");
+    assert_eq!(answer(newer).await, PingAnswer::NoChanges);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_all_goes_on_when_there_is_room_again() {
+    let disk = crate::state::tests::Disk::default();
+    let at = disk.clone();
+    let state = State::with_backend(move || at.clone()).expect("opened");
+    let world = World::over(state, Faults::default(), u32::MAX).await;
+    assert!(world.mail.publish("alice", None).await);
+    world.deliver(world.other).await;
+    let ping = world.parked(&[world.inbox]).await;
+    disk.set_full(true);
+    assert_eq!(world.sync(world.other, "0", 10).await, SyncAnswer::ServerError, "a key must be on the disk");
+    testkit::api::eventually("it is noticed", || async { world.store.inner.hierarchy().await.is_err() }).await;
+    assert_eq!(world.sync(world.other, "0", 10).await, SyncAnswer::ServerError);
+    assert_eq!(world.ping(&[world.other]).await.expect_err("it cannot be remembered"), PingAnswer::ServerError);
+    disk.set_full(false);
+    testkit::api::eventually("it is back", || async { world.store.inner.hierarchy().await.is_ok() }).await;
+    assert!(matches!(world.sync(world.other, "0", 10).await, SyncAnswer::Ok { .. }));
+    world.deliver(world.inbox).await;
+    assert_eq!(answer(ping).await, PingAnswer::Changes(vec![world.inbox]), "the ping that waited is woken still");
+    assert!(world.mail.publish("alice", None).await);
+    assert_eq!(world.published("INBOX"), 1);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_read_at_first_keeps_no_other_from_being_told_and_is_no_news_later() {
+    let world = World::new(Faults { broken: BTreeSet::from([FolderId(1)]), ..Faults::default() }).await;
+    world.deliver(world.inbox).await;
+    let ping = world.parked(&[world.other]).await;
+    world.deliver(world.other).await;
+    assert_eq!(answer(ping).await, PingAnswer::Changes(vec![world.other]));
+    world.store.faults().broken.clear();
+    testkit::api::eventually("it is back", || async { !world.account.is_failing(world.inbox) }).await;
+    world.deliver(world.inbox).await;
+    assert!(world.mail.publish("alice", None).await);
+    assert_eq!((world.published("INBOX"), world.published("Other")), (1, 1));
 }

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::caught::caught;
+use super::dirty::Dirty;
 use super::refresh::Progress;
 use super::teller::{Teller, Untold};
 use super::{Account, Phase, lock};
@@ -31,38 +32,6 @@ const SOON: Duration = Duration::from_millis(50);
 
 /// Pings that are compared before others get their turn.
 const AT_ONCE: usize = 64;
-
-/// What is still to be looked at.
-#[derive(Default)]
-struct Dirty {
-    tree: bool,
-    folders: BTreeSet<FolderId>,
-    is_ready: bool,
-}
-
-impl Dirty {
-    fn add(&mut self, hint: Hint, all: impl FnOnce() -> Vec<FolderId>) {
-        match hint {
-            Hint::Ready => {
-                self.is_ready = true;
-                self.tree = true;
-                self.folders.extend(all());
-            }
-            Hint::All => {
-                self.tree = true;
-                self.folders.extend(all());
-            }
-            Hint::Tree => self.tree = true,
-            Hint::Folder(folder) => {
-                self.folders.insert(folder);
-            }
-        }
-    }
-
-    fn is_clean(&self) -> bool {
-        !self.tree && self.folders.is_empty()
-    }
-}
 
 /// What a watch knows beside the account.
 struct Watch {
@@ -201,7 +170,7 @@ impl Watch {
         };
         let is_abandoned = self.hints.is_abandoned();
         tokio::select! {
-            hint = self.hints.next_or_end(), if !is_abandoned => self.heard.extend(hint),
+            hint = self.hints.next(), if !is_abandoned => self.heard.push(hint),
             () = poked.notified() => {}
             () = timed => {}
         }
@@ -295,7 +264,8 @@ impl Watch {
             self.dirty.tree = false;
         }
         let Some(folder) = self.dirty.folders.first().copied() else { return Ok(()) };
-        let looked = caught(account.look_at(progress, folder)).await.unwrap_or_else(|| Err(StoreError::panicked()));
+        let looked =
+            caught(account.look_at(progress, untold, folder)).await.unwrap_or_else(|| Err(StoreError::panicked()));
         match looked {
             Ok(has_changed) => {
                 self.failing.remove(&folder);
@@ -320,7 +290,7 @@ impl Watch {
     /// Answers the pings that differ from what is there now.
     async fn answer_pings(&mut self, account: &Account) {
         let moved = std::mem::take(&mut self.moved);
-        let are_told = |ping: &Live| ping.is_for(|folder| moved.contains(folder));
+        let are_told = |ping: &Live| ping.is_for(|folder| moved.contains(&folder));
         let mut last = 0;
         loop {
             let (pings, next) = account.some_waiting(last, AT_ONCE, are_told);

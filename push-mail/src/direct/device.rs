@@ -39,7 +39,7 @@ struct Synced {
 /// A device of a user at an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Device {
-    /// When it was heard last, in Unix milliseconds; kept to the hour.
+    /// When it was heard last, in Unix milliseconds; kept to the hour where it syncs, to the day where it only pings.
     pub(crate) seen_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) ping: Option<PingParameters>,

@@ -45,12 +45,14 @@ pub(crate) struct Live {
     folders: Box<[Watched]>,
     /// When it was asked.
     pub(crate) began: Instant,
+    /// Greater than that of a ping whose request came before.
+    pub(super) ticket: u64,
     waiting: Mutex<Waiting>,
 }
 
 // Density: there is one for each device that waits; what it is asked for and by whom is all that is in it.
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Live>() <= 120);
+const _: () = assert!(size_of::<Live>() <= 128);
 
 /// What was found out of folders and points, for pings that are compared together: of one account most are at the same.
 #[derive(Debug, Default)]
@@ -76,8 +78,13 @@ impl Compared {
 }
 
 impl Live {
-    pub(crate) fn new(interest: Interest, id: DeviceId, folders: Box<[Watched]>, began: Instant) -> Self {
-        Self { interest, id, folders, began, waiting: Mutex::default() }
+    pub(crate) fn new(
+        interest: Interest,
+        id: DeviceId,
+        folders: Box<[Watched]>,
+        (began, ticket): (Instant, u64),
+    ) -> Self {
+        Self { interest, id, folders, began, ticket, waiting: Mutex::default() }
     }
 
     pub(crate) fn account(&self) -> &Arc<Account> {
@@ -85,8 +92,8 @@ impl Live {
     }
 
     /// Whether it waits for such a folder.
-    pub(crate) fn is_for(&self, is_meant: impl Fn(&FolderId) -> bool) -> bool {
-        self.folders.iter().any(|watched| is_meant(&watched.folder))
+    pub(crate) fn is_for(&self, is_meant: impl Fn(FolderId) -> bool) -> bool {
+        self.folders.iter().any(|watched| is_meant(watched.folder))
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -107,6 +114,29 @@ impl Live {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// A newer ping of its device has come, or the server goes down: it ends without changes, though its answer may be
+    /// put off still.
+    pub(crate) fn end(&self) {
+        let waker = {
+            let mut waiting = self.lock();
+            waiting.answer = Some(Box::new(PingAnswer::NoChanges));
+            waiting.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// While its answer is put off: whether it is to end before.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut waiting = self.lock();
+        if waiting.answer.as_deref() == Some(&PingAnswer::NoChanges) {
+            return Poll::Ready(());
+        }
+        waiting.waker = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// One of its folders is gone.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  sync(N) ─▶ what changed behind N's point ─▶ key N+1, on the disk ─▶ answer
-//!  ping    ─▶ take places in the folders ─▶ be watched ─▶ compare with what the device was given ─▶ differs? answer
-//!                                                                                          └▶ else wait
+//!  ping    ─▶ be watched ─▶ take places in the folders ─▶ compare with what the device was given ─▶ differs? answer
+//!                                                                                                        └▶ else wait
 //!             woken by the account's watcher: compare ─▶ differs? answer : wait on
 //! ```
 //!
@@ -45,11 +45,11 @@ pub const MAX_DEVICE_BYTES: usize = 64;
 /// Guards beyond which the forgiven ones are dropped, once for each time that there are twice as many.
 const GUARDS: usize = 10_000;
 
-/// Places for pings that are kept however few there are.
-const CROWD: usize = 1024;
-
 /// Guards that there are at most: whoever comes then is not counted.
 const MOST_GUARDS: usize = 1_000_000;
+
+/// Places for pings that are kept however few there are.
+const CROWD: usize = 1024;
 
 /// What is shared by all devices.
 #[derive(Debug)]
@@ -89,6 +89,7 @@ impl Eq for OfDevice {}
 struct Now {
     /// The one ping of each device.
     pings: HashSet<OfDevice>,
+    last_ticket: u64,
     guards: HashMap<DeviceId, Guard>,
     /// Guards beyond which it is looked which are forgiven.
     guards_bound: usize,
@@ -115,27 +116,32 @@ impl Direct {
 
     /// Answers all pings that wait, and each that comes from now on.
     pub(crate) fn drain(&self) -> usize {
-        let pings: Vec<_> = {
+        let pings: Vec<Arc<Live>> = {
             let mut now = self.now();
             now.is_draining = true;
             now.pings.iter().map(|ping| Arc::clone(&ping.0)).collect()
         };
-        pings.iter().for_each(|ping| ping.answer(ping::PingAnswer::NoChanges));
+        pings.iter().for_each(|ping| ping.end());
         pings.len()
     }
 
-    /// Makes `live` the ping of its device: an older one is answered that nothing has changed.
+    /// Pings are ordered as their requests came, by this.
+    fn ticket(&self) -> u64 {
+        let mut now = self.now();
+        now.last_ticket += 1;
+        now.last_ticket
+    }
+
+    /// Makes `live` the ping of its device: an older one ends, as it does itself if it has been overtaken.
     fn enter(&self, live: &Arc<Live>) {
-        let (older, is_draining) = {
+        let ending = {
             let mut now = self.now();
-            (now.pings.replace(OfDevice(Arc::clone(live))), now.is_draining)
+            let is_overtaken = now.pings.get(&live.id).is_some_and(|newest| newest.0.ticket > live.ticket);
+            let older = if is_overtaken { None } else { now.pings.replace(OfDevice(Arc::clone(live))) };
+            let itself = (is_overtaken || now.is_draining).then(|| Arc::clone(live));
+            [older.map(|older| older.0), itself]
         };
-        if let Some(older) = older {
-            older.0.answer(ping::PingAnswer::NoChanges);
-        }
-        if is_draining {
-            live.answer(ping::PingAnswer::NoChanges);
-        }
+        ending.into_iter().flatten().for_each(|live| live.end());
     }
 
     fn exit(&self, live: &Arc<Live>) {

@@ -187,6 +187,12 @@ struct Copy {
 }
 
 impl Copy {
+    /// What it holds is void.
+    fn begin_again(&mut self) {
+        self.key = None;
+        self.items.clear();
+    }
+
     fn as_truth(&self) -> BTreeMap<u8, Flags> {
         self.items.values().copied().collect()
     }
@@ -257,7 +263,7 @@ impl Server {
         if answer != SyncAnswer::BadSyncKey {
             return answer;
         }
-        phone.copies[folder].key = None;
+        phone.copies[folder].begin_again();
         self.sync_once(device, phone, folder, window, fate).await
     }
 
@@ -359,7 +365,7 @@ impl Server {
             let answer = self.sync_once(device, phone, folder.0 as usize - 1, 2, Fate::Arrives).await;
             if answer == SyncAnswer::BadSyncKey {
                 // It begins again, whatever is there.
-                phone.copies[folder.0 as usize - 1].key = None;
+                phone.copies[folder.0 as usize - 1].begin_again();
                 self.sync_once(device, phone, folder.0 as usize - 1, 2, Fate::Arrives).await;
                 continue;
             }

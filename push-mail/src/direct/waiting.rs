@@ -22,6 +22,9 @@ const EARLY: Duration = Duration::from_millis(500);
 /// Intervals that are shorter are kept exactly.
 const SHORT: Duration = Duration::from_secs(60);
 
+/// How seldom a device that only pings is written.
+const DAY_MS: u64 = 86_400_000;
+
 /// What a ping ends with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -58,6 +61,9 @@ impl WaitingPing {
     /// Its end, if that has come.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         if let Some(until) = &mut self.put_off {
+            if self.place.0.poll_end(cx).is_ready() {
+                return Poll::Ready(self.end(PingAnswer::NoChanges));
+            }
             std::task::ready!(until.as_mut().poll(cx));
             return Poll::Ready(self.expire());
         }
@@ -120,7 +126,7 @@ impl Direct {
         request: PingRequest,
     ) -> Result<(WaitingPing, Duration), PingAnswer> {
         let clock = account.clock();
-        let began = clock.now();
+        let (began, ticket) = (clock.now(), self.ticket());
         let failed = |error: crate::state::StateError| {
             tracing::error!(%error, "a ping failed");
             PingAnswer::ServerError
@@ -135,7 +141,7 @@ impl Direct {
         check_folders(account, &parameters)?;
         let device = self.remember(account, id, &parameters, clock.unix_ms()).await.map_err(failed)?;
         let (watched, behind) = self.points(account, id, &device, &parameters, &request);
-        let place = Place::take(Live::new(interest, DeviceId::clone(id), watched, began));
+        let place = Place::take(Live::new(interest, DeviceId::clone(id), watched, (began, ticket)));
         self.enter(&place.0);
         let heartbeat = Duration::from_secs(parameters.heartbeat_s);
         let ping = WaitingPing { direct: Arc::clone(self), place, put_off: None, is_answered: false };
@@ -159,7 +165,9 @@ impl Direct {
     ) -> Result<Device, crate::state::StateError> {
         let _turn = self.devices.turn(id).await;
         let mut device = self.devices.load(id)?.unwrap_or_default();
-        if device.ping.as_ref() != Some(parameters) {
+        // One that only ever pings is heard too: those not heard for longest are forgotten first.
+        let was_long_ago = unix_ms.saturating_sub(device.seen_ms) >= DAY_MS;
+        if was_long_ago || device.ping.as_ref() != Some(parameters) {
             device.ping = Some(parameters.clone());
             self.keep(account, &mut device, unix_ms);
             self.devices.save(id, &device).await?;

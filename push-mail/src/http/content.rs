@@ -33,6 +33,11 @@ pub(super) async fn answer(
             let _ = write!(target, "&{name}={value}");
         }
     }
+    // Who shows a token in the query has no other.
+    let query = request.uri().query().unwrap_or_default();
+    for (_, token) in form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token") {
+        let _ = write!(target, "&token={}", encoded(&token));
+    }
     let (mut parts, _) = request.into_parts();
     parts.method = Method::GET;
     parts.uri = target.parse::<Uri>().map_err(|_| Problem::new(Code::Internal, "the account cannot be polled"))?;
@@ -57,13 +62,16 @@ async fn acknowledge(
     let devices = &site.mail.direct.devices;
     let _turn = devices.turn(id).await;
     let mut device = devices.load(id).map_err(failed)?.unwrap_or_default();
-    let known = device.acknowledged.as_deref().and_then(|text| Cursor::parse(text).ok());
+    let head = site.mail.hub.head();
+    // What was never published cannot have been kept: it must not stand in the way of what will be.
+    let may_be = |cursor: &Cursor| cursor.epoch != head.epoch || cursor.number <= head.number;
+    let known = device.acknowledged.as_deref().and_then(|text| Cursor::parse(text).ok()).filter(may_be);
     let since = match (known, ack) {
         // One that comes late takes nothing back.
         (Some(known), Some(ack)) if ack.epoch == known.epoch && ack.number < known.number => known,
         (_, Some(ack)) => ack,
         (Some(known), None) => known,
-        (None, None) => site.mail.hub.head(),
+        (None, None) => head,
     };
     if known != Some(since) {
         device.acknowledged = Some(since.to_string());

@@ -1,5 +1,7 @@
 //! The bodies of the calls: what they mean, and how their answers are written.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use push_transports::proto::problem::Problem;
 use serde::de::DeserializeOwned;
@@ -11,21 +13,40 @@ use crate::direct::{SyncAnswer, SyncedItem};
 use crate::name::folder_channel;
 use crate::store::{Class, FolderId, Hierarchy};
 
+/// Longest id of a folder, in bytes. Source: [MS-ASCMD] 2.2.3.89 (Id, Ping).
+const MAX_ID_BYTES: usize = 64;
+
 /// A folder's number, as text or as a number.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Id {
     Text(String),
-    Number(u32),
+    Number(serde_json::Number),
 }
 
 impl Id {
-    fn read(self) -> Result<FolderId, String> {
-        match self {
-            Id::Number(number) => Ok(FolderId(number)),
-            Id::Text(text) => text.parse().map_err(|_| format!("{text:?} is no folder's id")),
+    /// To who asks an id is any text: one that was never given is of a folder that is not there, each of another.
+    fn read(self, never_given: &mut HashMap<String, FolderId>) -> Result<FolderId, String> {
+        let text = match self {
+            Id::Text(text) => text,
+            Id::Number(number) if number.is_u64() => number.to_string(),
+            Id::Number(number) => return Err(format!("{number} is no folder's id")),
+        };
+        if !(1..=MAX_ID_BYTES).contains(&text.len()) {
+            return Err(format!("a folder's id is 1..={MAX_ID_BYTES} bytes"));
         }
+        let given = text.parse().ok().filter(|id: &FolderId| id.to_string() == text);
+        // Numbers are given from 1 on; nobody has so many folders.
+        let next = FolderId(u32::MAX - u32::try_from(never_given.len()).unwrap_or(u32::MAX));
+        Ok(given.unwrap_or_else(|| *never_given.entry(text).or_insert(next)))
     }
+}
+
+/// A whole number; one that is beyond all bounds is as good as the greatest.
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    let rounded = || number.as_f64().filter(|float| float.fract() == 0.0);
+    // A cast of what is too large gives the greatest there is.
+    number.as_i64().or_else(|| rounded().map(|float| float as i64))
 }
 
 /// An empty body is an empty object.
@@ -64,7 +85,7 @@ impl Sync {
         Ok(Self {
             account: wire.account,
             device: wire.device,
-            folder: wire.folder.read().map_err(Problem::bad_parameter)?,
+            folder: wire.folder.read(&mut HashMap::new()).map_err(Problem::bad_parameter)?,
             sync_key: wire.sync_key,
             window: wire.window,
         })
@@ -88,7 +109,7 @@ impl Ping {
         struct Wire {
             account: Option<String>,
             device: Option<String>,
-            heartbeat_s: Option<i64>,
+            heartbeat_s: Option<serde_json::Number>,
             folders: Option<Vec<Folder>>,
         }
         #[derive(Deserialize)]
@@ -98,15 +119,17 @@ impl Ping {
             sync_key: Option<String>,
         }
         let wire: Wire = parse(body)?;
+        let mut never_given = HashMap::new();
         let folder = |folder: Folder| {
             let class = match folder.class {
                 None => Class::Email,
                 Some(word) => Class::parse(&word).ok_or_else(|| format!("{word:?} is no class"))?,
             };
-            Ok(PingFolder { id: folder.id.read()?, class, sync_key: folder.sync_key })
+            Ok(PingFolder { id: folder.id.read(&mut never_given)?, class, sync_key: folder.sync_key })
         };
         let folders = wire.folders.map(|folders| folders.into_iter().map(folder).collect::<Result<_, String>>());
-        let request = PingRequest { heartbeat_s: wire.heartbeat_s, folders: folders.transpose()? };
+        let heartbeat_s = wire.heartbeat_s.map(|number| whole(&number).ok_or("'heartbeat_s' is a whole number"));
+        let request = PingRequest { heartbeat_s: heartbeat_s.transpose()?, folders: folders.transpose()? };
         Ok(Self { account: wire.account, device: wire.device, request })
     }
 }

@@ -29,7 +29,6 @@ struct Queue {
     /// Of who waits for the end of the watch.
     closing: Option<Waker>,
     is_closed: bool,
-    /// How many there are to give hints.
     senders: usize,
 }
 
@@ -47,35 +46,14 @@ impl Shared {
 #[derive(Debug)]
 pub struct Hints(Arc<Shared>);
 
-/// Gives hints. Cheap to clone.
+/// Gives hints. Cheap to clone. With the last clone goes one more hint, [`Hint::All`]: nobody will give others.
 #[derive(Debug)]
 pub struct HintSender(Arc<Shared>);
-
-impl Clone for HintSender {
-    fn clone(&self) -> Self {
-        self.0.lock().senders += 1;
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for HintSender {
-    fn drop(&mut self) {
-        let waker = {
-            let mut queue = self.0.lock();
-            queue.senders -= 1;
-            if queue.senders == 0 { queue.waker.take() } else { None }
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
 
 impl Hints {
     /// Hints, and who gives them.
     pub fn channel() -> (HintSender, Hints) {
-        let shared = Arc::new(Shared::default());
-        shared.lock().senders = 1;
+        let shared = Arc::new(Shared(Mutex::new(Queue { senders: 1, ..Queue::default() })));
         (HintSender(Arc::clone(&shared)), Hints(shared))
     }
 
@@ -94,17 +72,6 @@ impl Hints {
         }
         queue.waker = Some(cx.waker().clone());
         Poll::Pending
-    }
-
-    /// The next hint; `None` once there are none and [nobody is left](Hints::is_abandoned) to give more.
-    ///
-    /// Cancel safety: a hint that was not returned stays.
-    pub async fn next_or_end(&mut self) -> Option<Hint> {
-        poll_fn(|cx| match self.poll_next(cx) {
-            Poll::Pending if self.is_abandoned() => Poll::Ready(None),
-            hint => hint.map(Some),
-        })
-        .await
     }
 
     /// Whether nobody is left who gives hints: the watch has ended without being asked, and is to be begun again.
@@ -127,6 +94,26 @@ impl Drop for Hints {
         };
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+}
+
+impl Clone for HintSender {
+    fn clone(&self) -> Self {
+        self.0.lock().senders += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for HintSender {
+    fn drop(&mut self) {
+        let is_last = {
+            let mut queue = self.0.lock();
+            queue.senders -= 1;
+            queue.senders == 0
+        };
+        if is_last {
+            self.send(Hint::All);
         }
     }
 }
@@ -193,6 +180,7 @@ mod tests {
         drop(other);
         assert!(hints.is_abandoned());
         assert_eq!(hints.try_next(), Some(Hint::Ready), "what was hinted is there still");
+        assert_eq!((hints.try_next(), hints.try_next()), (Some(Hint::All), None), "and hints were lost");
     }
 
     #[tokio::test]

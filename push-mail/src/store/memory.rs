@@ -65,7 +65,7 @@ impl MemoryStore {
         let key = identity.to_string();
         let seen = vec![SeenItem { uid: None, key: key.clone(), flags, identity: Some(identity) }];
         self.0.journal.record(folder, Look { seen, ..Look::default() }).await?;
-        let known = self.0.journal.known(folder)?.into_iter().find(|known| known.key == key);
+        let known = self.0.journal.find(folder, &key)?;
         let uid = known.map(|known| known.uid).ok_or_else(|| StoreError::no_such_folder(folder))?;
         self.mailbox().messages.insert((folder, uid), raw);
         Ok(uid)
@@ -73,8 +73,11 @@ impl MemoryStore {
 
     async fn remove(&self, folder: FolderId, uid: Uid) -> Result<Bytes, StoreError> {
         self.0.journal.folder_key(folder)?;
-        let raw = self.mailbox().messages.remove(&(folder, uid)).ok_or_else(|| StoreError::no_such_item(uid))?;
+        let raw = self.mailbox().messages.get(&(folder, uid)).cloned();
+        let raw = raw.ok_or_else(|| StoreError::no_such_item(uid))?;
+        // Before it is let go of: what cannot be recorded was not removed.
         self.0.journal.record(folder, Look { gone: vec![uid], ..Look::default() }).await?;
+        self.mailbox().messages.remove(&(folder, uid));
         Ok(raw)
     }
 
@@ -150,13 +153,13 @@ impl MemoryStore {
         let below = format!("{from}/");
         self.replant(|folders| {
             refuse_if_there(folders, &path)?;
-            for seen in folders {
+            for seen in folders.iter_mut() {
                 let rest = if seen.path == from { Some("") } else { seen.path.strip_prefix(&below) };
                 let Some(rest) = rest else { continue };
                 let to = if rest.is_empty() { path.clone() } else { format!("{path}/{rest}") };
                 *seen = SeenFolder { identity: seen.identity.take(), ..seen_folder(&to, "") };
             }
-            Ok(())
+            refuse_twice(folders)
         })
         .await?;
         Ok(Applied { uid: None, folder: Some(folder) })
@@ -226,6 +229,15 @@ fn check(path: &str) -> Result<(), StoreError> {
     let is_right = path.len() <= MAX_PATH_BYTES
         && path.split('/').all(|name| !name.is_empty() && !name.chars().any(char::is_control));
     if is_right { Ok(()) } else { Err(StoreError::new(StoreErrorKind::Invalid, format!("{path:?} is no path"))) }
+}
+
+/// Folders below a renamed one may meet others that are below its new path already.
+fn refuse_twice(folders: &[SeenFolder]) -> Result<(), StoreError> {
+    let mut paths = std::collections::HashSet::new();
+    match folders.iter().find(|folder| !paths.insert(&folder.path)) {
+        Some(twice) => Err(StoreError::new(StoreErrorKind::Exists, format!("there is a folder {:?}", twice.path))),
+        None => Ok(()),
+    }
 }
 
 fn refuse_if_there(folders: &[SeenFolder], path: &str) -> Result<(), StoreError> {

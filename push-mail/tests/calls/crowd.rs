@@ -11,7 +11,7 @@ use push_mail::store::{Command, Flags, FolderId, MailStore as _};
 use serde_json::{Value, json};
 use testkit::http::{Connection, Request};
 
-use crate::world::{config, listen};
+use crate::world::{app_of, config, listen};
 
 const INBOX: FolderId = FolderId(1);
 
@@ -36,7 +36,7 @@ impl Crowd {
             boxes.push(store);
         }
         let mail = builder.build().expect("accounts");
-        let (addr, stop) = listen(hub, &mail, Arc::new(Open));
+        let (addr, stop) = listen(app_of(hub, &mail, Arc::new(Open)));
         let mut connections = Vec::new();
         for _ in 0..accounts {
             let mut of_account = Vec::new();

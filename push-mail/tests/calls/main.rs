@@ -7,4 +7,5 @@ mod pings;
 mod restarts;
 mod syncs;
 mod who;
+mod wire;
 mod world;

@@ -86,7 +86,7 @@ async fn what_is_not_understood_is_told() {
         (json!({"folder": "1"}), 400),
         (json!({"device": "d"}), 400),
         (json!({"device": "", "folder": "1"}), 400),
-        (json!({"device": "d", "folder": "x"}), 400),
+        (json!({"device": "d", "folder": ""}), 400),
         (json!({"device": "d", "folder": "1", "window": 0}), 400),
         (json!({"device": "d", "folder": "1", "account": "nobody"}), 400),
         (json!([1]), 400),

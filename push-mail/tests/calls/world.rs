@@ -21,6 +21,7 @@ pub(crate) struct World {
     pub(crate) addr: SocketAddr,
     pub(crate) mail: Mail,
     pub(crate) alice: MemoryStore,
+    app: axum::Router,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
@@ -32,18 +33,18 @@ pub(crate) fn config() -> MailConfig {
     config
 }
 
-/// Serves the calls until the sender is dropped.
-pub(crate) fn listen(
-    hub: Hub,
-    mail: &Mail,
-    authorizer: Arc<dyn Authorizer>,
-) -> (SocketAddr, tokio::sync::oneshot::Sender<()>) {
+/// The calls beside the transports, as they are served.
+pub(crate) fn app_of(hub: Hub, mail: &Mail, authorizer: Arc<dyn Authorizer>) -> axum::Router {
     let mut transports = Config::default();
     transports.authorizer = mail.authorizer(authorizer);
     let push = Push::new(hub, transports).expect("no origins");
-    let app = axum::Router::new()
+    axum::Router::new()
         .nest("/push/mail", push_mail::router(mail.clone(), push.clone()))
-        .nest_service("/push", push.service());
+        .nest_service("/push", push.service())
+}
+
+/// Serves it until the sender is dropped.
+pub(crate) fn listen(app: axum::Router) -> (SocketAddr, tokio::sync::oneshot::Sender<()>) {
     let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
     let addr = listener.local_addr().expect("bound");
     let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -85,8 +86,14 @@ impl World {
             builder = builder.account("bob", ["bob"], Arc::new(bob));
         }
         let mail = builder.build().expect("accounts");
-        let (addr, stop) = listen(hub, &mail, authorizer);
-        Self { addr, mail, alice, _stop: stop }
+        let app = app_of(hub, &mail, authorizer);
+        let (addr, stop) = listen(app.clone());
+        Self { addr, mail, alice, app, _stop: stop }
+    }
+
+    /// What it serves, to be served otherwise too.
+    pub(crate) fn app(&self) -> axum::Router {
+        self.app.clone()
     }
 
     pub(crate) async fn call(&self, call: &str, body: &Value) -> Value {

@@ -136,3 +136,16 @@ fn the_file_to_begin_with_is_a_valid_one() {
     assert_eq!(sizes, (3, 1, 1));
     assert_eq!(settings.check(), Ok(()));
 }
+
+#[test]
+fn what_the_page_on_mail_tells_to_set_can_be_set() {
+    const ACCOUNT: &str = "[[mail.account]]\nname = \"bob\"\nkind = \"maildir\"\npath = \"/tmp/bob\"\n";
+    let pieces: Vec<_> = include_str!("../../../docs/mail.md").split("```toml\n").skip(1).collect();
+    assert!(pieces.len() >= 3);
+    for piece in pieces {
+        let (text, _) = piece.split_once("```").expect("its end");
+        let mut settings = Settings::default();
+        let text = format!("{text}{ACCOUNT}");
+        assert_eq!(File { path: Path::new("mail.toml"), text: &text }.apply(&mut settings), Ok(()), "{text}");
+    }
+}
