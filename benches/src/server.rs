@@ -20,14 +20,19 @@ const HISTORY_BYTES: u64 = 4 << 30;
 pub(crate) fn run(args: &ServerArgs) -> Result<()> {
     system::end_with_parent()?;
     system::raise_descriptors()?;
+    // Threads for files stay, too: with one that ends its processor time is forgotten.
     let runtime = match args.threads {
         1 => {
             system::pin(system::SERVER_CORE)?;
-            tokio::runtime::Builder::new_current_thread().enable_all().build()?
+            tokio::runtime::Builder::new_current_thread().enable_all().thread_keep_alive(NEVER).build()?
         }
         threads => {
             system::unpin()?;
-            tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(threads)
+                .enable_all()
+                .thread_keep_alive(NEVER)
+                .build()?
         }
     };
     runtime.block_on(run_until_killed(args))

@@ -58,7 +58,8 @@ pub(crate) fn end_with_parent() -> Result<()> {
 pub(crate) fn cpu_ns(pid: u32) -> Result<u64> {
     let mut sum = 0;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let stat = fs::read_to_string(thread?.path().join("schedstat"))?;
+        // A thread may have ended since it was listed.
+        let Ok(stat) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
         sum += first_number(&stat).ok_or("schedstat without a number")?;
     }
     Ok(sum)
