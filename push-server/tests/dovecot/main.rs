@@ -9,9 +9,14 @@ use testkit::{Options, PushServer, Request, Subscriber, Transport};
 
 /// A server with one account, of that kind and with these keys besides.
 async fn serve(dovecot: &Dovecot, kind: &str, keys: &str) -> PushServer {
+    serve_with(dovecot, kind, "", keys).await
+}
+
+/// The same with these keys of `[mail]` besides.
+async fn serve_with(dovecot: &Dovecot, kind: &str, of_mail: &str, keys: &str) -> PushServer {
     let addr = if kind == "imap" { dovecot.imap_addr() } else { dovecot.pop3_addr() };
     let config = format!(
-        "[mail]\nheartbeat_min_s = 1\n[[mail.account]]\nname = \"alice\"\nkind = \"{kind}\"\n\
+        "[mail]\nheartbeat_min_s = 1\n{of_mail}[[mail.account]]\nname = \"alice\"\nkind = \"{kind}\"\n\
          url = \"{kind}://{addr}\"\nuser = \"alice\"\n{keys}\n"
     );
     Launch::new(env!("CARGO_BIN_EXE_push-server")).config(&config).start().await
@@ -69,6 +74,44 @@ async fn an_imap_account_with_its_password_in_a_file() {
     std::fs::write(&file, format!("{PASSWORD}\n")).expect("written");
     let server = serve(&dovecot, "imap", &format!("password_file = {file:?}")).await;
     waits_for_mail(&dovecot, &server).await;
+}
+
+/// How many IMAP connections Dovecot has.
+async fn connections(dovecot: &Dovecot) -> usize {
+    dovecot.doveadm(&["who", "-1"], b"").await.lines().filter(|line| line.contains("imap")).count()
+}
+
+#[tokio::test]
+async fn a_hooked_account_is_told_by_dovecot_and_holds_no_connection_while_it_waits() {
+    let mut dovecot = Dovecot::start(DovecotConfig::new()).await;
+    let keys = format!("password = {PASSWORD:?}\nhooked = true\nkeep_s = 0");
+    let server = serve_with(&dovecot, "imap", "hook_token = \"a-long-secret\"\n", &keys).await;
+    let config = format!(
+        "mail_plugins = mail_lua notify push_notification push_notification_lua\nplugin {{\n\
+         push_notification_driver = lua:file={{dir}}/push.lua\n\
+         push_hook_url = http://{}/push/mail/hook/dovecot\npush_hook_token = a-long-secret\n}}",
+        server.addr()
+    );
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/dovecot/push.lua");
+    std::fs::copy(script, dovecot.dir().join("push.lua")).expect("copied");
+    dovecot.reconfigure(DovecotConfig::new().extra(&config)).await;
+    let inbox = inbox(&server).await;
+    let addr = server.addr();
+    let body = json!({"device": "phone", "heartbeat_s": 600, "folders": [{"id": inbox, "class": "Email"}]});
+    let ping = tokio::spawn(async move { Request::post("/push/mail/ping", body.to_string()).send(addr).await.json() });
+    parked(&server, 1).await;
+    testkit::api::eventually("nobody is connected", async || connections(&dovecot).await == 0).await;
+    dovecot.deliver("alice", b"Subject: told by the hook\r\n\r\ntext\r\n").await;
+    assert_eq!(ping.await.expect("answered"), json!({"status": "changes", "folders": [inbox]}));
+    for (token, body, status) in [
+        (None, r#"{"user":"alice","event":"MessageNew","folder":"INBOX"}"#, 401),
+        (Some("wrong"), r#"{"user":"alice","event":"MessageNew","folder":"INBOX"}"#, 401),
+        (Some("a-long-secret"), r#"{"user":"nobody","event":"MessageNew","folder":"INBOX"}"#, 204),
+        (Some("a-long-secret"), "{}", 400),
+    ] {
+        let request = Request::post("/push/mail/hook/dovecot", body).maybe_bearer(token);
+        assert_eq!(request.send(addr).await.status(), status, "{token:?} {body}");
+    }
 }
 
 #[tokio::test]
