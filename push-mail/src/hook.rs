@@ -8,6 +8,8 @@
 
 use serde::Deserialize;
 
+use crate::store::part_of_path;
+
 /// The longest body that is read, in bytes.
 pub const MAX_BODY: usize = 16 << 10;
 /// The longest name of a user or folder, in bytes.
@@ -103,8 +105,7 @@ fn kind(event: &str) -> Option<HookKind> {
 
 /// Dovecot names folders in plain UTF-8.
 fn path(folder: &str, separator: char) -> String {
-    let part = |part: &str| part.replace('%', "%25").replace('/', "%2F");
-    let parts: Vec<_> = folder.split(separator).map(part).collect();
+    let parts: Vec<_> = folder.split(separator).map(part_of_path).collect();
     let mut path = parts.join("/");
     if parts[0].eq_ignore_ascii_case("INBOX") {
         path.replace_range(..5, "INBOX");
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn both_forms_are_read() {
         let lua = br#"{"user":"alice","event":"FlagsSet","folder":"Gr\u00fc\u00dfe.a/b.50%","separator":".","uid":17}"#;
-        assert_eq!(parse(lua), event("alice", Some("Grüße/a%2Fb/50%25"), HookKind::Changed));
+        assert_eq!(parse(lua), event("alice", Some("Grüße/a%2Fb/50%"), HookKind::Changed));
         let ox = br#"{"user":"a@example.org","imap-uidvalidity":1,"imap-uid":2,"folder":"Inbox","event":"messageNew",
             "from":"Bob","subject":"x","snippet":"y","unseen":1}"#;
         assert_eq!(parse(ox), event("a@example.org", Some("INBOX"), HookKind::New));

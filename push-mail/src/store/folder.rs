@@ -114,13 +114,47 @@ impl FolderKind {
 pub struct Folder {
     /// Its number.
     pub id: FolderId,
-    /// Its path for people: names joined by `/`, decoded; the inbox is `INBOX`. Within names `/` and `%` stand
-    /// percent-encoded.
+    /// Its path for people: names joined by `/`, decoded; the inbox is `INBOX`. Within a name `/` stands as `%2F`, and a
+    /// `%` that would make something of that as `%25`.
     pub path: String,
     /// What it is for.
     pub kind: FolderKind,
     /// What its items are.
     pub class: Class,
+}
+
+/// A folder's name as a part of a path: what would be read as something else is encoded.
+pub(crate) fn part_of_path(name: &str) -> String {
+    let mut part = String::with_capacity(name.len());
+    for (place, c) in name.char_indices() {
+        match c {
+            '/' => part.push_str("%2F"),
+            '%' if encoded(&name[place..]).is_some() => part.push_str("%25"),
+            _ => part.push(c),
+        }
+    }
+    part
+}
+
+/// The name that a part of a path stands for.
+pub(crate) fn name_of_part(mut part: &str) -> String {
+    let mut name = String::with_capacity(part.len());
+    while let Some(place) = part.find('%') {
+        name.push_str(&part[..place]);
+        let is_encoded = encoded(&part[place..]);
+        name.push(is_encoded.unwrap_or('%'));
+        part = &part[place + if is_encoded.is_some() { 3 } else { 1 }..];
+    }
+    name + part
+}
+
+/// What is encoded at the beginning of `text`.
+fn encoded(text: &str) -> Option<char> {
+    match text.get(..3)? {
+        "%25" => Some('%'),
+        "%2F" | "%2f" => Some('/'),
+        _ => None,
+    }
 }
 
 /// The folders of an account.
@@ -142,6 +176,23 @@ impl Hierarchy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_parts_of_paths_as_they_are_unless_they_would_be_read_otherwise() {
+        for (name, part) in [
+            ("50% off", "50% off"),
+            ("a/b", "a%2Fb"),
+            ("%", "%"),
+            ("%2F", "%252F"),
+            ("%25", "%2525"),
+            ("%%25/", "%%2525%2F"),
+            ("%2/", "%2%2F"),
+            ("100%ä", "100%ä"),
+        ] {
+            assert_eq!(part_of_path(name), part);
+            assert_eq!(name_of_part(part), name);
+        }
+    }
 
     #[test]
     fn words_of_the_wire_are_read_back() {

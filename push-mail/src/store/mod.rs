@@ -27,6 +27,7 @@ use push_core::BoxFuture;
 pub use command::{Applied, Command};
 pub use error::{StoreError, StoreErrorKind};
 pub use folder::{Class, Folder, FolderId, FolderKind, Hierarchy};
+pub(crate) use folder::{name_of_part, part_of_path};
 pub use hints::{Hint, HintSender, Hints};
 pub use item::{Change, ChangeKind, Flags, Item, Page, Paging, Summary, Token, Uid, Wanted};
 

@@ -105,9 +105,9 @@ async fn the_lua_driver_tells_of_messages_flags_and_folders() {
     for (command, folder, kind) in [
         ("STORE 1 +FLAGS (\\Seen)", "INBOX", HookKind::Changed),
         ("STORE 1 -FLAGS (\\Seen)", "INBOX", HookKind::Changed),
-        ("CREATE \"Gr&APwA3w-e 50%/Old\"", "Grüße 50%25/Old", HookKind::Tree),
-        ("APPEND \"Gr&APwA3w-e 50%/Old\" {3+}\r\nx\r\n", "Grüße 50%25/Old", HookKind::New),
-        ("DELETE \"Gr&APwA3w-e 50%/Old\"", "Grüße 50%25/Old", HookKind::Tree),
+        ("CREATE \"Gr&APwA3w-e 50%/Old\"", "Grüße 50%/Old", HookKind::Tree),
+        ("APPEND \"Gr&APwA3w-e 50%/Old\" {3+}\r\nx\r\n", "Grüße 50%/Old", HookKind::New),
+        ("DELETE \"Gr&APwA3w-e 50%/Old\"", "Grüße 50%/Old", HookKind::Tree),
         ("STORE 1 +FLAGS (\\Deleted)", "INBOX", HookKind::Changed),
         ("EXPUNGE", "INBOX", HookKind::Deleted),
     ] {

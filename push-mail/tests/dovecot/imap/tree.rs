@@ -24,7 +24,7 @@ async fn folders_have_decoded_paths_kinds_and_numbers_that_stay() {
             ("Gone", gone),
             ("Grüße", FolderKind::Mail),
             ("Grüße/台北", FolderKind::Mail),
-            ("R&D 100%25", FolderKind::Mail),
+            ("R&D 100%", FolderKind::Mail),
             ("Sent", FolderKind::Sent),
         ];
         assert_eq!(kinds, expected, "{hidden:?}");
