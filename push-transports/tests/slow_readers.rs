@@ -46,8 +46,8 @@ fn plan(path: Path, retained: usize) -> Plan {
 /// How far each reader that does not stop has come.
 type Progress = Arc<Vec<AtomicU64>>;
 
-/// Reads 1 to `last` in order, and says how far it is.
-async fn reads_all(mut listener: Listener, progress: Progress, at: usize, last: u64) {
+/// Reads 1 to `last` in order, and says how far it is. Still connected at the end.
+async fn reads_all(mut listener: Listener, progress: Progress, at: usize, last: u64) -> Listener {
     for expected in 1..=last {
         match listener.next().await {
             Heard::Publication { channel, number } => assert_eq!((channel.as_str(), number), ("c", expected)),
@@ -55,6 +55,7 @@ async fn reads_all(mut listener: Listener, progress: Progress, at: usize, last: 
         }
         progress[at].store(expected, Ordering::Relaxed);
     }
+    listener
 }
 
 /// Publishes up to `last`, as fast as those who do not stop can read.
@@ -72,7 +73,7 @@ async fn publish_all(server: &Server, progress: &Progress, last: u64) {
 }
 
 /// Opens the readers; those who do not stop begin at once, the others are returned.
-async fn readers(server: &Server, policy: Overflow, last: u64) -> (JoinSet<()>, Progress, Vec<Listener>) {
+async fn readers(server: &Server, policy: Overflow, last: u64) -> (JoinSet<Listener>, Progress, Vec<Listener>) {
     let policy = format!("{policy:?}").to_lowercase();
     let (mut tasks, mut fast, mut slow) = (JoinSet::new(), Vec::new(), Vec::new());
     for n in 0..READERS {
@@ -90,10 +91,13 @@ async fn readers(server: &Server, policy: Overflow, last: u64) -> (JoinSet<()>, 
     (tasks, progress, slow)
 }
 
-async fn joined(mut tasks: JoinSet<()>) {
+/// Waits until each heard what it should; whoever drops what is returned disconnects them.
+async fn joined(mut tasks: JoinSet<Listener>) -> Vec<Listener> {
+    let mut listeners = Vec::new();
     while let Some(ended) = timeout(GUARD, tasks.join_next()).await.expect("all end") {
-        ended.expect("it heard what it should");
+        listeners.push(ended.expect("it heard what it should"));
     }
+    listeners
 }
 
 async fn readers_that_stop_and_go_on_get_everything_once(path: Path) {
@@ -114,6 +118,7 @@ async fn readers_that_stop_and_go_on_get_everything_once(path: Path) {
                     other => panic!("{other:?} before {expected}"),
                 }
             }
+            listener
         });
     }
     publish_all(&server, &progress, last * 3 / 4).await;
@@ -123,7 +128,7 @@ async fn readers_that_stop_and_go_on_get_everything_once(path: Path) {
         server.hub.publish("c", Draft::text(payload("c", number, LENGTH))).await.expect("published");
         tokio::task::yield_now().await;
     }
-    joined(tasks).await;
+    drop(joined(tasks).await);
     server.emptied().await;
     assert_eq!(server.counters.stalled(), 0);
 }
@@ -134,7 +139,7 @@ async fn stopped_under(path: Path, policy: Overflow) -> (u64, Vec<Vec<Heard>>) {
     let server = plan(path, 4 * WINDOW as usize).start();
     let (tasks, progress, slow) = readers(&server, policy, last).await;
     publish_all(&server, &progress, last).await;
-    joined(tasks).await;
+    drop(joined(tasks).await);
     let reading = slow.into_iter().map(|mut listener| async move {
         let mut heard = Vec::new();
         loop {
@@ -216,9 +221,9 @@ async fn readers_that_never_go_on_are_closed_by_the_stall_limit(path: Path) {
         deaf.push(poll);
     }
     publish_all(&server, &progress, last).await;
+    let fast = joined(tasks).await;
     until("only who takes nothing is closed", || server.counters.connections() == READERS - slow.len()).await;
     server.heard_by("c", READERS - slow.len()).await;
-    joined(tasks).await;
-    drop((slow, deaf));
+    drop((slow, deaf, fast));
     server.emptied().await;
 }
