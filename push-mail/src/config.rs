@@ -31,6 +31,8 @@ pub struct MailConfig {
     /// Answers `changes` in a row without a sync between them after which a device is made to wait; 8 by default. Each
     /// further one waits twice as long, up to a minute, and after four times as many it is refused (`rate_limited`).
     pub fast_loop: u32,
+    /// Of Exchange ActiveSync.
+    pub eas: crate::eas::EasConfig,
 }
 
 impl Default for MailConfig {
@@ -47,6 +49,7 @@ impl Default for MailConfig {
             max_window: 512,
             max_devices: 20_000,
             fast_loop: 8,
+            eas: crate::eas::EasConfig::default(),
         }
     }
 }

@@ -12,6 +12,8 @@ mod config;
 mod described;
 pub mod device;
 pub mod direct;
+#[allow(dead_code, unused_imports, reason = "its commands are being built")]
+mod eas;
 pub mod hook;
 mod http;
 pub mod journal;
@@ -26,8 +28,10 @@ pub mod simulator;
 pub mod state;
 mod stats;
 pub mod store;
+pub mod wbxml;
 
 pub use config::MailConfig;
+pub use eas::EasConfig;
 pub use http::router;
 pub use mail::{Mail, MailBuilder, MailError};
 pub use name::{folder_channel, tree_channel};

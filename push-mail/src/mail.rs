@@ -58,6 +58,8 @@ pub struct Mail {
     pub(crate) hub: Hub,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) direct: Arc<Direct>,
+    #[allow(dead_code, reason = "its commands are being built")]
+    pub(crate) eas: Arc<crate::eas::Eas>,
     pub(crate) hook_token: Option<HookToken>,
 }
 
@@ -163,9 +165,10 @@ impl MailBuilder {
             }
         }
         accounts.values().for_each(Account::start);
+        let eas = Arc::new(crate::eas::Eas::new(&self.state, config.eas.clone(), config.max_devices));
         let direct = Arc::new(Direct::new(&self.state, config));
         let accounts = Arc::new(Accounts(accounts));
-        Ok(Mail { hub: self.hub, accounts, direct, hook_token: self.hook_token })
+        Ok(Mail { hub: self.hub, accounts, direct, eas, hook_token: self.hook_token })
     }
 }
 

@@ -133,8 +133,15 @@ mod tests {
     use crate::store::{Class, Flags, Summary};
 
     fn told(folder: u32, kind: ChangeKind, uid: u64, identity: Option<u64>) -> Told {
-        let change =
-            Change { kind, uid: Uid(uid), modseq: uid + 10, class: Class::Email, flags: Flags::SEEN, identity };
+        let change = Change {
+            kind,
+            uid: Uid(uid),
+            modseq: uid + 10,
+            class: Class::Email,
+            flags: Flags::SEEN,
+            identity,
+            received_ms: 0,
+        };
         Told { folder: FolderId(folder), change, elsewhere: None, item: None }
     }
 
@@ -161,7 +168,7 @@ mod tests {
     fn what_is_known_of_a_message_stands_beside_its_change() {
         let mut one = told(1, ChangeKind::New, 5, None);
         let summary = Summary { from: Some("Bob <b@x>".into()), subject: Some("hi".into()), ..Summary::default() };
-        one.item = Some(Item { uid: Uid(5), flags: Flags::SEEN, size: Some(99), summary, raw: None });
+        one.item = Some(Item { uid: Uid(5), flags: Flags::SEEN, size: Some(99), received_ms: 0, summary, raw: None });
         let expected = concat!(
             r#"{"folder":"1","uid":5,"modseq":15,"class":"Email","flags":["seen"],"#,
             r#""from":"Bob <b@x>","subject":"hi","size":99}"#

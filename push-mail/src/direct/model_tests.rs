@@ -154,6 +154,7 @@ impl MailStore for Scanned {
             let known = self.journal.look_up(folder, *uid).transpose()?;
             Some(known.map_err(StoreError::from).map(|known| Item {
                 uid: *uid,
+                received_ms: 0,
                 flags: known.flags,
                 size: None,
                 summary: Summary { subject: Some(known.key), ..Summary::default() },

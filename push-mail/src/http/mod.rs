@@ -34,9 +34,9 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
-struct Site {
-    mail: Mail,
-    push: Push,
+pub(crate) struct Site {
+    pub(crate) mail: Mail,
+    pub(crate) push: Push,
 }
 
 /// The calls `folders`, `sync`, `ping`, `content` and `hook/dovecot` as an axum router, to be nested as `mail` where the transports are:
@@ -123,7 +123,7 @@ impl Site {
     }
 
     /// The account that is named; else the login's own, or the only one that it may read.
-    async fn account(&self, identity: &Identity, named: Option<&str>) -> Result<Arc<Account>, Problem> {
+    pub(crate) async fn account(&self, identity: &Identity, named: Option<&str>) -> Result<Arc<Account>, Problem> {
         let is_open = self.push.authorizer().is_open();
         if let Some(name) = named {
             let found = self.mail.accounts.by_name(name);

@@ -82,7 +82,15 @@ pub(super) fn changes(
                 return Ok(Ok(page));
             }
             let identity = (identity != 0).then_some(identity);
-            let change = Change { kind, uid: Uid(uid), modseq, class: Class::Email, flags: Flags(flags), identity };
+            let change = Change {
+                kind,
+                uid: Uid(uid),
+                modseq,
+                class: Class::Email,
+                flags: Flags(flags),
+                identity,
+                received_ms: 0,
+            };
             page.changes.push(change);
             page.token.modseq = modseq;
         }

@@ -175,6 +175,9 @@ pub struct Change {
     /// Equal for one message wherever in the account it lies, so that a move can be told from a deletion; `None` where
     /// the store cannot know.
     pub identity: Option<u64>,
+    /// When it was delivered, in Unix milliseconds: what filters by age go by. Of what is no mail, when it ends. 0 where
+    /// nobody knows.
+    pub received_ms: u64,
 }
 
 /// Changes of a folder up to a point.
@@ -211,6 +214,8 @@ pub struct Item {
     pub flags: Flags,
     /// Its bytes in all, where the store knows without reading them.
     pub size: Option<u64>,
+    /// As [`Change::received_ms`].
+    pub received_ms: u64,
     /// Who, what, when; empty for [`Wanted::Flags`].
     pub summary: Summary,
     /// The message itself (RFC 5322), for [`Wanted::Whole`].

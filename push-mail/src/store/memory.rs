@@ -211,7 +211,14 @@ impl MemoryStore {
             _ => Default::default(),
         };
         let size = Some(raw.len() as u64);
-        Ok(Some(Item { uid, flags: known.flags, size, summary, raw: (wanted == Wanted::Whole).then_some(raw) }))
+        Ok(Some(Item {
+            uid,
+            flags: known.flags,
+            size,
+            received_ms: 0,
+            summary,
+            raw: (wanted == Wanted::Whole).then_some(raw),
+        }))
     }
 }
 

@@ -87,6 +87,7 @@ fn item(uid: u32, fetched: Fetched, wanted: Wanted) -> Item {
         Wanted::Flags | Wanted::Whole => Default::default(),
     };
     Item {
+        received_ms: 0,
         uid: Uid(uid.into()),
         flags: fetched.flags.unwrap_or_default(),
         size: fetched.size.map(u64::from),

@@ -59,7 +59,14 @@ impl Reader {
         let mut items = Vec::with_capacity(sought.len());
         for mut message in sought {
             while let Some((path, flags)) = self.place(&mut message) {
-                let item = Item { uid: message.uid, flags, size: None, summary: Default::default(), raw: None };
+                let item = Item {
+                    uid: message.uid,
+                    flags,
+                    size: None,
+                    received_ms: 0,
+                    summary: Default::default(),
+                    raw: None,
+                };
                 if let Some(item) = self.open(&path, item)? {
                     items.push(item);
                     break;

@@ -249,7 +249,7 @@ impl Shared {
             return Err(StoreError::new(StoreErrorKind::Invalid, detail));
         }
         let (flags, summary) = (Flags::default(), Default::default());
-        let mut item = Item { uid, flags, size: Some(size), summary, raw: None };
+        let mut item = Item { uid, flags, size: Some(size), received_ms: 0, summary, raw: None };
         match wanted {
             Wanted::Flags => {}
             Wanted::Summary { preview_bytes } => {

@@ -1,0 +1,58 @@
+//! What is remembered of devices: rows of the state, one a concern, each on the disk before what it stands for is told.
+
+use std::sync::Arc;
+
+use redb::{TableDefinition, TableError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::direct::devices::DeviceId;
+use crate::state::{Durability, State, StateError};
+
+/// Account, user, device, part -> JSON.
+const ROWS: TableDefinition<'_, (&str, &str, &str, &str), &[u8]> = TableDefinition::new("mail.eas");
+
+/// A concern that remembers something of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part(pub(crate) &'static str);
+
+/// The rows of all devices.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    state: State,
+    #[expect(dead_code, reason = "the bound comes with the list of devices")]
+    most: usize,
+}
+
+fn key<'a>(id: &'a DeviceId, part: &'a str) -> (&'a str, &'a str, &'a str, &'a str) {
+    (&id.account, id.user.as_deref().unwrap_or_default(), &id.device, part)
+}
+
+impl Rows {
+    pub(crate) fn new(state: State, most: usize) -> Self {
+        Self { state, most }
+    }
+
+    /// What is remembered; `None` if that is nothing, or cannot be read any more.
+    pub(crate) fn load<T: DeserializeOwned>(&self, id: &DeviceId, part: Part) -> Result<Option<T>, StateError> {
+        self.state.read(|transaction| {
+            let table = match transaction.open_table(ROWS) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            Ok(table.get(key(id, part.0))?.and_then(|row| serde_json::from_slice(row.value()).ok()))
+        })
+    }
+
+    /// Remembers it, on the disk.
+    pub(crate) async fn save<T: Serialize>(&self, id: &Arc<DeviceId>, part: Part, row: &T) -> Result<(), StateError> {
+        let json = serde_json::to_vec(row).expect("plain data is JSON");
+        let id = Arc::clone(id);
+        let write = move |transaction: &redb::WriteTransaction| {
+            transaction.open_table(ROWS)?.insert(key(&id, part.0), json.as_slice())?;
+            Ok(())
+        };
+        self.state.write(Durability::Disk, write).await
+    }
+}
