@@ -13,6 +13,7 @@
 mod call;
 mod config;
 mod dispatch;
+pub(crate) mod email;
 mod ids;
 mod rows;
 mod status;

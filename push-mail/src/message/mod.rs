@@ -9,7 +9,7 @@
 //! beyond what is shown.
 
 mod closed;
-mod html;
+pub(crate) mod html;
 mod line;
 #[cfg(test)]
 mod tests;
