@@ -3,7 +3,7 @@
 use super::html::Reading;
 
 /// A line that is being written, and ends where its limit is reached.
-pub(super) struct Line {
+pub(crate) struct Line {
     text: String,
     limit: usize,
     /// White space is only written when something comes behind it.
@@ -17,7 +17,7 @@ impl Line {
     }
 
     /// A text as one line; `None` if nothing of it can be seen.
-    pub(super) fn of(text: &str, limit: usize) -> Option<String> {
+    pub(crate) fn of(text: &str, limit: usize) -> Option<String> {
         let mut line = Self::new(limit);
         line.push_text(text);
         line.text()

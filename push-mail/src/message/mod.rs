@@ -10,7 +10,7 @@
 
 mod closed;
 pub(crate) mod html;
-mod line;
+pub(crate) mod line;
 #[cfg(test)]
 mod tests;
 

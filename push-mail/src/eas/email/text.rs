@@ -1,26 +1,17 @@
 //! Text as documents can have it, and parts of it.
 
 use crate::message::html::{self, Reading};
+use crate::message::line::Line;
 
 /// Whether XML can say it (XML 1.0 §2.2).
 pub(super) fn is_sayable(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// One line of at most so many characters: white space made one space, nothing that cannot be said.
+/// One line of at most so many characters: white space made one space, nothing that cannot be seen or said.
 pub(super) fn line(text: &str, characters: usize) -> String {
-    let mut line = String::new();
-    let mut left = characters;
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-        for character in (!line.is_empty()).then_some(' ').into_iter().chain(word.chars().filter(|c| is_sayable(*c))) {
-            if left == 0 {
-                return line;
-            }
-            line.push(character);
-            left -= 1;
-        }
-    }
-    line
+    let line = Line::of(text, characters.saturating_mul(4)).unwrap_or_default();
+    line.chars().filter(|character| is_sayable(*character)).take(characters).collect()
 }
 
 /// The beginning of at most so many bytes, cut at the end of a character.
@@ -174,7 +165,7 @@ mod tests {
         assert_eq!(beginning("aüb", 3), "aü");
         assert_eq!(beginning("aüb", 9), "aüb");
         assert_eq!(lines("a\nb\rc\r\nd\0\u{1}\u{fffe}e"), "a\r\nb\r\nc\r\nde");
-        assert_eq!(line(" a\r\n\tb\0c ", 10), "a b c");
+        assert_eq!(line(" a\r\n\tb\0c ", 10), "a bc");
         assert_eq!(line("abc def", 5), "abc d");
         assert_eq!(to_html("<a> & \"b\"\n"), "&lt;a&gt; &amp; &quot;b&quot;<br>\n");
     }
