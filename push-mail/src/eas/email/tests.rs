@@ -47,7 +47,9 @@ fn messages_of_every_kind_show_what_was_written() {
             let body = body_of(&data);
             let is_other = form == Form::Html && mail.kind == "alternatives that differ";
             if form == Form::Text {
-                assert_eq!(words(&body), text, "{}: {}", mail.kind, String::from_utf8_lossy(&mail.raw));
+                // What is expected is what a list shows: 200 bytes.
+                let shown = words(&body);
+                assert_eq!(text::beginning(&shown, 200), text, "{}: {}", mail.kind, String::from_utf8_lossy(&mail.raw));
             } else if !is_other {
                 assert!(words(&body).contains(&text), "{}: {body}", mail.kind);
             }
