@@ -13,6 +13,7 @@
 mod call;
 mod config;
 mod dispatch;
+pub(crate) mod email;
 pub(crate) mod http;
 mod ids;
 mod rows;
