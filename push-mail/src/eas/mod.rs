@@ -12,14 +12,18 @@
 
 mod call;
 mod config;
+pub(crate) mod devices;
 mod dispatch;
 pub(crate) mod http;
 mod ids;
+mod provision;
 mod rows;
+mod settings;
 mod status;
 
 pub(crate) use call::{Answer, Call, Command, Params, Version};
 pub use config::EasConfig;
+pub use devices::DeviceSummary;
 pub use http::{eas_router, is_eas_path};
 pub(crate) use ids::{FileReference, ItemId};
 pub(crate) use rows::{Part, Rows};
