@@ -1,6 +1,6 @@
 //! Which module answers which command.
 
-use super::{Answer, Call, Command, Status, estimate, folders, move_items, ping, sync};
+use super::{Answer, Call, Command, Status, estimate, folders, move_items, ping, provision, settings, sync};
 use crate::http::Site;
 
 /// The commands that are answered, as devices are told them.
@@ -12,7 +12,9 @@ pub(super) const ANSWERED: &[Command] = &[
     Command::FolderUpdate,
     Command::MoveItems,
     Command::GetItemEstimate,
+    Command::Settings,
     Command::Ping,
+    Command::Provision,
 ];
 
 /// Answers a command of a device that may ask for it. A [`Status`] is told as the status of the whole command.
@@ -26,6 +28,8 @@ pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> 
         Command::MoveItems => move_items::answer(site, &call).await,
         Command::GetItemEstimate => estimate::answer(site, &call).await,
         Command::Ping => ping::answer(site, &call).await,
+        Command::Settings => settings::answer(site, &call).await,
+        Command::Provision => provision::answer(site, &call).await,
         // Of versions that are not spoken here.
         Command::GetAttachment => Err(Status::COMMAND_NOT_SUPPORTED),
         _ => Err(Status::COMMAND_NOT_SUPPORTED),

@@ -12,6 +12,7 @@
 
 mod call;
 mod config;
+pub(crate) mod devices;
 mod dispatch;
 pub(crate) mod email;
 mod estimate;
@@ -20,12 +21,15 @@ pub(crate) mod http;
 mod ids;
 mod move_items;
 mod ping;
+mod provision;
 mod rows;
+mod settings;
 mod status;
 mod sync;
 
 pub(crate) use call::{Answer, Call, Command, Params, Version};
 pub use config::EasConfig;
+pub use devices::DeviceSummary;
 pub use http::{eas_router, is_eas_path};
 pub(crate) use ids::{FileReference, ItemId};
 pub(crate) use rows::{Part, Rows};
