@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! MS-ASCMD S19, Sync: what happens to items, on either side; MS-ASEMAIL S03: flags.
 
 use push_mail::store::{Command, Flags, Wanted};
@@ -406,3 +407,6 @@ async fn messages_of_every_kind_are_told(world: World) {
         }
     }
 }
+=======
+//!
+>>>>>>> main
