@@ -12,10 +12,13 @@ pub struct EasConfig {
     /// Whether a device has to be provisioned, by an empty policy that it must accept, before it gets mail; `true` by
     /// default, as phones expect it.
     pub provision: bool,
+    /// Bytes of items and attachments in one answer to ItemOperations; 64 MiB by default. What does not fit is answered
+    /// with status 11. Source: [MS-ASCMD] 2.2.3.177.8.
+    pub max_answer: usize,
 }
 
 impl Default for EasConfig {
     fn default() -> Self {
-        Self { max_body: 32 << 20, max_window: 512, provision: true }
+        Self { max_body: 32 << 20, max_window: 512, provision: true, max_answer: 64 << 20 }
     }
 }

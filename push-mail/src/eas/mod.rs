@@ -15,6 +15,7 @@ mod config;
 mod dispatch;
 pub(crate) mod email;
 mod ids;
+mod items;
 mod rows;
 mod status;
 
