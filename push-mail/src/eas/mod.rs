@@ -14,6 +14,7 @@ mod call;
 mod config;
 mod dispatch;
 pub(crate) mod email;
+pub(crate) mod http;
 mod ids;
 mod items;
 mod rows;
@@ -21,6 +22,7 @@ mod status;
 
 pub(crate) use call::{Answer, Call, Command, Params, Version};
 pub use config::EasConfig;
+pub use http::{eas_router, is_eas_path};
 pub(crate) use ids::{FileReference, ItemId};
 pub(crate) use rows::{Part, Rows};
 pub(crate) use status::Status;
