@@ -1,6 +1,6 @@
 //! Which module answers which command.
 
-use super::{Answer, Call, Command, Status, estimate, folders, move_items, ping, provision, settings, sync};
+use super::{Answer, Call, Command, Status, estimate, folders, items, move_items, ping, provision, settings, sync};
 use crate::http::Site;
 
 /// The commands that are answered, as devices are told them.
@@ -14,6 +14,7 @@ pub(super) const ANSWERED: &[Command] = &[
     Command::GetItemEstimate,
     Command::Settings,
     Command::Ping,
+    Command::ItemOperations,
     Command::Provision,
 ];
 
@@ -30,6 +31,7 @@ pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> 
         Command::Ping => ping::answer(site, &call).await,
         Command::Settings => settings::answer(site, &call).await,
         Command::Provision => provision::answer(site, &call).await,
+        Command::ItemOperations => items::answer(site, &call).await,
         // Of versions that are not spoken here.
         Command::GetAttachment => Err(Status::COMMAND_NOT_SUPPORTED),
         _ => Err(Status::COMMAND_NOT_SUPPORTED),

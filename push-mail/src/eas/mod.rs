@@ -19,6 +19,7 @@ mod estimate;
 mod folders;
 pub(crate) mod http;
 mod ids;
+mod items;
 mod move_items;
 mod ping;
 mod provision;
