@@ -11,6 +11,7 @@
 //! Source: [MS-ASCMD], [MS-ASHTTP], [MS-ASPROV], [MS-ASEMAIL], [MS-ASAIRS].
 
 mod call;
+mod compose;
 mod config;
 mod dispatch;
 mod ids;
@@ -18,6 +19,7 @@ mod rows;
 mod status;
 
 pub(crate) use call::{Answer, Call, Command, Params, Version};
+pub(crate) use compose::Turns;
 pub use config::EasConfig;
 pub(crate) use ids::{FileReference, ItemId};
 pub(crate) use rows::{Part, Rows};
