@@ -15,7 +15,7 @@ pub(crate) mod devices;
 mod guard;
 pub(crate) mod live;
 #[cfg(test)]
-mod model_tests;
+pub(crate) mod model_tests;
 pub mod ping;
 mod sync;
 pub(crate) mod waiting;

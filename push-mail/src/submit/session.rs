@@ -190,7 +190,10 @@ impl Opened for Accepted {
             let patience = self.client.timeout * OF_A_MESSAGE;
             // The end of it is written last, and until all is flushed the server has no whole message: it must not take
             // a part of one (RFC 5321 §4.1.1.4).
-            match timeout(patience, self.client.write_message(&self.message.raw)).await {
+            let raw = &self.message.raw;
+            // The end is written with the line break that it needs.
+            let raw = raw.strip_suffix(b"\r\n").unwrap_or(raw);
+            match timeout(patience, self.client.write_message(raw)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return Err(temporary("the connection broke").caused_by(error)),
                 Err(_) => return Err(temporary("the server stopped reading")),

@@ -43,15 +43,19 @@ const SENT: &str = "Sent";
 /// Sends it.
 pub(in crate::eas) async fn answer(site: &Site, call: &Call) -> Result<Answer, Status> {
     let request = Request::read(call)?;
-    let account = Arc::clone(&call.account);
-    let turn = account.submission.turns.turn(&call.id).await;
-    let job = Job { mail: site.mail.clone(), account, id: Arc::clone(&call.id), request, _turn: turn };
-    let sent = tokio::spawn(job.run()).await;
-    sent.unwrap_or_else(|_| {
-        tracing::error!(account = &*call.account.name, "sending a message has panicked");
-        Err(Status::SERVER_ERROR)
-    })?;
+    send(&site.mail, Arc::clone(&call.account), Arc::clone(&call.id), request).await?;
     Ok(Answer::Empty)
+}
+
+/// Cancel safety: dropped while others send, nothing happens; dropped later, it goes on.
+async fn send(mail: &Mail, account: Arc<Account>, id: Arc<DeviceId>, request: Request) -> Result<(), Status> {
+    let turn = account.submission.turns.turn(&id).await;
+    let name = Arc::clone(&account.name);
+    let job = Job { mail: mail.clone(), account, id, request, _turn: turn };
+    tokio::spawn(job.run()).await.unwrap_or_else(|_| {
+        tracing::error!(account = &*name, "sending a message has panicked");
+        Err(Status::SERVER_ERROR)
+    })
 }
 
 /// A message on its way.
