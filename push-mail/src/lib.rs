@@ -31,7 +31,7 @@ pub mod store;
 pub mod wbxml;
 
 pub use config::MailConfig;
-pub use eas::EasConfig;
+pub use eas::{EasConfig, eas_router, is_eas_path};
 pub use http::router;
 pub use mail::{Mail, MailBuilder, MailError};
 pub use name::{folder_channel, tree_channel};
