@@ -145,6 +145,9 @@ fn collection(asked: &Element, is_partial: bool) -> Result<Asked, Refused> {
         // The first answer tells nothing, and nothing can be changed before it.
         return Err(Refused::Protocol);
     }
+    if has_twice(asked) {
+        return Err(Refused::Protocol);
+    }
     let commands = commands.map(|all| all.elements().map(command).collect::<Result<Vec<_>, _>>()).transpose()?;
     Ok(Asked {
         id: text(asked, tag::COLLECTION_ID)?,
@@ -156,6 +159,14 @@ fn collection(asked: &Element, is_partial: bool) -> Result<Asked, Refused> {
         options: asked.child(tag::OPTIONS).cloned(),
         commands: commands.unwrap_or_default(),
     })
+}
+
+/// Whether options of one class are given twice ([MS-ASCMD] 2.2.3.27.6, Class).
+fn has_twice(asked: &Element) -> bool {
+    let mut classes: Vec<String> =
+        asked.children(tag::OPTIONS).filter_map(|options| options.child_text(tag::CLASS)).collect();
+    classes.sort_unstable();
+    classes.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 fn command(element: &Element) -> Result<Command, Refused> {

@@ -161,7 +161,7 @@ impl Phone {
     ) -> io::Result<Answer> {
         let request = self.request(command, document);
         let response = self.exchange(&request).await?;
-        Ok(Answer::checked(command, self.version, response))
+        Ok(Answer::checked(command, response))
     }
 
     /// The answer's document; the command must have been understood, and have something to say.
