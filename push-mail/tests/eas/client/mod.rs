@@ -24,10 +24,8 @@ use push_mail::wbxml::{Element, encode};
 use testkit::http::{Connection, Request, Response};
 
 pub(crate) use answer::Answer;
-pub(crate) use compose::message;
 use folders::FolderRow;
-pub(crate) use mirror::{Held, Told};
-pub(crate) use ping::Parked;
+pub(crate) use mirror::Held;
 pub(crate) use sync::{Act, Ask};
 
 /// Where a server answers.
