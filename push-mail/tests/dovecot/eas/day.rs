@@ -66,7 +66,9 @@ async fn a_phone_adds_an_account_at_a_dovecot_and_does_what_phones_do() {
     let world = World::new().await;
     let count = fill(&world).await;
     let mut client = world.dovecot.client("alice").await;
-    client.ok("CREATE Archive").await;
+    for folder in ["Archive", "Gone"] {
+        client.ok(&format!("CREATE {folder}")).await;
+    }
 
     // Provision, folder tree, first sync in windows of 50.
     let mut phone = world.phone("D1");
