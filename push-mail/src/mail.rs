@@ -11,7 +11,7 @@ use sha1::{Digest as _, Sha1};
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
-use crate::eas::DeviceSummary;
+use crate::eas::{DeviceSummary, Eas};
 use crate::name::account_segment;
 use crate::readers::Readers;
 use crate::state::{State, StateError};
@@ -61,7 +61,7 @@ pub struct Mail {
     pub(crate) hub: Hub,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) direct: Arc<Direct>,
-    pub(crate) eas: Arc<crate::eas::Eas>,
+    pub(crate) eas: Arc<Eas>,
     pub(crate) hook_token: Option<HookToken>,
 }
 
@@ -155,20 +155,20 @@ impl MailBuilder {
         if !is_right {
             return Err(MailError::Heartbeats);
         }
+        let direct = Arc::new(Direct::new(&self.state, Arc::clone(&config)));
+        let eas = Arc::new(Eas::new(&self.state, &config, Arc::clone(&direct.lost)));
         let mut accounts = BTreeMap::new();
         for (name, readers, store) in self.accounts {
             if name.is_empty() {
                 return Err(MailError::Nameless);
             }
-            let shared = (self.hub.clone(), self.state.clone(), Arc::clone(&config));
+            let shared = (self.hub.clone(), self.state.clone(), Arc::clone(&config), Arc::clone(&eas));
             let account = Account::new(&name, readers, store, shared);
             if accounts.insert(account.segment().to_owned(), account).is_some() {
                 return Err(MailError::TwiceNamed(name));
             }
         }
         accounts.values().for_each(Account::start);
-        let eas = Arc::new(crate::eas::Eas::new(&self.state, config.eas.clone(), config.max_devices));
-        let direct = Arc::new(Direct::new(&self.state, config));
         let accounts = Arc::new(Accounts(accounts));
         Ok(Mail { hub: self.hub, accounts, direct, eas, hook_token: self.hook_token })
     }

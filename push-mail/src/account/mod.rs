@@ -26,6 +26,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::config::MailConfig;
 use crate::direct::live::Live;
+use crate::eas::Eas;
 use crate::name;
 use crate::state::State;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore};
@@ -54,6 +55,8 @@ pub(crate) struct Account {
     pub(crate) config: Arc<MailConfig>,
     hub: Hub,
     state: State,
+    /// What its devices that speak EAS hold.
+    pub(crate) eas: Arc<Eas>,
     /// `mail/A/`.
     below: String,
     /// How many wait for it: parked pings, and calls that are under way.
@@ -108,7 +111,7 @@ impl Account {
         name: &str,
         readers: Vec<Arc<str>>,
         store: Arc<dyn MailStore>,
-        (hub, state, config): (Hub, State, Arc<MailConfig>),
+        (hub, state, config, eas): (Hub, State, Arc<MailConfig>, Arc<Eas>),
     ) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
@@ -117,6 +120,7 @@ impl Account {
             config,
             hub,
             state,
+            eas,
             below: format!("{}/", name::prefix(name)),
             interest: AtomicUsize::new(0),
             poked: Arc::default(),

@@ -9,6 +9,9 @@ pub struct EasConfig {
     /// Most changes of one folder in one answer, whatever a device names; 512 by default. Source: [MS-ASCMD] 2.2.3.199
     /// (WindowSize).
     pub max_window: usize,
+    /// Bytes of an answer to a sync, beyond which the rest comes with the next one; 4 MiB by default. An item that is
+    /// larger comes alone.
+    pub max_answer: usize,
     /// Whether a device has to be provisioned, by an empty policy that it must accept, before it gets mail; `true` by
     /// default, as phones expect it.
     pub provision: bool,
@@ -26,6 +29,7 @@ impl Default for EasConfig {
         Self {
             max_body: 32 << 20,
             max_window: 512,
+            max_answer: 4 << 20,
             provision: true,
             max_devices_per_user: 100,
             blocked: Vec::new(),

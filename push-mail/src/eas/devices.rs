@@ -104,23 +104,28 @@ fn shortened(text: &str) -> String {
     text[..end].chars().filter(|c| !c.is_control()).collect()
 }
 
-/// All rows of the devices of an account, or of one of its users: for each that has any, when it was heard last.
-fn last_heard<'a>(
+/// Behind the parts of all concerns.
+const LAST: &str = "\u{10FFFF}";
+
+/// The devices of an account that have any row, or of one of its users, and when each was heard last.
+fn last_heard(
     table: &impl ReadableTable<Key<'static>, &'static [u8]>,
-    account: &'a str,
-    user: Option<&'a str>,
+    account: &str,
+    user: Option<&str>,
 ) -> Result<BTreeMap<(String, String), u64>, redb::Error> {
     let mut devices = BTreeMap::new();
-    for row in table.range((account, user.unwrap_or_default(), "", "")..)? {
-        let (key, row) = row?;
-        let (its_account, its_user, device, part) = key.value();
+    let mut from = (user.unwrap_or_default().to_owned(), String::new(), "");
+    // From device to device: one may have a thousand rows.
+    while let Some(row) = table.range((account, from.0.as_str(), from.1.as_str(), from.2)..)?.next() {
+        let (key, _) = row?;
+        let (its_account, its_user, device, _) = key.value();
         if its_account != account || user.is_some_and(|user| user != its_user) {
             break;
         }
-        let last_ms = devices.entry((its_user.to_owned(), device.to_owned())).or_insert(0);
-        if part == SEEN.0 {
-            *last_ms = serde_json::from_slice::<Seen>(row.value()).map_or(0, |seen| seen.last_ms);
-        }
+        let seen = table.get((account, its_user, device, SEEN.0))?;
+        let seen = seen.and_then(|row| serde_json::from_slice::<Seen>(row.value()).ok());
+        devices.insert((its_user.to_owned(), device.to_owned()), seen.map_or(0, |seen| seen.last_ms));
+        from = (its_user.to_owned(), device.to_owned(), LAST);
     }
     Ok(devices)
 }
@@ -171,7 +176,7 @@ impl Rows {
             return Ok(Err(TooMany));
         }
         let durability = if is_new { Durability::Disk } else { Durability::Later };
-        self.write(id, SEEN, &seen, durability).await?;
+        self.save_for(id, SEEN, &seen, durability).await?;
         if is_new {
             self.count(&id.account, |count| count + 1);
         }

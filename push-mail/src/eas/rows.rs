@@ -51,12 +51,67 @@ impl Rows {
         })
     }
 
-    /// Remembers it, on the disk.
-    pub(crate) async fn save<T: Serialize>(&self, id: &Arc<DeviceId>, part: Part, row: &T) -> Result<(), StateError> {
-        self.write(id, part, row, Durability::Disk).await
+    /// The bytes of a row.
+    pub(crate) fn read(&self, id: &DeviceId, part: &str) -> Result<Option<Vec<u8>>, StateError> {
+        self.state.read(|transaction| {
+            let table = match transaction.open_table(ROWS) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            Ok(table.get(key(id, part))?.map(|row| row.value().to_vec()))
+        })
     }
 
-    pub(super) async fn write<T: Serialize>(
+    /// The rows whose parts begin like that.
+    pub(crate) fn read_all(&self, id: &DeviceId, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StateError> {
+        self.state.read(|transaction| {
+            let mut all = Vec::new();
+            let table = match transaction.open_table(ROWS) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(all),
+                Err(error) => return Err(error.into()),
+            };
+            let whose = key(id, prefix);
+            for row in table.range(whose..)? {
+                let (at, row) = row?;
+                let (account, user, device, part) = at.value();
+                if (account, user, device) != (whose.0, whose.1, whose.2) || !part.starts_with(prefix) {
+                    break;
+                }
+                all.push((part.to_owned(), row.value().to_vec()));
+            }
+            Ok(all)
+        })
+    }
+
+    /// Writes rows, and removes those that are `None`, all at once and on the disk.
+    pub(crate) async fn write(
+        &self,
+        id: &Arc<DeviceId>,
+        rows: Vec<(String, Option<Vec<u8>>)>,
+    ) -> Result<(), StateError> {
+        let id = Arc::clone(id);
+        let write = move |transaction: &redb::WriteTransaction| {
+            let mut table = transaction.open_table(ROWS)?;
+            for (part, row) in rows {
+                match row {
+                    Some(row) => table.insert(key(&id, &part), row.as_slice())?,
+                    None => table.remove(key(&id, &part))?,
+                };
+            }
+            Ok(())
+        };
+        self.state.write(Durability::Disk, write).await
+    }
+
+    /// Remembers it, on the disk.
+    pub(crate) async fn save<T: Serialize>(&self, id: &Arc<DeviceId>, part: Part, row: &T) -> Result<(), StateError> {
+        self.save_for(id, part, row, Durability::Disk).await
+    }
+
+    /// Remembers it, durable as said.
+    pub(super) async fn save_for<T: Serialize>(
         &self,
         id: &Arc<DeviceId>,
         part: Part,
