@@ -28,6 +28,7 @@ pub mod simulator;
 pub mod state;
 mod stats;
 pub mod store;
+pub mod submit;
 pub mod wbxml;
 
 pub use config::MailConfig;

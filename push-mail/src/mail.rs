@@ -17,6 +17,7 @@ use crate::readers::Readers;
 use crate::state::{State, StateError};
 use crate::stats::MailStats;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore, StoreError};
+use crate::submit::{Submission, Submitter};
 
 /// The accounts, by the segment of their channels, which is the name of most of them.
 #[derive(Debug, Default)]
@@ -97,6 +98,12 @@ pub enum MailError {
     /// An account without a name.
     #[error("an account has no name")]
     Nameless,
+    /// Addresses or a way to send for an account that there is not.
+    #[error("there is no account {0:?} that could send")]
+    NoAccount(String),
+    /// A way to send without an address to send from.
+    #[error("the account {0:?} has a way to send, and no address")]
+    NoAddress(String),
     /// The shortest heartbeat is longer than the longest, shorter than a second, or the longest longer than 59 min.
     #[error("heartbeats are from 1 to 3540 s, the shortest not above the longest")]
     Heartbeats,
@@ -109,6 +116,7 @@ pub struct MailBuilder {
     state: State,
     config: MailConfig,
     accounts: Vec<New>,
+    submissions: BTreeMap<String, Submission>,
     hook_token: Option<HookToken>,
 }
 
@@ -129,6 +137,20 @@ impl MailBuilder {
         self
     }
 
+    /// Says who an account is when it sends, and how: `addresses` are its own, the one that it prefers first. Without a
+    /// `submitter` it cannot send; that of an earlier call for the same account counts no longer.
+    #[must_use]
+    pub fn submission<A: Into<String>>(
+        mut self,
+        account: impl Into<String>,
+        addresses: impl IntoIterator<Item = A>,
+        submitter: Option<Arc<dyn Submitter>>,
+    ) -> Self {
+        let addresses = addresses.into_iter().map(Into::into).collect();
+        self.submissions.insert(account.into(), Submission { addresses, submitter, ..Submission::default() });
+        self
+    }
+
     /// What a mail server has to show that posts to `hook/dovecot`, as a bearer token or the password of HTTP Basic.
     /// Without it, it has to be an admin; where anyone may do anything, nothing.
     #[must_use]
@@ -146,7 +168,7 @@ impl MailBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    pub fn build(self) -> Result<Mail, MailError> {
+    pub fn build(mut self) -> Result<Mail, MailError> {
         let config = Arc::new(self.config);
         let bounds = std::time::Duration::from_secs(1)..=std::time::Duration::from_secs(3540);
         let is_right = bounds.contains(&config.heartbeat_min)
@@ -162,11 +184,18 @@ impl MailBuilder {
             if name.is_empty() {
                 return Err(MailError::Nameless);
             }
+            let submission = self.submissions.remove(&name).unwrap_or_default();
+            if submission.submitter.is_some() && submission.addresses.is_empty() {
+                return Err(MailError::NoAddress(name));
+            }
             let shared = (self.hub.clone(), self.state.clone(), Arc::clone(&config), Arc::clone(&eas));
-            let account = Account::new(&name, readers, store, shared);
+            let account = Account::new(&name, readers, store, submission, shared);
             if accounts.insert(account.segment().to_owned(), account).is_some() {
                 return Err(MailError::TwiceNamed(name));
             }
+        }
+        if let Some((unknown, _)) = self.submissions.pop_first() {
+            return Err(MailError::NoAccount(unknown));
         }
         accounts.values().for_each(Account::start);
         let accounts = Arc::new(Accounts(accounts));
@@ -178,7 +207,7 @@ impl Mail {
     /// Mail whose folders are channels of `hub`, and whose devices are remembered in `state`, where the journals of the
     /// accounts are too.
     pub fn builder(hub: Hub, state: State, config: MailConfig) -> MailBuilder {
-        MailBuilder { hub, state, config, accounts: Vec::new(), hook_token: None }
+        MailBuilder { hub, state, config, accounts: Vec::new(), submissions: BTreeMap::new(), hook_token: None }
     }
 
     /// The names of the accounts.

@@ -11,6 +11,9 @@ pub struct EasConfig {
     pub max_window: usize,
     /// Bytes of an answer to a sync, beyond which the rest comes with the next one; 4 MiB by default. An item that is
     /// larger comes alone.
+    pub max_sync_answer: usize,
+    /// Bytes of items and attachments in one answer to ItemOperations; 64 MiB by default. What does not fit is answered
+    /// with status 11. Source: [MS-ASCMD] 2.2.3.177.8.
     pub max_answer: usize,
     /// Whether a device has to be provisioned, by an empty policy that it must accept, before it gets mail; `true` by
     /// default, as phones expect it.
@@ -29,7 +32,8 @@ impl Default for EasConfig {
         Self {
             max_body: 32 << 20,
             max_window: 512,
-            max_answer: 4 << 20,
+            max_sync_answer: 4 << 20,
+            max_answer: 64 << 20,
             provision: true,
             max_devices_per_user: 100,
             blocked: Vec::new(),

@@ -1,11 +1,16 @@
 //! Which module answers which command.
 
-use super::{Answer, Call, Command, Status, estimate, folders, move_items, ping, provision, settings, sync};
+use super::{
+    Answer, Call, Command, Status, compose, estimate, folders, items, move_items, ping, provision, settings, sync,
+};
 use crate::http::Site;
 
 /// The commands that are answered, as devices are told them.
 pub(super) const ANSWERED: &[Command] = &[
     Command::Sync,
+    Command::SendMail,
+    Command::SmartForward,
+    Command::SmartReply,
     Command::FolderSync,
     Command::FolderCreate,
     Command::FolderDelete,
@@ -14,6 +19,7 @@ pub(super) const ANSWERED: &[Command] = &[
     Command::GetItemEstimate,
     Command::Settings,
     Command::Ping,
+    Command::ItemOperations,
     Command::Provision,
 ];
 
@@ -30,6 +36,8 @@ pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> 
         Command::Ping => ping::answer(site, &call).await,
         Command::Settings => settings::answer(site, &call).await,
         Command::Provision => provision::answer(site, &call).await,
+        Command::ItemOperations => items::answer(site, &call).await,
+        Command::SendMail | Command::SmartReply | Command::SmartForward => compose::answer(site, &call).await,
         // Of versions that are not spoken here.
         Command::GetAttachment => Err(Status::COMMAND_NOT_SUPPORTED),
         _ => Err(Status::COMMAND_NOT_SUPPORTED),

@@ -11,6 +11,7 @@
 //! Source: [MS-ASCMD], [MS-ASHTTP], [MS-ASPROV], [MS-ASEMAIL], [MS-ASAIRS].
 
 mod call;
+mod compose;
 mod config;
 pub(crate) mod devices;
 mod dispatch;
@@ -19,6 +20,7 @@ mod estimate;
 mod folders;
 pub(crate) mod http;
 mod ids;
+mod items;
 mod move_items;
 mod ping;
 mod provision;
@@ -28,6 +30,7 @@ mod status;
 mod sync;
 
 pub(crate) use call::{Answer, Call, Command, Params, Version};
+pub(crate) use compose::Turns;
 pub use config::EasConfig;
 pub use devices::DeviceSummary;
 pub use http::{eas_router, is_eas_path};

@@ -85,6 +85,7 @@ fn readable(message: &Message<'_>, view: &View, version: Version) -> Vec<Element
     data.push(Element::text(air_sync_base::NATIVE_BODY_TYPE, shown.native() as u8));
     data.push(envelope::conversation_id(root, &subject));
     data.push(envelope::conversation_index(root, received_ms));
+    data.push(Element::new(email::CATEGORIES));
     data.extend(marks::last_verb(message.flags));
     data.extend(envelope::sender(root));
     if version >= Version::V16_1 {
@@ -101,8 +102,7 @@ fn unreadable(message: &Message<'_>) -> Vec<Element> {
     let received_ms = envelope::received_ms(None, message.received_ms);
     let body = Element::new(air_sync_base::BODY)
         .with_text(air_sync_base::TYPE, 1)
-        .with_text(air_sync_base::ESTIMATED_DATA_SIZE, 0)
-        .with_text(air_sync_base::TRUNCATED, 0);
+        .with_text(air_sync_base::ESTIMATED_DATA_SIZE, 0);
     vec![
         Element::text(email::SUBJECT, "(unreadable message)"),
         Element::text(email::DATE_RECEIVED, envelope::time(received_ms)),
