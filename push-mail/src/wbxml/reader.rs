@@ -150,7 +150,8 @@ pub fn decode_first(bytes: &Bytes, limits: &Limits) -> Result<(Element, usize), 
     if bytes.len() > limits.bytes {
         return Err(DecodeError { kind: Kind::TooLong, at: limits.bytes });
     }
-    let mut reader = Reader { bytes, at: 0, begin: 0, page: 0, table: 0..0, latin1: false, used: Used::default(), limits };
+    let mut reader =
+        Reader { bytes, at: 0, begin: 0, page: 0, table: 0..0, latin1: false, used: Used::default(), limits };
     reader.header()?;
     let root = reader.root()?;
     Ok((root, reader.at))

@@ -51,6 +51,8 @@ impl Form {
     }
 
     fn of_marker(name: &str, value: &str) -> Option<Self> {
-        [Self::TextBase64, Self::Opaque, Self::OpaqueBase64].into_iter().find(|form| form.marker() == Some((name, value)))
+        [Self::TextBase64, Self::Opaque, Self::OpaqueBase64]
+            .into_iter()
+            .find(|form| form.marker() == Some((name, value)))
     }
 }

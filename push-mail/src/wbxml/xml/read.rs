@@ -95,7 +95,9 @@ impl Document<'_> {
                     (None, None) => Err(format!("the entity {} is not one of XML's own", &**reference)),
                 }
             }
-            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) | Event::Eof => Ok(()),
+            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) | Event::Eof => {
+                Ok(())
+            }
         }
     }
 
@@ -227,7 +229,9 @@ fn find(namespace: &str, name: &str) -> Result<Tag, String> {
     }
     let page = PAGES.iter().find(|(_, its, _)| *its == namespace).map(|(page, ..)| *page);
     let page = page.or_else(|| namespace.strip_prefix("page-")?.parse().ok());
-    let Some(page) = page else { return Err(format!("{name} in the namespace \"{namespace}\", which is no code page")) };
+    let Some(page) = page else {
+        return Err(format!("{name} in the namespace \"{namespace}\", which is no code page"));
+    };
     let token = name.strip_prefix("tag-").and_then(|token| u8::from_str_radix(token, 16).ok());
     token
         .filter(|token| Tag::TOKENS.contains(token))

@@ -53,9 +53,9 @@ impl Answer {
     /// The status of the command as a whole, in the command's own page.
     pub(crate) fn status(&self) -> Option<u16> {
         let document = self.document.as_ref()?;
-        let status = document.elements().find(|element| {
-            element.tag.name() == Some("Status") && element.tag.page() == document.tag.page()
-        })?;
+        let status = document
+            .elements()
+            .find(|element| element.tag.name() == Some("Status") && element.tag.page() == document.tag.page())?;
         Some(number(status))
     }
 

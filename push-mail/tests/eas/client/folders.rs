@@ -106,8 +106,7 @@ impl Phone {
     }
 
     pub(crate) async fn folder_delete(&mut self, id: &str) -> Result<(), u16> {
-        let request =
-            Element::new(f::FOLDER_DELETE).with_text(f::SYNC_KEY, &self.tree_key).with_text(f::SERVER_ID, id);
+        let request = Element::new(f::FOLDER_DELETE).with_text(f::SYNC_KEY, &self.tree_key).with_text(f::SERVER_ID, id);
         self.changed_tree("FolderDelete", &request).await?;
         self.tree.remove(id);
         self.held.remove(id);

@@ -104,9 +104,8 @@ impl Phone {
 
     /// The status, and how many changes a Sync with that key and these options would tell.
     pub(crate) async fn estimate(&mut self, folder: &str, key: &str, options: Vec<Element>) -> (u16, Option<usize>) {
-        let mut collection = Element::new(g::COLLECTION)
-            .with_text(a::SYNC_KEY, key)
-            .with_text(g::COLLECTION_ID, folder);
+        let mut collection =
+            Element::new(g::COLLECTION).with_text(a::SYNC_KEY, key).with_text(g::COLLECTION_ID, folder);
         if !options.is_empty() {
             collection.push(Element::new(a::OPTIONS).with_all(options));
         }

@@ -168,7 +168,8 @@ impl Held {
             }
             tag if tag == a::CHANGE => {
                 let data = data.unwrap_or_else(|| panic!("a change without data: {command:?}"));
-                let item = self.items.get_mut(&id).unwrap_or_else(|| panic!("a change of what is not held: {command:?}"));
+                let item =
+                    self.items.get_mut(&id).unwrap_or_else(|| panic!("a change of what is not held: {command:?}"));
                 let before = item.clone();
                 merge(item, data.elements());
                 assert_ne!(*item, before, "a change that changes nothing: {command:?}");

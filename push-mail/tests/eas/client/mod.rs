@@ -23,8 +23,8 @@ use base64::engine::general_purpose::STANDARD;
 use push_mail::wbxml::{Element, encode};
 use testkit::http::{Connection, Request, Response};
 
-pub(crate) use compose::message;
 pub(crate) use answer::Answer;
+pub(crate) use compose::message;
 use folders::FolderRow;
 pub(crate) use mirror::{Held, Told};
 pub(crate) use ping::Parked;

@@ -45,9 +45,7 @@ impl Act {
             Self::Add { client_id, data: fields } => {
                 Element::new(a::ADD).with_text(a::CLIENT_ID, client_id).with(data(fields))
             }
-            Self::Change { id, data: fields } => {
-                Element::new(a::CHANGE).with_text(a::SERVER_ID, id).with(data(fields))
-            }
+            Self::Change { id, data: fields } => Element::new(a::CHANGE).with_text(a::SERVER_ID, id).with(data(fields)),
             Self::Delete { id } => Element::new(a::DELETE).with_text(a::SERVER_ID, id),
             Self::Fetch { id } => Element::new(a::FETCH).with_text(a::SERVER_ID, id),
         }
