@@ -365,7 +365,8 @@ proptest! {
                 let place = usize::from(message);
                 let count = world.arrived().iter().filter(|raw| raw.ends_with(&format!("\r\n\r\n{message}\r\n"))).count();
                 prop_assert!(count <= 1, "message {message} arrived {count} times");
-                is_in_doubt[place] |= matches!(
+                let is_met = world.with(|inside| inside.fates.is_empty());
+                is_in_doubt[place] |= is_met && matches!(
                     fate,
                     Fate::TakenSilently | Fate::LostSilently | Fate::Crash(Moment::Handing | Moment::Taken)
                 );
