@@ -32,7 +32,7 @@ pub mod submit;
 pub mod wbxml;
 
 pub use config::MailConfig;
-pub use eas::EasConfig;
+pub use eas::{DeviceSummary, EasConfig, eas_router, is_eas_path};
 pub use http::router;
 pub use mail::{Mail, MailBuilder, MailError};
 pub use name::{folder_channel, tree_channel};

@@ -1,7 +1,9 @@
 //! All accounts, and what is asked of them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use push_core::{Authorizer, Hub};
 use sha1::{Digest as _, Sha1};
@@ -9,9 +11,10 @@ use sha1::{Digest as _, Sha1};
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
+use crate::eas::{DeviceSummary, Eas};
 use crate::name::account_segment;
 use crate::readers::Readers;
-use crate::state::State;
+use crate::state::{State, StateError};
 use crate::stats::MailStats;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore, StoreError};
 use crate::submit::{Submission, Submitter};
@@ -59,8 +62,7 @@ pub struct Mail {
     pub(crate) hub: Hub,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) direct: Arc<Direct>,
-    #[allow(dead_code, reason = "its commands are being built")]
-    pub(crate) eas: Arc<crate::eas::Eas>,
+    pub(crate) eas: Arc<Eas>,
     pub(crate) hook_token: Option<HookToken>,
 }
 
@@ -175,6 +177,8 @@ impl MailBuilder {
         if !is_right {
             return Err(MailError::Heartbeats);
         }
+        let direct = Arc::new(Direct::new(&self.state, Arc::clone(&config)));
+        let eas = Arc::new(Eas::new(&self.state, &config, Arc::clone(&direct.lost)));
         let mut accounts = BTreeMap::new();
         for (name, readers, store) in self.accounts {
             if name.is_empty() {
@@ -184,7 +188,7 @@ impl MailBuilder {
             if submission.submitter.is_some() && submission.addresses.is_empty() {
                 return Err(MailError::NoAddress(name));
             }
-            let shared = (self.hub.clone(), self.state.clone(), Arc::clone(&config));
+            let shared = (self.hub.clone(), self.state.clone(), Arc::clone(&config), Arc::clone(&eas));
             let account = Account::new(&name, readers, store, submission, shared);
             if accounts.insert(account.segment().to_owned(), account).is_some() {
                 return Err(MailError::TwiceNamed(name));
@@ -194,8 +198,6 @@ impl MailBuilder {
             return Err(MailError::NoAccount(unknown));
         }
         accounts.values().for_each(Account::start);
-        let eas = Arc::new(crate::eas::Eas::new(&self.state, config.eas.clone(), config.max_devices));
-        let direct = Arc::new(Direct::new(&self.state, config));
         let accounts = Arc::new(Accounts(accounts));
         Ok(Mail { hub: self.hub, accounts, direct, eas, hook_token: self.hook_token })
     }
@@ -257,6 +259,25 @@ impl Mail {
     /// whoever serves then. Returns how many there were.
     pub fn drain(&self) -> usize {
         self.direct.drain()
+    }
+
+    /// The devices that have synchronised an account over Exchange ActiveSync, the one heard last before the others; of
+    /// all accounts if none is named. As many as are remembered: [`MailConfig::max_devices`] of each account.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] where the state cannot be read.
+    pub fn devices(&self, account: Option<&str>) -> Result<Vec<DeviceSummary>, StateError> {
+        let mut devices = Vec::new();
+        for account in self.accounts.all().filter(|its| account.is_none_or(|name| name == &*its.name)) {
+            for (id, mut summary) in self.eas.rows.devices(&account.name)? {
+                let pings = self.direct.devices.load(&id)?.and_then(|device| device.ping);
+                summary.heartbeat = pings.map(|ping| Duration::from_secs(ping.heartbeat_s));
+                devices.push(summary);
+            }
+        }
+        devices.sort_by_key(|device| Reverse(device.last_seen_ms));
+        Ok(devices)
     }
 
     /// How mail does.

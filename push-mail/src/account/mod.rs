@@ -26,6 +26,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::config::MailConfig;
 use crate::direct::live::Live;
+use crate::eas::Eas;
 use crate::name;
 use crate::state::State;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore};
@@ -57,6 +58,8 @@ pub(crate) struct Account {
     pub(crate) config: Arc<MailConfig>,
     hub: Hub,
     state: State,
+    /// What its devices that speak EAS hold.
+    pub(crate) eas: Arc<Eas>,
     /// `mail/A/`.
     below: String,
     /// How many wait for it: parked pings, and calls that are under way.
@@ -112,7 +115,7 @@ impl Account {
         readers: Vec<Arc<str>>,
         store: Arc<dyn MailStore>,
         submission: Submission,
-        (hub, state, config): (Hub, State, Arc<MailConfig>),
+        (hub, state, config, eas): (Hub, State, Arc<MailConfig>, Arc<Eas>),
     ) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
@@ -122,6 +125,7 @@ impl Account {
             config,
             hub,
             state,
+            eas,
             below: format!("{}/", name::prefix(name)),
             interest: AtomicUsize::new(0),
             poked: Arc::default(),

@@ -15,7 +15,7 @@ use crate::direct::devices::DeviceId;
 use crate::direct::ping::{PingAnswer, PingFolder, PingRequest};
 use crate::direct::waiting::Outcome;
 use crate::direct::{SyncAnswer, SyncRequest, WaitingPing};
-use crate::journal::Journal;
+use crate::journal::{Journal, Known};
 use crate::store::memory::MemoryStore;
 use crate::store::{
     Applied, Class, Command, Flags, HintSender, Hints, Item, Page, StoreError, StoreErrorKind, Token, Uid, Wanted,
@@ -80,6 +80,10 @@ impl MailStore for Faulty {
 
     fn recorded(&self, folder: FolderId, since: Token, limit: usize) -> Result<Page, StoreError> {
         self.inner.recorded(folder, since, limit)
+    }
+
+    fn known(&self, folder: FolderId, uids: &[Uid]) -> Result<Vec<Known>, StoreError> {
+        self.inner.known(folder, uids)
     }
 
     fn fetch<'a>(

@@ -14,7 +14,7 @@ use super::ping::{PingAnswer, PingFolder, PingRequest};
 use super::waiting::Outcome;
 use super::{SyncAnswer, SyncRequest, WaitingPing};
 use crate::account::Account;
-use crate::journal::{Journal, Look, SeenFolder, SeenItem};
+use crate::journal::{Journal, Known, Look, SeenFolder, SeenItem};
 use crate::state::State;
 use crate::store::{
     Applied, ChangeKind, Class, Command, Flags, FolderId, FolderKind, Hierarchy, Hint, HintSender, Hints, Item,
@@ -120,8 +120,13 @@ impl Scanned {
         let known = self.journal.known(folder)?;
         let gone = known.iter().filter(|known| known.key.parse().is_ok_and(|name: u8| !there.contains_key(&name)));
         let gone = gone.map(|known| known.uid).collect();
-        let seen =
-            |(name, flags): (&u8, &Flags)| SeenItem { uid: None, key: name.to_string(), flags: *flags, identity: None };
+        let seen = |(name, flags): (&u8, &Flags)| SeenItem {
+            uid: None,
+            key: name.to_string(),
+            flags: *flags,
+            identity: None,
+            received_ms: None,
+        };
         let seen = there.iter().map(seen).collect();
         let reset = std::mem::replace(&mut recorded[place], resets) != resets;
         self.journal.record(folder, Look { seen, gone, reset, mark: None }).await.map(drop)
@@ -142,6 +147,10 @@ impl MailStore for Scanned {
 
     fn recorded(&self, folder: FolderId, since: Token, limit: usize) -> Result<Page, StoreError> {
         self.journal.changes(folder, since, limit)
+    }
+
+    fn known(&self, folder: FolderId, uids: &[Uid]) -> Result<Vec<Known>, StoreError> {
+        Ok(self.journal.look_up_all(folder, uids)?)
     }
 
     fn fetch<'a>(

@@ -2,9 +2,10 @@
 
 use redb::ReadTransaction;
 
+use super::folders;
 use super::items::{numbers, open};
 use super::tables::{At, LOG};
-use crate::store::{Change, ChangeKind, Class, Flags, FolderId, Page, Paging, StoreError, StoreErrorKind, Token, Uid};
+use crate::store::{Change, ChangeKind, Flags, FolderId, Page, Paging, StoreError, StoreErrorKind, Token, Uid};
 
 /// An entry of the log.
 #[derive(Clone, Copy)]
@@ -72,9 +73,10 @@ pub(super) fn changes(
     let between = Token { epoch, modseq: since.modseq, paging: Some(paging) };
     let mut page = Page { token: between, ..Page::default() };
     if let Some(log) = open(transaction, LOG)? {
+        let class = folders::class(transaction, at)?;
         for row in log.range((at.0, at.1, since.modseq + 1)..=(at.0, at.1, u64::MAX))? {
             let (key, row) = row?;
-            let (uid, created, flags, identity, is_gone) = row.value();
+            let (uid, created, flags, identity, received_ms, is_gone) = row.value();
             let modseq = key.value().2;
             let Some(kind) = place.kind(Entry { modseq, created, is_gone }) else { continue };
             if page.changes.len() == limit.max(1) {
@@ -82,16 +84,8 @@ pub(super) fn changes(
                 return Ok(Ok(page));
             }
             let identity = (identity != 0).then_some(identity);
-            let change = Change {
-                kind,
-                uid: Uid(uid),
-                modseq,
-                class: Class::Email,
-                flags: Flags(flags),
-                identity,
-                received_ms: 0,
-            };
-            page.changes.push(change);
+            let (uid, flags) = (Uid(uid), Flags(flags));
+            page.changes.push(Change { kind, uid, modseq, class, flags, identity, received_ms });
             page.token.modseq = modseq;
         }
     }

@@ -7,7 +7,7 @@ use redb::{ReadTransaction, ReadableTable, TableError, WriteTransaction};
 use super::SeenFolder;
 use super::items;
 use super::tables::{ACCOUNTS, At, FOLDERS, FolderRow, MARKS, NUMBERS};
-use crate::store::{Folder, FolderId, FolderKind, Hierarchy};
+use crate::store::{Class, Folder, FolderId, FolderKind, Hierarchy};
 
 type Rows = BTreeMap<u32, FolderRow>;
 
@@ -47,14 +47,19 @@ fn parse(bytes: &[u8]) -> Result<FolderRow, redb::Error> {
     serde_json::from_slice(bytes).map_err(|error| redb::Error::Corrupted(format!("a folder's row: {error}")))
 }
 
+fn row(transaction: &ReadTransaction, at: At) -> Result<Option<FolderRow>, redb::Error> {
+    let Some(folders) = items::open(transaction, FOLDERS)? else { return Ok(None) };
+    folders.get(at)?.map(|row| parse(row.value())).transpose()
+}
+
 /// What the store calls a folder.
 pub(super) fn key(transaction: &ReadTransaction, at: At) -> Result<Option<String>, redb::Error> {
-    let folders = match transaction.open_table(FOLDERS) {
-        Ok(folders) => folders,
-        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    folders.get(at)?.map(|row| parse(row.value()).map(|row| row.key)).transpose()
+    Ok(row(transaction, at)?.map(|row| row.key))
+}
+
+/// What the items of a folder are.
+pub(super) fn class(transaction: &ReadTransaction, at: At) -> Result<Class, redb::Error> {
+    Ok(row(transaction, at)?.map(|row| row.class).unwrap_or_default())
 }
 
 /// The folders as they were recorded last.

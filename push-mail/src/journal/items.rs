@@ -32,14 +32,24 @@ pub(super) fn numbers(transaction: &ReadTransaction, at: At) -> Result<Option<Nu
 }
 
 /// Lets all folders go on behind the numbers that were set aside: some of them may have been given without being durable.
+/// What an earlier version of this program has recorded otherwise is forgotten, and seen anew.
 pub(crate) fn resume(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
+    let begins_anew = !are_readable(&transaction)?;
+    if begins_anew {
+        transaction.delete_table(ITEMS)?;
+        transaction.delete_table(LOG)?;
+        transaction.delete_table(KEYS)?;
+        transaction.delete_table(MARKS)?;
+    }
     let mut table = transaction.open_table(NUMBERS)?;
     let mut behind = Vec::new();
     for row in table.iter()? {
         let (at, row) = row?;
         let (epoch, head, set_aside, floor, tombstones) = row.value();
-        if head < set_aside {
+        if begins_anew {
+            behind.push((at.value(), (random_epoch(), set_aside.max(head), set_aside, 0, 0)));
+        } else if head < set_aside {
             behind.push((at.value(), (epoch, set_aside, set_aside, floor, tombstones)));
         }
     }
@@ -49,6 +59,15 @@ pub(crate) fn resume(database: &Database) -> Result<(), redb::Error> {
     drop(table);
     transaction.commit()?;
     Ok(())
+}
+
+/// Whether messages are kept as they are kept now.
+fn are_readable(transaction: &WriteTransaction) -> Result<bool, redb::Error> {
+    match (transaction.open_table(ITEMS).err(), transaction.open_table(LOG).err()) {
+        (None, None) => Ok(true),
+        (Some(TableError::TableTypeMismatch { .. }), _) | (_, Some(TableError::TableTypeMismatch { .. })) => Ok(false),
+        (Some(error), _) | (_, Some(error)) => Err(error.into()),
+    }
 }
 
 /// A folder that is new begins with an epoch of its own; one that is known goes on.
@@ -85,8 +104,9 @@ pub(super) fn head(transaction: &ReadTransaction, at: At) -> Result<Option<Token
     Ok(numbers(transaction, at)?.map(|(epoch, modseq, ..)| Token { epoch, modseq, paging: None }))
 }
 
-fn known_of(uid: u64, (_, _, flags, identity, key): (u64, u64, u8, u64, &str)) -> Known {
-    Known { uid: Uid(uid), key: key.to_owned(), flags: Flags(flags), identity: (identity != 0).then_some(identity) }
+fn known_of(uid: u64, (_, _, flags, identity, received_ms, key): (u64, u64, u8, u64, u64, &str)) -> Known {
+    let identity = (identity != 0).then_some(identity);
+    Known { uid: Uid(uid), key: key.to_owned(), flags: Flags(flags), identity, received_ms }
 }
 
 pub(super) fn known(transaction: &ReadTransaction, (account, folder): At) -> Result<Vec<Known>, redb::Error> {
@@ -108,10 +128,43 @@ pub(super) fn look_up(
     Ok(table.get((account, folder, uid.0))?.map(|row| known_of(uid.0, row.value())))
 }
 
+/// Those that are known, in the order asked for.
+pub(super) fn look_up_all(
+    transaction: &ReadTransaction,
+    (account, folder): At,
+    uids: &[Uid],
+) -> Result<Vec<Known>, redb::Error> {
+    let Some(table) = open(transaction, ITEMS)? else { return Ok(Vec::new()) };
+    let mut found = Vec::with_capacity(uids.len());
+    for uid in uids {
+        found.extend(table.get((account, folder, uid.0))?.map(|row| known_of(uid.0, row.value())));
+    }
+    Ok(found)
+}
+
 pub(super) fn find(transaction: &ReadTransaction, at: At, key: &str) -> Result<Option<Known>, redb::Error> {
     let Some(table) = open(transaction, KEYS)? else { return Ok(None) };
     let uid = table.get((at.0, at.1, key))?.map(|row| Uid(row.value()));
     uid.map_or(Ok(None), |uid| look_up(transaction, at, uid))
+}
+
+/// A message as it is kept.
+#[derive(Clone, PartialEq, Eq)]
+struct Row {
+    uid: u64,
+    created: u64,
+    modified: u64,
+    flags: u8,
+    /// 0 for none.
+    identity: u64,
+    received: u64,
+    key: String,
+}
+
+impl Row {
+    fn of(uid: u64, (created, modified, flags, identity, received, key): (u64, u64, u8, u64, u64, &str)) -> Self {
+        Self { uid, created, modified, flags, identity, received, key: key.to_owned() }
+    }
 }
 
 /// The tables of a look that is being recorded.
@@ -180,44 +233,44 @@ impl Recording<'_> {
         let by_key = self.keys.get((account, folder, item.key.as_str()))?.map(|row| row.value());
         let known = item.uid.map(|uid| uid.0).or(by_key);
         let row = match known {
-            Some(uid) => self.items.get(self.place(uid))?.map(|row| {
-                let (created, modified, flags, identity, key) = row.value();
-                (uid, created, modified, flags, identity, key.to_owned())
-            }),
+            Some(uid) => self.items.get(self.place(uid))?.map(|row| Row::of(uid, row.value())),
             None => None,
         };
-        let identity = item.identity.unwrap_or(0);
-        let Some((uid, created, modified, flags, old_identity, key)) = row else {
+        let (flags, key) = (item.flags.0, item.key.clone());
+        let Some(old) = row else {
             let created = self.next();
             // A mailbox without numbers of its own: the number of the change is as good, and never given again.
-            return self.write(item.uid.map_or(created, |uid| uid.0), created, created, item, identity);
+            let uid = item.uid.map_or(created, |uid| uid.0);
+            let (identity, received) = (item.identity.unwrap_or(0), item.received_ms.unwrap_or(0));
+            return self.write(&Row { uid, created, modified: created, flags, identity, received, key });
         };
-        if key != item.key {
-            self.forget_key(&key, uid)?;
-        } else if flags == item.flags.0 && (identity == 0 || identity == old_identity) {
+        let identity = item.identity.unwrap_or(old.identity);
+        let received = item.received_ms.unwrap_or(old.received);
+        // What was unknown and is known now is no change.
+        let is_changed = flags != old.flags || old.identity != 0 && identity != old.identity;
+        let mut row = Row { flags, identity, received, key, ..old };
+        if row == old {
             return Ok(());
         }
-        let identity = if identity == 0 { old_identity } else { identity };
-        let modified_now = if flags == item.flags.0 { modified } else { self.next() };
-        if modified_now != modified && modified != created {
-            self.log.remove(self.place(modified))?;
+        if row.key != old.key {
+            self.forget_key(&old.key, old.uid)?;
         }
-        self.write(uid, created, modified_now, item, identity)
+        if is_changed {
+            row.modified = self.next();
+            if old.modified != old.created {
+                self.log.remove(self.place(old.modified))?;
+            }
+        }
+        self.write(&row)
     }
 
-    fn write(
-        &mut self,
-        uid: u64,
-        created: u64,
-        modified: u64,
-        item: &SeenItem,
-        identity: u64,
-    ) -> Result<(), redb::Error> {
+    fn write(&mut self, row: &Row) -> Result<(), redb::Error> {
         let (account, folder) = self.at;
-        self.items.insert(self.place(uid), (created, modified, item.flags.0, identity, item.key.as_str()))?;
-        self.keys.insert((account, folder, item.key.as_str()), uid)?;
+        let Row { uid, created, modified, flags, identity, received, ref key } = *row;
+        self.items.insert(self.place(uid), (created, modified, flags, identity, received, key.as_str()))?;
+        self.keys.insert((account, folder, key.as_str()), uid)?;
         for number in [created, modified] {
-            self.log.insert(self.place(number), (uid, created, item.flags.0, identity, false))?;
+            self.log.insert(self.place(number), (uid, created, flags, identity, received, false))?;
         }
         Ok(())
     }
@@ -234,18 +287,14 @@ impl Recording<'_> {
 
     fn lose(&mut self, uid: Uid) -> Result<(), redb::Error> {
         let place = self.place(uid.0);
-        let Some(row) = self.items.remove(place)?.map(|row| {
-            let (created, modified, flags, identity, key) = row.value();
-            (created, modified, flags, identity, key.to_owned())
-        }) else {
+        let Some(row) = self.items.remove(place)?.map(|row| Row::of(uid.0, row.value())) else {
             return Ok(());
         };
-        let (created, modified, flags, identity, key) = row;
-        self.forget_key(&key, uid.0)?;
-        self.log.remove(self.place(created))?;
-        self.log.remove(self.place(modified))?;
+        self.forget_key(&row.key, uid.0)?;
+        self.log.remove(self.place(row.created))?;
+        self.log.remove(self.place(row.modified))?;
         let gone_at = self.next();
-        self.log.insert(self.place(gone_at), (uid.0, created, flags, identity, true))?;
+        self.log.insert(self.place(gone_at), (uid.0, row.created, row.flags, row.identity, row.received, true))?;
         self.numbers.4 += 1;
         Ok(())
     }
@@ -260,7 +309,7 @@ impl Recording<'_> {
         let mut oldest = Vec::new();
         for row in self.log.range(all)? {
             let (place, row) = row?;
-            if row.value().4 {
+            if row.value().5 {
                 oldest.push(place.value().2);
                 if oldest.len() as u64 == excess {
                     break;

@@ -64,8 +64,12 @@ pub struct SeenItem {
     pub key: String,
     /// How it is marked.
     pub flags: Flags,
-    /// As [`Change::identity`](crate::store::Change::identity).
+    /// As [`Change::identity`](crate::store::Change::identity); kept as it was if `None`. Another one than before is a
+    /// change.
     pub identity: Option<u64>,
+    /// As [`Change::received_ms`](crate::store::Change::received_ms); kept as it was if `None`, or 0. Another one than
+    /// before is none.
+    pub received_ms: Option<u64>,
 }
 
 /// What a look at a folder has shown.
@@ -92,6 +96,8 @@ pub struct Known {
     pub flags: Flags,
     /// As it was recorded.
     pub identity: Option<u64>,
+    /// As it was recorded, or 0.
+    pub received_ms: u64,
 }
 
 impl Journal {
@@ -179,6 +185,15 @@ impl Journal {
     /// [`StateError`] where it cannot be read.
     pub fn look_up(&self, folder: FolderId, uid: Uid) -> Result<Option<Known>, StateError> {
         self.state.read(|transaction| items::look_up(transaction, (self.account, folder.0), uid))
+    }
+
+    /// Messages that are known, in the order asked for; unknown ones are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] where it cannot be read.
+    pub fn look_up_all(&self, folder: FolderId, uids: &[Uid]) -> Result<Vec<Known>, StateError> {
+        self.state.read(|transaction| items::look_up_all(transaction, (self.account, folder.0), uids))
     }
 
     /// A message that is known, by what the store calls it.

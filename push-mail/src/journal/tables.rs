@@ -11,11 +11,11 @@ pub(super) type At = (u32, u32);
 /// Account, folder, and a uid or modseq.
 pub(super) type Place = (u32, u32, u64);
 
-/// Created, modified, flags, identity (0 for none), key.
-pub(super) type ItemRow = (u64, u64, u8, u64, &'static str);
+/// Created, modified, flags, identity (0 for none), received, key.
+pub(super) type ItemRow = (u64, u64, u8, u64, u64, &'static str);
 
-/// Uid, created, flags, identity, whether it is gone.
-pub(super) type LogRow = (u64, u64, u8, u64, bool);
+/// Uid, created, flags, identity, received, whether it is gone.
+pub(super) type LogRow = (u64, u64, u8, u64, u64, bool);
 
 /// Name of an account -> its number, the last folder number given, the version of its tree.
 pub(super) const ACCOUNTS: TableDefinition<'_, &str, (u32, u32, u64)> = TableDefinition::new("mail.accounts");

@@ -8,7 +8,7 @@ use super::*;
 use crate::store::{Change, ChangeKind, StoreErrorKind};
 
 fn seen(key: &str, flags: u8) -> SeenItem {
-    SeenItem { uid: None, key: key.to_owned(), flags: Flags(flags), identity: None }
+    SeenItem { uid: None, key: key.to_owned(), flags: Flags(flags), identity: None, received_ms: None }
 }
 
 fn folder(key: &str, identity: Option<&str>) -> SeenFolder {
@@ -269,4 +269,82 @@ async fn what_nobody_waited_for_can_be_read_once_it_has_settled() {
         assert_eq!(found.flags, Flags(round));
     }
     assert_eq!(journal.known(inbox).expect("readable").len(), 51);
+}
+
+#[tokio::test]
+async fn when_a_message_came_is_kept_until_something_else_is_said() {
+    let (journal, inbox) = journal().await;
+    let dated = |flags, received_ms| SeenItem { received_ms, ..seen("a", flags) };
+    let received = |since| journal.changes(inbox, since, 10).expect("known").changes.first().map(|it| it.received_ms);
+    let first = look(&journal, inbox, vec![dated(0, None)], vec![]).await;
+    assert_eq!(received(Token::START), Some(0));
+    assert_eq!(look(&journal, inbox, vec![dated(0, Some(5))], vec![]).await, first, "that alone is no change");
+    assert_eq!((received(Token::START), received(first)), (Some(5), None));
+    look(&journal, inbox, vec![dated(1, None)], vec![]).await;
+    assert_eq!(received(first), Some(5), "marked");
+    let known = journal.find(inbox, "a").expect("readable").expect("known");
+    assert_eq!(journal.look_up_all(inbox, &[Uid(9), known.uid]).expect("readable").len(), 1);
+    look(&journal, inbox, vec![], vec![known.uid]).await;
+    assert_eq!(received(first), Some(5), "gone");
+}
+
+#[tokio::test]
+async fn another_content_is_a_change_and_what_was_unknown_of_it_is_none() {
+    let (journal, inbox) = journal().await;
+    let with = |identity| SeenItem { identity, ..seen("a", 0) };
+    let first = look(&journal, inbox, vec![with(None)], vec![]).await;
+    assert_eq!(look(&journal, inbox, vec![with(Some(7))], vec![]).await, first);
+    assert_eq!(look(&journal, inbox, vec![with(None)], vec![]).await, first);
+    look(&journal, inbox, vec![with(Some(8))], vec![]).await;
+    assert_eq!(told(&journal, inbox, first), [(ChangeKind::Changed, 1)]);
+    let page = journal.changes(inbox, first, 10).expect("known");
+    assert_eq!(page.changes[0].identity, Some(8));
+}
+
+#[tokio::test]
+async fn what_is_told_is_of_the_class_of_its_folder() {
+    let journal = Journal::open(&State::in_memory().expect("memory"), "alice").await.expect("a journal");
+    let seen_folder = SeenFolder { class: Class::Calendar, ..folder("Work", None) };
+    let work = journal.record_hierarchy(vec![seen_folder]).await.expect("recorded").folders[0].id;
+    look(&journal, work, vec![seen("a", 0)], vec![]).await;
+    assert_eq!(journal.changes(work, Token::START, 10).expect("known").changes[0].class, Class::Calendar);
+}
+
+/// Tables as this program had them before messages were dated.
+#[tokio::test]
+async fn what_an_earlier_version_has_recorded_is_seen_anew() {
+    type OldItem = (u64, u64, u8, u64, &'static str);
+    type OldEntry = (u64, u64, u8, u64, bool);
+    const OLD_ITEMS: redb::TableDefinition<'_, (u32, u32, u64), OldItem> = redb::TableDefinition::new("mail.items");
+    const OLD_LOG: redb::TableDefinition<'_, (u32, u32, u64), OldEntry> = redb::TableDefinition::new("mail.log");
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("state");
+    let (inbox, token) = {
+        let journal = Journal::open(&State::open(&path).expect("opened"), "alice").await.expect("a journal");
+        let inbox = journal.record_hierarchy(vec![folder("INBOX", None)]).await.expect("recorded").folders[0].id;
+        (inbox, look(&journal, inbox, vec![seen("a", 0), seen("b", 0)], vec![]).await)
+    };
+    {
+        let database = loop {
+            // The state ends in a thread of its own.
+            match redb::Database::create(&path) {
+                Ok(database) => break database,
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+            }
+        };
+        let old = database.begin_write().expect("writable");
+        old.delete_table(super::tables::ITEMS).expect("deleted");
+        old.delete_table(super::tables::LOG).expect("deleted");
+        old.open_table(OLD_ITEMS).expect("made").insert((1, 1, 1), (1, 1, 0, 0, "a")).expect("inserted");
+        old.open_table(OLD_LOG).expect("made").insert((1, 1, 1), (1, 1, 0, 0, false)).expect("inserted");
+        old.commit().expect("committed");
+    }
+    let journal = Journal::open(&State::open(&path).expect("opened"), "alice").await.expect("a journal");
+    let tree = journal.record_hierarchy(vec![folder("INBOX", None)]).await.expect("recorded");
+    assert_eq!(tree.folders[0].id, inbox, "folders stay");
+    assert_eq!(journal.changes(inbox, token, 10).expect_err("expired").kind(), StoreErrorKind::TokenExpired);
+    assert_eq!(told(&journal, inbox, Token::START), []);
+    look(&journal, inbox, vec![seen("a", 0)], vec![]).await;
+    let uids: Vec<_> = told(&journal, inbox, Token::START).into_iter().map(|(_, uid)| uid).collect();
+    assert!(uids.len() == 1 && uids[0] > 2, "{uids:?}: numbers are not given again");
 }

@@ -142,7 +142,7 @@ impl fmt::Debug for Flags {
 pub enum ChangeKind {
     /// It is there, and was not.
     New,
-    /// It is marked otherwise.
+    /// It is marked otherwise; what is no mail may say something else, too.
     Changed,
     /// It is no longer there.
     Deleted,
@@ -173,7 +173,7 @@ pub struct Change {
     /// How it is marked now; as it last was if it is deleted.
     pub flags: Flags,
     /// Equal for one message wherever in the account it lies, so that a move can be told from a deletion; `None` where
-    /// the store cannot know.
+    /// the store cannot know. Of what is no mail, a hash of its content: another one where that changes.
     pub identity: Option<u64>,
     /// When it was delivered, in Unix milliseconds: what filters by age go by. Of what is no mail, when it ends. 0 where
     /// nobody knows.

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use push_core::BoxFuture;
 
+use super::clock::now_ms;
 use super::{
     Applied, Class, Command, Flags, FolderId, FolderKind, Hierarchy, Hint, HintSender, Hints, Item, MailStore, Page,
     StoreError, StoreErrorKind, Token, Uid, Wanted,
 };
-use crate::journal::{Journal, Look, SeenFolder, SeenItem};
+use crate::journal::{Journal, Known, Look, SeenFolder, SeenItem};
 use crate::message;
 
 /// Longest path of a folder, in bytes.
@@ -34,6 +35,13 @@ struct Mailbox {
     messages: HashMap<(FolderId, Uid), Bytes>,
     last_identity: u64,
     watchers: Vec<HintSender>,
+}
+
+/// How a message is put into a folder.
+struct Placed {
+    flags: Flags,
+    identity: u64,
+    received_ms: u64,
 }
 
 impl MemoryStore {
@@ -61,9 +69,11 @@ impl MemoryStore {
         self.mailbox().watchers.retain(|watcher| watcher.send(hint));
     }
 
-    async fn add(&self, folder: FolderId, raw: Bytes, flags: Flags, identity: u64) -> Result<Uid, StoreError> {
+    async fn add(&self, folder: FolderId, raw: Bytes, message: Placed) -> Result<Uid, StoreError> {
+        let Placed { flags, identity, received_ms } = message;
         let key = identity.to_string();
-        let seen = vec![SeenItem { uid: None, key: key.clone(), flags, identity: Some(identity) }];
+        let (identity, received_ms) = (Some(identity), Some(received_ms));
+        let seen = vec![SeenItem { uid: None, key: key.clone(), flags, identity, received_ms }];
         self.0.journal.record(folder, Look { seen, ..Look::default() }).await?;
         let known = self.0.journal.find(folder, &key)?;
         let uid = known.map(|known| known.uid).ok_or_else(|| StoreError::no_such_folder(folder))?;
@@ -81,14 +91,39 @@ impl MemoryStore {
         Ok(raw)
     }
 
-    async fn append(&self, folder: FolderId, raw: Bytes, flags: Flags) -> Result<Applied, StoreError> {
+    /// Puts a message into a folder as one that came at another time than now, in Unix milliseconds.
+    ///
+    /// Cancel safety: dropped, it is there or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`MailStore::apply`].
+    pub async fn append_received(
+        &self,
+        folder: FolderId,
+        raw: Bytes,
+        flags: Flags,
+        received_ms: u64,
+    ) -> Result<Applied, StoreError> {
+        let _changing = self.0.changing.lock().await;
+        self.0.journal.settle().await?;
+        self.append(folder, raw, flags, received_ms).await
+    }
+
+    async fn append(
+        &self,
+        folder: FolderId,
+        raw: Bytes,
+        flags: Flags,
+        received_ms: u64,
+    ) -> Result<Applied, StoreError> {
         self.0.journal.folder_key(folder)?;
         let identity = {
             let mut mailbox = self.mailbox();
             mailbox.last_identity += 1;
             mailbox.last_identity
         };
-        let uid = self.add(folder, raw, flags, identity).await?;
+        let uid = self.add(folder, raw, Placed { flags, identity, received_ms }).await?;
         self.hint(Hint::Folder(folder));
         Ok(Applied { uid: Some(uid), folder: None })
     }
@@ -97,7 +132,7 @@ impl MemoryStore {
         self.0.journal.folder_key(folder)?;
         let known = self.0.journal.look_up(folder, uid)?.ok_or_else(|| StoreError::no_such_item(uid))?;
         let flags = known.flags.without(remove).with(add);
-        let seen = vec![SeenItem { uid: Some(uid), key: known.key, flags, identity: known.identity }];
+        let seen = vec![SeenItem { uid: Some(uid), key: known.key, flags, identity: None, received_ms: None }];
         self.0.journal.record(folder, Look { seen, ..Look::default() }).await?;
         self.hint(Hint::Folder(folder));
         Ok(Applied { uid: Some(uid), folder: None })
@@ -111,7 +146,9 @@ impl MemoryStore {
             return Ok(Applied { uid: Some(uid), folder: None });
         }
         let raw = self.remove(folder, uid).await?;
-        let uid = self.add(to, raw, known.flags, known.identity.unwrap_or_default()).await?;
+        let Known { flags, identity, received_ms, .. } = known;
+        let message = Placed { flags, identity: identity.unwrap_or_default(), received_ms };
+        let uid = self.add(to, raw, message).await?;
         self.hint(Hint::Folder(folder));
         self.hint(Hint::Folder(to));
         Ok(Applied { uid: Some(uid), folder: None })
@@ -189,7 +226,7 @@ impl MemoryStore {
         let _changing = self.0.changing.lock().await;
         self.0.journal.settle().await?;
         match command {
-            Command::Append { folder, raw, flags } => self.append(folder, raw, flags).await,
+            Command::Append { folder, raw, flags } => self.append(folder, raw, flags, now_ms()).await,
             Command::Mark { folder, uid, add, remove } => self.mark(folder, uid, add, remove).await,
             Command::Move { folder, uid, to } => self.move_to(folder, uid, to).await,
             Command::Delete { folder, uid } => {
@@ -215,7 +252,7 @@ impl MemoryStore {
             uid,
             flags: known.flags,
             size,
-            received_ms: 0,
+            received_ms: known.received_ms,
             summary,
             raw: (wanted == Wanted::Whole).then_some(raw),
         }))
@@ -265,6 +302,10 @@ impl MailStore for MemoryStore {
 
     fn recorded(&self, folder: FolderId, since: Token, limit: usize) -> Result<Page, StoreError> {
         self.0.journal.changes(folder, since, limit)
+    }
+
+    fn known(&self, folder: FolderId, uids: &[Uid]) -> Result<Vec<Known>, StoreError> {
+        Ok(self.0.journal.look_up_all(folder, uids)?)
     }
 
     fn fetch<'a>(

@@ -9,6 +9,7 @@
 //! To add a store: implement [`MailStore`], record what is seen into a [`Journal`](crate::journal::Journal) if the
 //! mailbox itself cannot tell what has changed since a point, and run the conformance list of `tests/stores` over it.
 
+mod clock;
 mod command;
 mod error;
 mod folder;
@@ -23,6 +24,8 @@ pub mod pop3;
 mod retry;
 
 use push_core::BoxFuture;
+
+use crate::journal::Known;
 
 pub use command::{Applied, Command};
 pub use error::{StoreError, StoreErrorKind};
@@ -72,6 +75,14 @@ pub trait MailStore: std::fmt::Debug + Send + Sync + 'static {
     ///
     /// As [`MailStore::changes`].
     fn recorded(&self, folder: FolderId, since: Token, limit: usize) -> Result<Page, StoreError>;
+
+    /// What the last look has shown of single messages, in the order asked for; those that it has not shown are left out,
+    /// and all of a folder that is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Unavailable`] where what was seen cannot be read.
+    fn known(&self, folder: FolderId, uids: &[Uid]) -> Result<Vec<Known>, StoreError>;
 
     /// Messages of `folder`, in the order asked for; those that are gone are left out.
     ///

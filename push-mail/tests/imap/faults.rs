@@ -70,7 +70,7 @@ async fn a_question_over_which_an_old_connection_breaks_is_asked_again_on_a_new_
     let mut second = greeted();
     second.extend([
         Step::On("EXAMINE \"INBOX\"", ONE),
-        Step::On("UID FETCH 1:* (UID FLAGS)", "* 1 FETCH (UID 1 FLAGS ())\r\n{tag} OK x\r\n"),
+        Step::On("UID FETCH 1:* (UID FLAGS INTERNALDATE)", "* 1 FETCH (UID 1 FLAGS ())\r\n{tag} OK x\r\n"),
     ]);
     let server = Server::start(vec![first, second]).await;
     let store = with(config(server.addr)).await;

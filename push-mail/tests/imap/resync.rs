@@ -30,7 +30,7 @@ async fn what_changed_and_vanished_since_is_told_when_a_folder_is_opened() {
              * OK [HIGHESTMODSEQ 90060115194045000] x\r\n{tag} OK [READ-ONLY] open\r\n",
         ),
         Step::On(
-            "UID FETCH 1:* (UID FLAGS)",
+            "UID FETCH 1:* (UID FLAGS INTERNALDATE)",
             "* 1 FETCH (UID 41 FLAGS (\\Seen))\r\n* 2 FETCH (UID 43 FLAGS () MODSEQ (90060115194045000))\r\n\
              * 3 FETCH (UID 117 FLAGS (\\Seen odd] $Forwarded))\r\n* 4 FETCH (UID 119 FLAGS (NonJunk))\r\n{tag} OK x\r\n",
         ),
@@ -41,6 +41,11 @@ async fn what_changed_and_vanished_since_is_told_when_a_folder_is_opened() {
              * OK [HIGHESTMODSEQ 90060115205545359] x\r\n* VANISHED (EARLIER) 41,43:116,118,120:211,214:540\r\n\
              * 2 FETCH (UID 117 FLAGS (\\Seen \\Answered) MODSEQ (90060115194045001))\r\n\
              * 3 FETCH (UID 541 FLAGS ($Autojunk) MODSEQ (90060115194045027))\r\n{tag} OK [READ-ONLY] open\r\n",
+        ),
+        // Of what is new, the server did not say when it came.
+        Step::On(
+            "UID FETCH 541:541 (UID INTERNALDATE)",
+            "* 3 FETCH (UID 541 INTERNALDATE \"17-Jul-1996 02:44:25 -0700\")\r\n{tag} OK x\r\n",
         ),
     ]);
     let server = Server::start(vec![script]).await;
@@ -57,6 +62,7 @@ async fn what_changed_and_vanished_since_is_told_when_a_folder_is_opened() {
     let expected =
         [(41, ChangeKind::Deleted), (43, ChangeKind::Deleted), (117, ChangeKind::Changed), (541, ChangeKind::New)];
     assert_eq!(kinds, expected);
+    assert_eq!(store.known(inbox, &[Uid(541)]).expect("known")[0].received_ms, 837_596_665_000);
 }
 
 /// RFC 7162 §3.1.4.1: without QRESYNC nobody tells what went.
@@ -75,20 +81,20 @@ async fn without_vanished_messages_are_searched_for_only_where_some_are_missing(
             "* 2 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 3] x\r\n* OK [HIGHESTMODSEQ 5] x\r\n{tag} OK x\r\n",
         ),
         Step::On(
-            "UID FETCH 1:* (UID FLAGS)",
+            "UID FETCH 1:* (UID FLAGS INTERNALDATE)",
             "* 1 FETCH (UID 1 FLAGS ())\r\n* 2 FETCH (UID 2 FLAGS ())\r\n{tag} OK x\r\n",
         ),
         opened(
             "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 4] x\r\n* OK [HIGHESTMODSEQ 6] x\r\n{tag} OK x\r\n",
         ),
         Step::On(
-            "UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE 5)",
+            "UID FETCH 1:* (UID FLAGS INTERNALDATE) (CHANGEDSINCE 5)",
             "* 3 FETCH (UID 3 FLAGS () MODSEQ (6))\r\n{tag} OK x\r\n",
         ),
         opened(
             "* 2 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 4] x\r\n* OK [HIGHESTMODSEQ 7] x\r\n{tag} OK x\r\n",
         ),
-        Step::On("UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE 6)", "{tag} OK x\r\n"),
+        Step::On("UID FETCH 1:* (UID FLAGS INTERNALDATE) (CHANGEDSINCE 6)", "{tag} OK x\r\n"),
         Step::On("UID SEARCH ALL", "* SEARCH 1 3\r\n{tag} OK x\r\n"),
     ]);
     let server = Server::start(vec![script]).await;

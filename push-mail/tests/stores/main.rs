@@ -40,6 +40,10 @@ macro_rules! stores {
                     a_deleted_message_is_told,
                     a_message_that_was_marked_and_deleted_is_deleted,
                     what_came_and_went_is_not_told;
+                dates:
+                    a_message_is_told_with_the_time_at_which_it_came,
+                    a_message_that_comes_now_is_dated_now,
+                    a_moved_message_keeps_its_date;
                 tokens:
                     the_same_token_tells_the_same_again,
                     pages_tell_everything_once,

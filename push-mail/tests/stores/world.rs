@@ -2,6 +2,9 @@
 
 use push_mail::store::{Flags, MailStore};
 
+/// 2020-01-02T03:04:05Z, in Unix milliseconds.
+pub(crate) const DATED_MS: u64 = 1_577_934_245_000;
+
 /// What a store can do at all. What it cannot do it must refuse.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Abilities {
@@ -13,6 +16,8 @@ pub(crate) struct Abilities {
     pub(crate) append: bool,
     /// Messages can be deleted by command.
     pub(crate) delete: bool,
+    /// The mailbox tells when a message came.
+    pub(crate) dates: bool,
     /// Messages outlive a restart of the store.
     pub(crate) survives: bool,
 }
@@ -43,6 +48,9 @@ pub(crate) trait World: Sized {
 
     /// Mail arrives.
     async fn deliver(&self, folder: &str, raw: &[u8]);
+
+    /// Mail is there that arrived at [`DATED_MS`]. Only where the mailbox tells that.
+    async fn deliver_dated(&self, folder: &str, raw: &[u8]);
 
     /// A message is marked.
     async fn mark(&self, folder: &str, subject: &str, flags: Flags);

@@ -6,7 +6,7 @@
 //!  neither   UID FETCH 1:* (FLAGS), compared with all that is known
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use super::command::Command;
@@ -53,7 +53,7 @@ impl Session {
         let same = mark.filter(|mark| mark.validity == now.validity);
         let since = since.filter(|_| same.is_some() && now.modseq != 0);
         let mut look = match (since, qresync) {
-            (Some(_), Some(_)) => resynced(opened, known)?,
+            (Some(mark), Some(_)) => self.dated(resynced(opened, known)?, mark.next).await?,
             (Some(mark), None) => self.changed_since(mark.modseq, messages, max_messages, known).await?,
             (None, _) => self.all(messages, max_messages, known, same.is_some()).await?,
         };
@@ -77,13 +77,34 @@ impl Session {
             }
             other => Some(other),
         };
-        let command = Command::new(format!("UID FETCH 1:* (UID FLAGS){modifier}"));
+        let command = Command::new(format!("UID FETCH 1:* (UID FLAGS INTERNALDATE){modifier}"));
         self.run(command, &mut sink).await?.ok("list messages")?;
         let wrong = |detail: &str| Err(StoreError::new(StoreErrorKind::Unavailable, detail));
         if unread {
             return wrong("the server lists messages in a way that is not understood");
         }
         if seen.len() > max_messages { wrong("the server lists more messages than it counts") } else { Ok(seen) }
+    }
+
+    /// With the moment at which each message from `next` on came: the server told of new ones without it.
+    async fn dated(&mut self, mut look: Look, next: u32) -> Result<Look, StoreError> {
+        let is_new = |item: &&mut SeenItem| item.uid.is_some_and(|uid| uid.0 >= next.into());
+        let mut new: HashMap<Uid, &mut SeenItem> =
+            look.seen.iter_mut().filter(is_new).filter_map(|item| Some((item.uid?, item))).collect();
+        let numbers: Vec<u32> = new.keys().filter_map(|uid| u32::try_from(uid.0).ok()).collect();
+        let (Some(first), Some(last)) = (numbers.iter().min(), numbers.iter().max()) else { return Ok(look) };
+        let mut sink = |event| match event {
+            Event::Fetch(Fetched { uid: Some(uid), received_ms, .. }) if received_ms.is_some() => {
+                if let Some(item) = new.get_mut(&Uid(uid.into())) {
+                    item.received_ms = received_ms;
+                }
+                None
+            }
+            other => Some(other),
+        };
+        let command = Command::new(format!("UID FETCH {first}:{last} (UID INTERNALDATE)"));
+        self.run(command, &mut sink).await?.ok("list messages")?;
+        Ok(look)
     }
 
     /// RFC 7162 §3.1.4.1, where the server cannot tell what went.
@@ -158,5 +179,6 @@ fn resynced(opened: Opened, known: &(dyn Fn() -> Result<Vec<Known>, StoreError> 
 
 fn item(fetched: &Fetched) -> Option<SeenItem> {
     let uid = fetched.uid.filter(|&uid| uid != 0)?;
-    Some(SeenItem { uid: Some(Uid(uid.into())), key: uid.to_string(), flags: fetched.flags?, identity: None })
+    let (key, flags, received_ms) = (uid.to_string(), fetched.flags?, fetched.received_ms);
+    Some(SeenItem { uid: Some(Uid(uid.into())), key, flags, identity: None, received_ms })
 }

@@ -47,7 +47,7 @@ use super::{
     Applied, Command, FolderId, Hierarchy, Hint, HintSender, Hints, Item, MailStore, Page, StoreError, StoreErrorKind,
     Token, Uid, Wanted,
 };
-use crate::journal::Journal;
+use crate::journal::{Journal, Known};
 use counters::Counters;
 use task::Task;
 use work::{Ask, Message, Work};
@@ -134,6 +134,10 @@ impl MailStore for ImapStore {
 
     fn recorded(&self, folder: FolderId, since: Token, limit: usize) -> Result<Page, StoreError> {
         self.0.journal.changes(folder, since, limit)
+    }
+
+    fn known(&self, folder: FolderId, uids: &[Uid]) -> Result<Vec<Known>, StoreError> {
+        Ok(self.0.journal.look_up_all(folder, uids)?)
     }
 
     fn fetch<'a>(

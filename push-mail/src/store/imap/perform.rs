@@ -114,13 +114,18 @@ impl Task {
     ) -> Result<Vec<Item>, StoreError> {
         let name = self.journal.folder_key(folder)?;
         let limit = self.config.max_message;
-        match session.fetch(&name, uids, wanted, limit).await {
-            Ok(items) => Ok(items),
+        let mut items = match session.fetch(&name, uids, wanted, limit).await {
+            Ok(items) => items,
             Err(error) => {
                 let name = self.renamed(session, error, folder, &name).await?;
-                session.fetch(&name, uids, wanted, limit).await
+                session.fetch(&name, uids, wanted, limit).await?
             }
+        };
+        for item in &mut items {
+            let known = self.journal.look_up(folder, item.uid)?;
+            item.received_ms = known.map_or(0, |known| known.received_ms);
         }
+        Ok(items)
     }
 
     /// What a folder is called now, if it was the name that was wrong.

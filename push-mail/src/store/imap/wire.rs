@@ -68,6 +68,8 @@ pub(super) struct Fetched {
     pub(super) uid: Option<u32>,
     pub(super) flags: Option<Flags>,
     pub(super) size: Option<u32>,
+    /// When the message came, in Unix milliseconds.
+    pub(super) received_ms: Option<u64>,
     pub(super) body: Option<Bytes>,
 }
 
@@ -248,7 +250,14 @@ fn flags_of(rest: &[u8]) -> Option<Fetched> {
     let uid = behind.split([' ', ')']).next()?.parse().ok()?;
     let (_, behind) = items.split_once("FLAGS (")?;
     let flags = behind.split(')').next()?.split(' ').map(flag_of_word).fold(Flags::default(), Flags::with);
-    Some(Fetched { uid: Some(uid), flags: Some(flags), ..Fetched::default() })
+    let received_ms = items.split_once("INTERNALDATE \"").and_then(|(_, behind)| moment(behind.split('"').next()?));
+    Some(Fetched { uid: Some(uid), flags: Some(flags), received_ms, ..Fetched::default() })
+}
+
+/// RFC 9051 §9, date-time: that of RFC 5322 but for what stands between day, month and year.
+fn moment(text: &str) -> Option<u64> {
+    let parsed = mail_parser::DateTime::parse_rfc822(&text.trim().replacen('-', " ", 2))?;
+    u64::try_from(parsed.to_timestamp()).ok()?.checked_mul(1000)
 }
 
 fn flag_of_word(word: &str) -> Flags {
@@ -349,6 +358,9 @@ fn fetched<'a>(items: impl IntoIterator<Item = MessageDataItem<'a>>) -> Fetched 
         match item {
             MessageDataItem::Uid(uid) => fetched.uid = Some(uid.get()),
             MessageDataItem::Rfc822Size(size) => fetched.size = Some(size),
+            MessageDataItem::InternalDate(date) => {
+                fetched.received_ms = u64::try_from(date.as_ref().timestamp_millis()).ok();
+            }
             MessageDataItem::Flags(flags) => {
                 fetched.flags = Some(flags.iter().map(flag).fold(Flags::default(), Flags::with));
             }

@@ -18,6 +18,7 @@ const READ_AT_ONCE: usize = 32;
 struct Sought {
     uid: Uid,
     key: String,
+    received_ms: u64,
     entry: Option<Entry>,
 }
 
@@ -32,7 +33,7 @@ impl Shared {
                 let Some(known) = self.journal.look_up(folder, *uid)? else { continue };
                 let seen = state.entry(&known.key).await;
                 let entry = seen.unwrap_or_else(|| Entry::guessed(&known.key, known.flags));
-                sought.push(Sought { uid: *uid, key: known.key, entry: Some(entry) });
+                sought.push(Sought { uid: *uid, key: known.key, received_ms: known.received_ms, entry: Some(entry) });
             }
             let reader = Reader { dir: dir.clone(), wanted, limit: self.config.max_message_bytes, entries: None };
             let _turn = self.readers.acquire().await.map_err(|_| closed())?;
@@ -63,7 +64,7 @@ impl Reader {
                     uid: message.uid,
                     flags,
                     size: None,
-                    received_ms: 0,
+                    received_ms: message.received_ms,
                     summary: Default::default(),
                     raw: None,
                 };

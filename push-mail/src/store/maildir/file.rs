@@ -93,6 +93,17 @@ pub(super) fn arrival(key: &str) -> u64 {
     key[..digits].parse().unwrap_or(u64::MAX)
 }
 
+/// Names of files from before 1973 or from behind 2286 tell something else.
+const PLAUSIBLE_SECONDS: std::ops::Range<u64> = 100_000_000..10_000_000_000;
+
+/// When it was delivered, in Unix milliseconds, if its name tells.
+pub(super) fn received_ms(key: &str) -> Option<u64> {
+    let digits = key.bytes().take_while(u8::is_ascii_digit).count();
+    let is_alone = !key[digits..].starts_with(|next: char| next.is_ascii_alphabetic());
+    let seconds = key[..digits].parse().ok().filter(|seconds| is_alone && PLAUSIBLE_SECONDS.contains(seconds));
+    seconds.map(|seconds| seconds * 1000)
+}
+
 /// A name that no other message has: time, process, a count, and the machine.
 #[expect(clippy::disallowed_methods, reason = "part of a unique name, for which time means nothing else")]
 pub(super) fn unique() -> String {
@@ -134,6 +145,16 @@ mod tests {
     fn marks_are_written_in_order_and_foreign_letters_stay() {
         assert_eq!(marked(OsStr::new("1.a"), Flags::default()), "1.a:2,");
         assert_eq!(marked(OsStr::new("1.a:2,Sab"), Flags::FLAGGED.with(Flags::DRAFT)), "1.a:2,DFab");
+    }
+
+    #[test]
+    fn a_name_tells_when_the_message_came_if_that_can_be() {
+        assert_eq!(received_ms("1700000000.M1P2.host,S=3"), Some(1_700_000_000_000));
+        assert_eq!(received_ms("1700000000"), Some(1_700_000_000_000));
+        for other in ["1.host", "99999999.host", "10000000000.host", "1700000000abc", "host.1700000000", ""] {
+            assert_eq!(received_ms(other), None, "{other}");
+        }
+        assert!(received_ms(&unique()).is_some());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use super::notices::Notices;
 use super::scan::{self, Entries, Entry, Event};
@@ -299,7 +300,7 @@ fn find(
     let before = match (before, events) {
         (Some(before), Some(events)) => match scan::named(&dir.path, &before, events) {
             Some(_) if !is_there() => return Ok(None),
-            Some(became) => return apply(journal, folder, before, became).map(Some),
+            Some(became) => return apply(journal, (folder, &dir.path), before, became).map(Some),
             None => before,
         },
         (Some(before), None) => before,
@@ -315,7 +316,8 @@ fn find(
     }
     let is_as_before = |key: &str, entry: &Entry| before.get(key).is_some_and(|was| was.flags == entry.flags);
     let changed = entries.iter().filter(|(key, entry)| !is_as_before(key, entry));
-    let seen = changed.map(|(key, entry)| seen_item(key, entry)).collect();
+    let is_new = |key: &str| !before.contains_key(key);
+    let seen = changed.map(|(key, entry)| seen_item(&dir.path, key, entry, is_new(key))).collect();
     let gone = before.keys().filter(|key| !entries.contains_key(*key));
     let gone = gone.filter_map(|key| journal.find(folder, key).transpose()).map(|known| known.map(|known| known.uid));
     let gone = gone.collect::<Result<_, _>>()?;
@@ -330,7 +332,7 @@ fn recorded(journal: &Journal, folder: FolderId) -> Result<Entries, StoreError> 
 
 fn apply(
     journal: &Journal,
-    folder: FolderId,
+    (folder, dir): (FolderId, &Path),
     mut entries: Entries,
     became: HashMap<String, Option<Entry>>,
 ) -> Result<Found, StoreError> {
@@ -342,16 +344,26 @@ fn apply(
             }
             continue;
         };
-        if entries.get(key.as_str()).is_none_or(|was| was.flags != entry.flags) {
-            seen.push(seen_item(&key, &entry));
+        let was = entries.get(key.as_str());
+        if was.is_none_or(|was| was.flags != entry.flags) {
+            seen.push(seen_item(dir, &key, &entry, was.is_none()));
         }
         entries.insert(key.into_boxed_str(), entry);
     }
     Ok(Found { entries, seen: in_order(seen), gone })
 }
 
-fn seen_item(key: &str, entry: &Entry) -> SeenItem {
-    SeenItem { uid: None, key: key.to_owned(), flags: entry.flags, identity: Some(file::identity(key)) }
+fn seen_item(dir: &Path, key: &str, entry: &Entry, is_new: bool) -> SeenItem {
+    let received_ms = if is_new { received_ms(dir, key, entry) } else { None };
+    SeenItem { uid: None, key: key.to_owned(), flags: entry.flags, identity: Some(file::identity(key)), received_ms }
+}
+
+/// When it was delivered: as its name tells, else when its file was written.
+fn received_ms(dir: &Path, key: &str, entry: &Entry) -> Option<u64> {
+    file::received_ms(key).or_else(|| {
+        let written = entry.path(dir, key).metadata().and_then(|about| about.modified()).ok()?;
+        u64::try_from(written.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+    })
 }
 
 /// As they were delivered.

@@ -43,7 +43,7 @@ pub use deliver::Letter;
 use super::{
     Applied, Command, FolderId, Hierarchy, Hints, Item, MailStore, Page, StoreError, StoreErrorKind, Token, Uid, Wanted,
 };
-use crate::journal::Journal;
+use crate::journal::{Journal, Known};
 use look::{FolderState, TreeState};
 
 /// Files that are read at once, over all calls.
@@ -177,6 +177,10 @@ impl MailStore for MaildirStore {
 
     fn recorded(&self, folder: FolderId, since: Token, limit: usize) -> Result<Page, StoreError> {
         self.0.journal.changes(folder, since, limit)
+    }
+
+    fn known(&self, folder: FolderId, uids: &[Uid]) -> Result<Vec<Known>, StoreError> {
+        Ok(self.0.journal.look_up_all(folder, uids)?)
     }
 
     fn fetch<'a>(

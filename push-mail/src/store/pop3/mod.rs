@@ -23,11 +23,12 @@ use tokio::time::timeout;
 
 pub use config::Pop3Config;
 
+use super::clock::now_ms;
 use super::{
     Applied, Class, Command, Flags, FolderId, FolderKind, Hierarchy, Hint, HintSender, Hints, Item, MailStore, Page,
     StoreError, StoreErrorKind, Token, Uid, Wanted,
 };
-use crate::journal::{Journal, Look, SeenFolder, SeenItem};
+use crate::journal::{Journal, Known, Look, SeenFolder, SeenItem};
 use crate::message;
 use crate::net::{Endpoint, Tls};
 use session::Session;
@@ -194,7 +195,9 @@ impl Shared {
         let present: HashSet<&str> = names.iter().map(String::as_str).collect();
         let gone = known.iter().filter(|known| !present.contains(known.key.as_str())).map(|known| known.uid).collect();
         let was_known: HashSet<&str> = known.iter().map(|known| known.key.as_str()).collect();
-        let item = |key: &String| SeenItem { uid: None, key: key.clone(), flags: Flags::default(), identity: None };
+        // POP3 does not tell when a message came: to the mailbox it has come when it is seen first.
+        let (flags, received_ms) = (Flags::default(), Some(now_ms()));
+        let item = |key: &String| SeenItem { uid: None, key: key.clone(), flags, identity: None, received_ms };
         let seen = names.iter().filter(|name| !was_known.contains(name.as_str())).map(item).collect();
         let before = self.journal.head(folder)?;
         let now = self.journal.record(folder, Look { seen, gone, ..Look::default() }).await?;
@@ -205,15 +208,13 @@ impl Shared {
     }
 
     /// The messages of these numbers in a new session, by the server's numbers.
-    async fn numbered(&self, folder: FolderId, uids: &[Uid]) -> Result<(Session<'_>, Vec<(Uid, u32)>), StoreError> {
-        let mut wanted = Vec::with_capacity(uids.len());
-        for uid in uids {
-            wanted.extend(self.journal.look_up(folder, *uid)?.map(|known| (*uid, known.key)));
-        }
+    async fn numbered(&self, folder: FolderId, uids: &[Uid]) -> Result<(Session<'_>, Vec<(Known, u32)>), StoreError> {
+        let wanted = self.journal.look_up_all(folder, uids)?;
         let mut session = self.open().await?;
         let names: HashMap<_, _> = session.names().await?.into_iter().map(|(number, name)| (name, number)).collect();
         self.lists.fetch_add(1, Ordering::Relaxed);
-        let numbered = wanted.into_iter().filter_map(|(uid, key)| Some((uid, *names.get(&key)?))).collect();
+        let numbered = wanted.into_iter().filter_map(|known| Some((*names.get(&known.key)?, known)));
+        let numbered = numbered.map(|(number, known)| (known, number)).collect();
         Ok((session, numbered))
     }
 
@@ -226,8 +227,8 @@ impl Shared {
         let fetch = async {
             let (mut session, numbered) = self.numbered(folder, uids).await?;
             let mut items = Vec::with_capacity(numbered.len());
-            for (uid, number) in numbered {
-                items.extend(self.fetch_one(&mut session, uid, number, wanted).await?);
+            for (known, number) in numbered {
+                items.extend(self.fetch_one(&mut session, &known, number, wanted).await?);
             }
             let _ = session.quit().await;
             Ok(items)
@@ -238,18 +239,19 @@ impl Shared {
     async fn fetch_one(
         &self,
         session: &mut Session<'_>,
-        uid: Uid,
+        known: &Known,
         number: u32,
         wanted: Wanted,
     ) -> Result<Option<Item>, StoreError> {
         let Some(size) = session.size(number).await? else { return Ok(None) };
-        let limit = self.config.max_message;
+        let (uid, limit) = (known.uid, self.config.max_message);
         if wanted == Wanted::Whole && size > limit as u64 {
             let detail = format!("the message {uid} has {size} bytes, and {limit} are allowed");
             return Err(StoreError::new(StoreErrorKind::Invalid, detail));
         }
         let (flags, summary) = (Flags::default(), Default::default());
-        let mut item = Item { uid, flags, size: Some(size), received_ms: 0, summary, raw: None };
+        let received_ms = known.received_ms;
+        let mut item = Item { uid, flags, size: Some(size), received_ms, summary, raw: None };
         match wanted {
             Wanted::Flags => {}
             Wanted::Summary { preview_bytes } => {
@@ -314,6 +316,10 @@ impl MailStore for Pop3Store {
 
     fn recorded(&self, folder: FolderId, since: Token, limit: usize) -> Result<Page, StoreError> {
         self.0.journal.changes(folder, since, limit)
+    }
+
+    fn known(&self, folder: FolderId, uids: &[Uid]) -> Result<Vec<Known>, StoreError> {
+        Ok(self.0.journal.look_up_all(folder, uids)?)
     }
 
     fn fetch<'a>(

@@ -2,6 +2,7 @@
 
 pub(crate) mod changes;
 pub(crate) mod commands;
+pub(crate) mod dates;
 pub(crate) mod fetch;
 pub(crate) mod folders;
 pub(crate) mod restarts;

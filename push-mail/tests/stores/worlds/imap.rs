@@ -97,7 +97,8 @@ impl<S: Setting> ImapWorld<S> {
 }
 
 impl<S: Setting> World for ImapWorld<S> {
-    const ABILITIES: Abilities = Abilities { folders: true, flags: true, append: true, delete: true, survives: true };
+    const ABILITIES: Abilities =
+        Abilities { folders: true, flags: true, append: true, delete: true, dates: true, survives: true };
 
     const FOLDER: &'static str = S::FOLDER;
 
@@ -126,6 +127,13 @@ impl<S: Setting> World for ImapWorld<S> {
 
     async fn deliver(&self, folder: &str, raw: &[u8]) {
         self.client.lock().await.append(name(folder), &String::from_utf8_lossy(raw)).await;
+    }
+
+    async fn deliver_dated(&self, folder: &str, raw: &[u8]) {
+        let (name, raw) = (name(folder), String::from_utf8_lossy(raw));
+        let date = "02-Jan-2020 05:04:05 +0200";
+        let command = format!("APPEND \"{name}\" \"{date}\" {{{}+}}\r\n{raw}", raw.len());
+        self.client.lock().await.ok(&command).await;
     }
 
     async fn mark(&self, folder: &str, subject: &str, flags: Flags) {

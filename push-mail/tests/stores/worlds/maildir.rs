@@ -4,7 +4,7 @@ use std::fs;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use push_mail::journal::Journal;
 use push_mail::state::State;
@@ -12,12 +12,15 @@ use push_mail::store::maildir::{MaildirConfig, MaildirStore};
 use push_mail::store::{Flags, MailStore};
 use tempfile::TempDir;
 
+use crate::world::DATED_MS;
 use crate::{Abilities, World};
 
 /// Which folder is tried, and how it is watched.
 pub(crate) trait Setting {
     const FOLDER: &'static str;
     const NOTICES: bool = true;
+    /// Whether names of files begin with the time.
+    const NAMES_TELL: bool = true;
 }
 
 pub(crate) struct Inbox;
@@ -39,6 +42,7 @@ pub(crate) struct Polled;
 impl Setting for Polled {
     const FOLDER: &'static str = "INBOX";
     const NOTICES: bool = false;
+    const NAMES_TELL: bool = false;
 }
 
 pub(crate) struct MaildirWorld<S> {
@@ -96,11 +100,17 @@ impl<S: Setting> MaildirWorld<S> {
     }
 }
 
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
 /// Mail as delivery agents bring it: written elsewhere, and renamed.
 pub(crate) fn deliver(folder: &Path, raw: &[u8]) -> PathBuf {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
+    deliver_as(folder, raw, 1_700_000_000 + COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The same at a time of its own.
+fn deliver_as(folder: &Path, raw: &[u8], seconds: u64) -> PathBuf {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("{}.{}_{count}.there", 1_700_000_000 + count, std::process::id());
+    let name = format!("{seconds}.{}_{count}.there", std::process::id());
     let draft = folder.join("tmp").join(&name);
     let target = folder.join("new").join(&name);
     fs::write(&draft, raw).expect("written");
@@ -109,7 +119,8 @@ pub(crate) fn deliver(folder: &Path, raw: &[u8]) -> PathBuf {
 }
 
 impl<S: Setting> World for MaildirWorld<S> {
-    const ABILITIES: Abilities = Abilities { folders: true, flags: true, append: true, delete: true, survives: true };
+    const ABILITIES: Abilities =
+        Abilities { folders: true, flags: true, append: true, delete: true, dates: true, survives: true };
     const FOLDER: &'static str = S::FOLDER;
 
     async fn new() -> Self {
@@ -136,6 +147,17 @@ impl<S: Setting> World for MaildirWorld<S> {
 
     async fn deliver(&self, folder: &str, raw: &[u8]) {
         deliver(&self.folder(folder), raw);
+    }
+
+    async fn deliver_dated(&self, folder: &str, raw: &[u8]) {
+        let folder = self.folder(folder);
+        if S::NAMES_TELL {
+            deliver_as(&folder, raw, DATED_MS / 1000);
+        } else {
+            let path = deliver_as(&folder, raw, 5);
+            let written = SystemTime::UNIX_EPOCH + Duration::from_millis(DATED_MS);
+            fs::File::open(&path).and_then(|file| file.set_modified(written)).expect("dated");
+        }
     }
 
     async fn mark(&self, folder: &str, subject: &str, flags: Flags) {

@@ -6,6 +6,7 @@ use push_mail::state::State;
 use push_mail::store::memory::MemoryStore;
 use push_mail::store::{Command, Flags, FolderId, MailStore, Token, Uid, Wanted};
 
+use crate::world::DATED_MS;
 use crate::{Abilities, World};
 
 pub(crate) struct MemoryWorld {
@@ -37,7 +38,8 @@ impl MemoryWorld {
 }
 
 impl World for MemoryWorld {
-    const ABILITIES: Abilities = Abilities { folders: true, flags: true, append: true, delete: true, survives: false };
+    const ABILITIES: Abilities =
+        Abilities { folders: true, flags: true, append: true, delete: true, dates: true, survives: false };
 
     async fn new() -> Self {
         let state = State::in_memory().expect("a state");
@@ -64,6 +66,12 @@ impl World for MemoryWorld {
     async fn deliver(&self, folder: &str, raw: &[u8]) {
         let folder = self.folder(folder).await;
         self.apply(Command::Append { folder, raw: Bytes::copy_from_slice(raw), flags: Flags::default() }).await;
+    }
+
+    async fn deliver_dated(&self, folder: &str, raw: &[u8]) {
+        let folder = self.folder(folder).await;
+        let raw = Bytes::copy_from_slice(raw);
+        self.other.append_received(folder, raw, Flags::default(), DATED_MS).await.expect("appended");
     }
 
     async fn mark(&self, folder: &str, subject: &str, flags: Flags) {

@@ -39,7 +39,7 @@ impl Pop3World {
 
 impl World for Pop3World {
     const ABILITIES: Abilities =
-        Abilities { folders: false, flags: false, append: false, delete: true, survives: true };
+        Abilities { folders: false, flags: false, append: false, delete: true, dates: false, survives: true };
 
     async fn new() -> Self {
         let dovecot = Dovecot::start(DovecotConfig::new()).await;
@@ -63,6 +63,10 @@ impl World for Pop3World {
 
     async fn deliver(&self, folder: &str, raw: &[u8]) {
         self.client.lock().await.append(folder, &String::from_utf8_lossy(raw)).await;
+    }
+
+    async fn deliver_dated(&self, _: &str, _: &[u8]) {
+        unreachable!("POP3 does not tell when a message came");
     }
 
     async fn mark(&self, _: &str, _: &str, _: Flags) {

@@ -76,11 +76,16 @@ fn a_message_comes_with_its_literal() {
         uid: Some(77),
         flags: Some(Flags::SEEN.with(Flags::FORWARDED)),
         size: Some(4286),
+        received_ms: None,
         body: Some(Bytes::from_static(b"a\r\n)b")),
     };
     assert_eq!(decode(raw), [Event::Fetch(fetched)]);
     let odd = Fetched { uid: Some(7), flags: Some(Flags::FLAGGED), ..Fetched::default() };
-    assert_eq!(one("* 1 FETCH (FLAGS (\\Flagged a] $Label{x) UID 7)"), Event::Fetch(odd));
+    assert_eq!(one("* 1 FETCH (FLAGS (\\Flagged a] $Label{x) UID 7)"), Event::Fetch(odd.clone()));
+    let dated = |fetched: Fetched| Event::Fetch(Fetched { received_ms: Some(837_596_665_000), ..fetched });
+    let date = "INTERNALDATE \"17-Jul-1996 02:44:25 -0700\"";
+    assert_eq!(one(&format!("* 1 FETCH (FLAGS (\\Flagged a]) {date} UID 7)")), dated(odd.clone()));
+    assert_eq!(one(&format!("* 1 FETCH (FLAGS (\\Flagged a) {date} UID 7)")), dated(odd));
 }
 
 #[test]
