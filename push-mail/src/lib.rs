@@ -30,10 +30,11 @@ pub mod simulator;
 pub mod state;
 mod stats;
 pub mod store;
+pub mod submit;
 pub mod wbxml;
 
 pub use config::MailConfig;
-pub use eas::EasConfig;
+pub use eas::{DeviceSummary, EasConfig, eas_router, is_eas_path};
 pub use http::router;
 pub use mail::{Mail, MailBuilder, MailError};
 pub use name::{folder_channel, tree_channel};

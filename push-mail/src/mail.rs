@@ -1,7 +1,9 @@
 //! All accounts, and what is asked of them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use push_core::{Authorizer, Hub};
 use sha1::{Digest as _, Sha1};
@@ -9,11 +11,13 @@ use sha1::{Digest as _, Sha1};
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
+use crate::eas::{DeviceSummary, Eas};
 use crate::name::account_segment;
 use crate::readers::Readers;
-use crate::state::State;
+use crate::state::{State, StateError};
 use crate::stats::MailStats;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore, StoreError};
+use crate::submit::{Submission, Submitter};
 
 /// The accounts, by the segment of their channels, which is the name of most of them.
 #[derive(Debug, Default)]
@@ -58,8 +62,7 @@ pub struct Mail {
     pub(crate) hub: Hub,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) direct: Arc<Direct>,
-    #[allow(dead_code, reason = "its commands are being built")]
-    pub(crate) eas: Arc<crate::eas::Eas>,
+    pub(crate) eas: Arc<Eas>,
     pub(crate) hook_token: Option<HookToken>,
 }
 
@@ -95,6 +98,12 @@ pub enum MailError {
     /// An account without a name.
     #[error("an account has no name")]
     Nameless,
+    /// Addresses or a way to send for an account that there is not.
+    #[error("there is no account {0:?} that could send")]
+    NoAccount(String),
+    /// A way to send without an address to send from.
+    #[error("the account {0:?} has a way to send, and no address")]
+    NoAddress(String),
     /// The shortest heartbeat is longer than the longest, shorter than a second, or the longest longer than 59 min.
     #[error("heartbeats are from 1 to 3540 s, the shortest not above the longest")]
     Heartbeats,
@@ -107,6 +116,7 @@ pub struct MailBuilder {
     state: State,
     config: MailConfig,
     accounts: Vec<New>,
+    submissions: BTreeMap<String, Submission>,
     hook_token: Option<HookToken>,
 }
 
@@ -127,6 +137,20 @@ impl MailBuilder {
         self
     }
 
+    /// Says who an account is when it sends, and how: `addresses` are its own, the one that it prefers first. Without a
+    /// `submitter` it cannot send; that of an earlier call for the same account counts no longer.
+    #[must_use]
+    pub fn submission<A: Into<String>>(
+        mut self,
+        account: impl Into<String>,
+        addresses: impl IntoIterator<Item = A>,
+        submitter: Option<Arc<dyn Submitter>>,
+    ) -> Self {
+        let addresses = addresses.into_iter().map(Into::into).collect();
+        self.submissions.insert(account.into(), Submission { addresses, submitter, ..Submission::default() });
+        self
+    }
+
     /// What a mail server has to show that posts to `hook/dovecot`, as a bearer token or the password of HTTP Basic.
     /// Without it, it has to be an admin; where anyone may do anything, nothing.
     #[must_use]
@@ -144,7 +168,7 @@ impl MailBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    pub fn build(self) -> Result<Mail, MailError> {
+    pub fn build(mut self) -> Result<Mail, MailError> {
         let config = Arc::new(self.config);
         let bounds = std::time::Duration::from_secs(1)..=std::time::Duration::from_secs(3540);
         let is_right = bounds.contains(&config.heartbeat_min)
@@ -153,20 +177,27 @@ impl MailBuilder {
         if !is_right {
             return Err(MailError::Heartbeats);
         }
+        let direct = Arc::new(Direct::new(&self.state, Arc::clone(&config)));
+        let eas = Arc::new(Eas::new(&self.state, &config, Arc::clone(&direct.lost)));
         let mut accounts = BTreeMap::new();
         for (name, readers, store) in self.accounts {
             if name.is_empty() {
                 return Err(MailError::Nameless);
             }
-            let shared = (self.hub.clone(), self.state.clone(), Arc::clone(&config));
-            let account = Account::new(&name, readers, store, shared);
+            let submission = self.submissions.remove(&name).unwrap_or_default();
+            if submission.submitter.is_some() && submission.addresses.is_empty() {
+                return Err(MailError::NoAddress(name));
+            }
+            let shared = (self.hub.clone(), self.state.clone(), Arc::clone(&config), Arc::clone(&eas));
+            let account = Account::new(&name, readers, store, submission, shared);
             if accounts.insert(account.segment().to_owned(), account).is_some() {
                 return Err(MailError::TwiceNamed(name));
             }
         }
+        if let Some((unknown, _)) = self.submissions.pop_first() {
+            return Err(MailError::NoAccount(unknown));
+        }
         accounts.values().for_each(Account::start);
-        let eas = Arc::new(crate::eas::Eas::new(&self.state, config.eas.clone(), config.max_devices));
-        let direct = Arc::new(Direct::new(&self.state, config));
         let accounts = Arc::new(Accounts(accounts));
         Ok(Mail { hub: self.hub, accounts, direct, eas, hook_token: self.hook_token })
     }
@@ -176,7 +207,7 @@ impl Mail {
     /// Mail whose folders are channels of `hub`, and whose devices are remembered in `state`, where the journals of the
     /// accounts are too.
     pub fn builder(hub: Hub, state: State, config: MailConfig) -> MailBuilder {
-        MailBuilder { hub, state, config, accounts: Vec::new(), hook_token: None }
+        MailBuilder { hub, state, config, accounts: Vec::new(), submissions: BTreeMap::new(), hook_token: None }
     }
 
     /// The names of the accounts.
@@ -228,6 +259,25 @@ impl Mail {
     /// whoever serves then. Returns how many there were.
     pub fn drain(&self) -> usize {
         self.direct.drain()
+    }
+
+    /// The devices that have synchronised an account over Exchange ActiveSync, the one heard last before the others; of
+    /// all accounts if none is named. As many as are remembered: [`MailConfig::max_devices`] of each account.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] where the state cannot be read.
+    pub fn devices(&self, account: Option<&str>) -> Result<Vec<DeviceSummary>, StateError> {
+        let mut devices = Vec::new();
+        for account in self.accounts.all().filter(|its| account.is_none_or(|name| name == &*its.name)) {
+            for (id, mut summary) in self.eas.rows.devices(&account.name)? {
+                let pings = self.direct.devices.load(&id)?.and_then(|device| device.ping);
+                summary.heartbeat = pings.map(|ping| Duration::from_secs(ping.heartbeat_s));
+                devices.push(summary);
+            }
+        }
+        devices.sort_by_key(|device| Reverse(device.last_seen_ms));
+        Ok(devices)
     }
 
     /// How mail does.

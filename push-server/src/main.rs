@@ -2,8 +2,9 @@
 //! page.
 //!
 //! In reading order: `config` (flags over environment over file over defaults), `wiring` (what is built of it), `mail`
-//! (the mailboxes), `lmtp` (mail servers that deliver), `routes` (what is answered beside `/push`), `metrics`, `signals` (how it ends), `descriptors` (how many connections
-//! the system allows), `demo` (the page and its files) and `feed` (the host's load that it shows).
+//! (the mailboxes), `lmtp` (mail servers that deliver), `routes` (what is answered beside `/push`), `metrics`, `tls` (the
+//! certificate), `signals` (how it ends), `descriptors` (how many connections the system allows), `demo` (the page and its
+//! files) and `feed` (the host's load that it shows).
 #![forbid(unsafe_code)]
 
 mod config;
@@ -15,6 +16,7 @@ mod mail;
 mod metrics;
 mod routes;
 mod signals;
+mod tls;
 mod wiring;
 
 use std::process::ExitCode;

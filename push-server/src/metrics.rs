@@ -1,7 +1,7 @@
 //! `/metrics`: what the hub, the accept loop and the process tell, in the OpenMetrics text format that Prometheus reads.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 use push_core::HubStats;
 use push_mail::{CUT_BOUNDS_S, Mail, MailStats};
 use push_transports::Push;
-use push_transports::server::ServeCounters;
+use push_transports::server::{ServeCounters, Tls};
 
 /// Everything that can be read at one time.
 #[derive(Debug)]
@@ -22,9 +22,9 @@ impl Metrics {
     /// Source: OpenMetrics 1.0, "Overall Structure".
     pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    pub(crate) fn new(push: Push, serving: ServeCounters, mail: Option<Mail>) -> Self {
+    pub(crate) fn new(push: Push, serving: ServeCounters, mail: Option<Mail>, tls: Option<Tls>) -> Self {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Sources { push, serving, mail }));
+        registry.register_collector(Box::new(Sources { push, serving, mail, tls }));
         Self(registry)
     }
 
@@ -42,6 +42,7 @@ struct Sources {
     push: Push,
     serving: ServeCounters,
     mail: Option<Mail>,
+    tls: Option<Tls>,
 }
 
 impl Collector for Sources {
@@ -54,6 +55,9 @@ impl Collector for Sources {
         page.lots(&self.serving)?;
         if let Some(mail) = &self.mail {
             page.mail(&mail.stats(), mail.accounts().count())?;
+        }
+        if let Some(tls) = &self.tls {
+            page.tls(tls, &self.serving)?;
         }
         page.process(&Process::read(), stats.uptime)
     }
@@ -105,6 +109,24 @@ impl Page<'_> {
             serving.refused(),
         )?;
         self.counter("push_connections_stalled", "TCP connections closed: they took nothing", serving.stalled())
+    }
+
+    fn tls(&mut self, tls: &Tls, serving: &ServeCounters) -> fmt::Result {
+        let not_after = tls.not_after().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let seconds = ConstGauge::new(not_after.as_secs_f64());
+        let help = "Until when the certificate in use is valid, since 1970";
+        let name = "push_tls_not_after";
+        seconds.encode(self.0.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?)?;
+        self.counter(
+            "push_tls_reloads_failed",
+            "Times that the certificate was to be read again and could not be used",
+            tls.reload_failures(),
+        )?;
+        self.counter(
+            "push_tls_handshakes_failed",
+            "Connections closed before they were TLS ones, by either side",
+            serving.handshakes_failed(),
+        )
     }
 
     fn lots(&mut self, serving: &ServeCounters) -> fmt::Result {
@@ -211,6 +233,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::config::TlsSettings;
     use push_core::{Draft, Hub, HubConfig};
     use push_mail::MailConfig;
     use push_mail::journal::Journal;
@@ -228,7 +251,7 @@ mod tests {
         let hub = Hub::new(HubConfig::default());
         hub.publish("a", Draft::text("xyz")).await.expect("it has room");
         let push = Push::new(hub, push_transports::Config::default()).expect("the defaults are valid");
-        let text = Metrics::new(push, ServeCounters::default(), None).encode();
+        let text = Metrics::new(push, ServeCounters::default(), None, None).encode();
         assert!(!text.contains("push_mail_"), "there is none: {text}");
         for line in [
             "push_publications_accepted_total 1",
@@ -255,11 +278,17 @@ mod tests {
         builder.account("alice", ["alice"], Arc::new(store)).build().expect("an account")
     }
 
+    fn tls() -> Tls {
+        let files = tempfile::tempdir().expect("a directory");
+        let settings = TlsSettings { self_signed: vec!["push.example".to_owned()], ..TlsSettings::default() };
+        crate::tls::open(&settings, Some(files.path())).expect("it is made")
+    }
+
     #[tokio::test]
     async fn pings_are_counted_by_how_they_ended_and_cut_ones_by_how_long_they_lived() {
         let hub = Hub::new(HubConfig::default());
         let push = Push::new(hub.clone(), push_transports::Config::default()).expect("valid");
-        let text = Metrics::new(push, ServeCounters::default(), Some(mail(hub).await)).encode();
+        let text = Metrics::new(push, ServeCounters::default(), Some(mail(hub).await), None).encode();
         for line in [
             "push_mail_accounts 1",
             "push_mail_pings_waiting 0",
@@ -277,7 +306,7 @@ mod tests {
         const PAGE: &str = include_str!("../../docs/configuration.md");
         let hub = Hub::new(HubConfig::default());
         let push = Push::new(hub.clone(), push_transports::Config::default()).expect("valid");
-        let text = Metrics::new(push, ServeCounters::default(), Some(mail(hub).await)).encode();
+        let text = Metrics::new(push, ServeCounters::default(), Some(mail(hub).await), Some(tls())).encode();
         let types: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
         assert!(types.len() > 22, "{text}");
         for (name, kind) in types {

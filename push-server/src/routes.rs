@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use push_mail::Mail;
 use push_transports::Push;
 use push_transports::proto::problem::{Code, Problem};
+use tower_service::Service as _;
 
 use crate::demo::assets::{self, Asset, asset};
 use crate::metrics::Metrics;
@@ -39,6 +40,14 @@ pub(crate) fn app(site: Arc<Site>) -> Router {
             Router::new().nest("/push/mail", calls.with_state(()))
         }
         None => Router::new(),
+    };
+    let phones = site.mail.as_ref().map(|mail| push_mail::eas_router(mail.clone(), site.push.clone()));
+    let beside = async move |site: State<Arc<Site>>, request: Request| match phones {
+        Some(mut phones) if push_mail::is_eas_path(request.uri().path()) => {
+            let Ok(response) = phones.call(request).await;
+            response
+        }
+        _ => beside(site, request).await,
     };
     calls.nest_service("/push", transports).fallback(beside).with_state(site)
 }

@@ -1,14 +1,16 @@
-//! SIGTERM and SIGINT: how a server goes down without anybody losing anything.
+//! SIGTERM and SIGINT: how a server goes down without anybody losing anything. SIGHUP: reading the certificate again.
 //!
 //! ```text
 //! first signal ─▶ drain: 503 at /readyz, subscribers told, pings answered ─▶ notice ─▶ stop accepting ─▶ grace ─▶ exit 0
 //!      second signal, at any point ─────────────────────────────────────────────────────────▶ exit 128 + its number
 //! ```
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use push_transports::server::Tls;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -59,6 +61,17 @@ impl Signals {
             else => std::future::pending().await,
         }
     }
+}
+
+/// Reads the certificate again at each SIGHUP, which from now on no longer kills the process. Never resolves.
+pub(crate) async fn reload_when_asked(tls: Tls) -> io::Result<Infallible> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    while hangup.recv().await.is_some() {
+        let tls = tls.clone();
+        // What came of it is in the log and counted.
+        let _ = tokio::task::spawn_blocking(move || tls.reload()).await;
+    }
+    std::future::pending().await
 }
 
 /// How a server goes down.

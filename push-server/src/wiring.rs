@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use push_core::{Hub, Namespace, Pattern};
 use push_transports::Push;
-use push_transports::server::{ServeConfig, ServeSummary, bind, serve};
+use push_transports::server::{ServeConfig, ServeSummary, Tls, bind, serve};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -17,8 +17,8 @@ use crate::config::{Loaded, Settings};
 use crate::lmtp::{self, Maildirs};
 use crate::metrics::Metrics;
 use crate::routes::{self, Site};
-use crate::signals::{Drain, Signals, drain_when_asked};
-use crate::{demo, descriptors, feed, mail};
+use crate::signals::{Drain, Signals, drain_when_asked, reload_when_asked};
+use crate::{demo, descriptors, feed, mail, tls};
 
 /// Connections at a time of the listener that is for metrics alone.
 const METRICS_CONNECTIONS: usize = 64;
@@ -36,6 +36,8 @@ enum StartError {
     Runtime(#[source] std::io::Error),
     #[error(transparent)]
     Mail(#[from] mail::OpenError),
+    #[error(transparent)]
+    Tls(#[from] tls::OpenError),
 }
 
 /// Runs a server to its end.
@@ -73,12 +75,16 @@ fn run(settings: Settings) -> Result<ExitCode, StartError> {
 
 async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     let signals = Signals::new().map_err(StartError::Signals)?;
-    let listener = listen("listen", settings.listen)?;
+    let tls = match &settings.tls {
+        Some(wanted) => Some(tls::open(wanted, settings.data.as_deref())?),
+        None => None,
+    };
+    let doors = Doors::open(&settings, tls.as_ref())?;
     let metrics_listener = settings.metrics_listen.map(|address| listen("metrics_listen", address)).transpose()?;
     let max_connections = descriptors::connections(settings.max_connections, descriptors::room(descriptors::raise()));
     let max_subscribers = descriptors::subscribers(settings.max_subscribers, max_connections);
     tracing::debug!(max_connections, max_subscribers, "accepting");
-    let (site, maildirs) = build(&settings, max_subscribers).await?;
+    let (site, maildirs) = build(&settings, max_subscribers, tls.clone()).await?;
     let site = Arc::new(site);
     let lmtp = settings.mail.lmtp_listen.map(|address| listen("mail.lmtp_listen", address)).transpose()?;
     if let Some(mail) = &site.mail {
@@ -96,19 +102,23 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
     let receiving = site.mail.as_ref().zip(lmtp).map(|(mail, listener)| {
         tokio::spawn(lmtp::receive(mail, maildirs, listener, &settings, wait(stopped.clone())))
     });
-    if let Err(error) = announce(&listener, metrics_listener.as_ref()) {
+    if let Some(tls) = tls {
+        tokio::spawn(tls.clone().watch(tls::LOOK_EACH));
+        tokio::spawn(reload_when_asked(tls));
+    }
+    if let Err(error) = announce(&doors, metrics_listener.as_ref()) {
         // Whoever closed stdout does not wait for it.
         tracing::debug!(%error, "nobody reads where it listens");
     }
-    let serving = serve_all(serve_config(&settings, max_connections), site, listener, metrics_listener, stopped);
+    let serving = serve_all(serve_config(&settings, max_connections), site, doors, metrics_listener, stopped);
     tokio::select! {
-        summary = serving => {
+        cut = serving => {
             if let Some(receiving) = receiving {
                 // Who is in the midst of a message may end it; a receiver that panicked has ended.
                 let _ = receiving.await;
             }
-            if summary.cut > 0 {
-                tracing::warn!(connections = summary.cut, "the grace was over before all connections had ended");
+            if cut > 0 {
+                tracing::warn!(connections = cut, "the grace was over before all connections had ended");
             }
             tracing::info!("ended");
             Ok(ExitCode::SUCCESS)
@@ -119,6 +129,30 @@ async fn serve_until_asked(settings: Settings) -> Result<ExitCode, StartError> {
 
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     bind(address).map_err(|source| StartError::Listen { key, address, source })
+}
+
+/// Where everybody comes in: in the clear, by TLS, or each at an address of its own.
+struct Doors {
+    plain: Option<TcpListener>,
+    secured: Option<(TcpListener, Tls)>,
+}
+
+impl Doors {
+    fn open(settings: &Settings, tls: Option<&Tls>) -> Result<Self, StartError> {
+        let first = listen("listen", settings.listen)?;
+        let Some(tls) = tls.cloned() else { return Ok(Self { plain: Some(first), secured: None }) };
+        Ok(match settings.tls.as_ref().and_then(|tls| tls.listen) {
+            Some(address) => Self { plain: Some(first), secured: Some((listen("tls.listen", address)?, tls)) },
+            None => Self { plain: None, secured: Some((first, tls)) },
+        })
+    }
+
+    /// Their addresses, that of `listen` first.
+    fn addresses(&self) -> std::io::Result<Vec<String>> {
+        let plain = self.plain.iter().map(|listener| ("http", listener));
+        let secured = self.secured.iter().map(|(listener, _)| ("https", listener));
+        plain.chain(secured).map(|(scheme, door)| Ok(format!("{scheme}://{}", door.local_addr()?))).collect()
+    }
 }
 
 fn serve_config(settings: &Settings, max_connections: usize) -> ServeConfig {
@@ -132,7 +166,7 @@ fn serve_config(settings: &Settings, max_connections: usize) -> ServeConfig {
 }
 
 /// What is served, and the mailboxes that take mail in.
-async fn build(settings: &Settings, max_subscribers: usize) -> Result<(Site, Maildirs), StartError> {
+async fn build(settings: &Settings, max_subscribers: usize, tls: Option<Tls>) -> Result<(Site, Maildirs), StartError> {
     let mut hub = settings.hub.clone();
     hub.max_connections = max_subscribers;
     if settings.has_demo() {
@@ -146,7 +180,7 @@ async fn build(settings: &Settings, max_subscribers: usize) -> Result<(Site, Mai
         transports.authorizer = mail.authorizer(transports.authorizer);
     }
     let push = Push::new(hub, transports).expect("'origins' and 'hosts' were checked when they were read");
-    let metrics = Metrics::new(push.clone(), settings.serve.counters.clone(), mail.clone());
+    let metrics = Metrics::new(push.clone(), settings.serve.counters.clone(), mail.clone(), tls);
     Ok((Site { push, mail, metrics, has_page: settings.has_demo() }, maildirs.unwrap_or_default()))
 }
 
@@ -162,24 +196,29 @@ fn demo_namespaces() -> [Namespace; 3] {
     [load, chart, chat]
 }
 
-/// The first line on stdout, which whoever started it may wait for. The same goes to the log, with what else listens.
-fn announce(listener: &TcpListener, metrics_listener: Option<&TcpListener>) -> std::io::Result<()> {
-    let address = listener.local_addr()?;
+/// The first line on stdout, which whoever started it may wait for; a second one where TLS has an address of its own. The
+/// same goes to the log, with what else listens.
+fn announce(doors: &Doors, metrics_listener: Option<&TcpListener>) -> std::io::Result<()> {
     if let Some(listener) = metrics_listener {
         tracing::info!("metrics are on http://{}/metrics", listener.local_addr()?);
     }
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
+    let mut lines = String::new();
+    for address in doors.addresses()? {
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on {address}");
+        lines.push_str(&format!("listening on {address}\n"));
+    }
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush())
+    stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush())
 }
 
+/// Returns how many connections were cut.
 async fn serve_all(
     config: ServeConfig,
     site: Arc<Site>,
-    listener: TcpListener,
+    doors: Doors,
     metrics_listener: Option<TcpListener>,
     stopped: watch::Receiver<bool>,
-) -> ServeSummary {
+) -> usize {
     let mut metrics_config = config.clone();
     metrics_config.max_connections = METRICS_CONNECTIONS;
     metrics_config.lots = config.lots.min(1);
@@ -190,8 +229,18 @@ async fn serve_all(
         }
     };
     let app = routes::app(Arc::clone(&site));
-    let (summary, ()) = tokio::join!(serve(listener, app, config, wait(stopped.clone())), metrics);
-    summary
+    let plain = async {
+        let Some(listener) = doors.plain else { return ServeSummary::default() };
+        serve(listener, app.clone(), config.clone(), wait(stopped.clone())).await
+    };
+    let secured = async {
+        let Some((listener, tls)) = doors.secured else { return ServeSummary::default() };
+        let mut config = config.clone();
+        config.tls = Some(tls);
+        serve(listener, app.clone(), config, wait(stopped.clone())).await
+    };
+    let (plain, secured, ()) = tokio::join!(plain, secured, metrics);
+    plain.cut + secured.cut
 }
 
 /// Resolves once the server is to accept no more.

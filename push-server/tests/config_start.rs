@@ -19,7 +19,8 @@ async fn status(server: &PushServer, path: &str) -> u16 {
 async fn what_the_operator_has_to_put_right_ends_with_exit_code_2_before_anything_is_bound() {
     for (config, way_on) in [
         ("listen = \"0.0.0.0:0\"\n", "[[token]]"),
-        ("[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n", "proxy"),
+        ("[tls]\ncert = \"cert.pem\"\n", "tls.key"),
+        ("[tls]\nself_signed = [\"push.example\"]\n", "'data'"),
         ("max_payload_byts = 1\n", "max_payload_bytes"),
     ] {
         let ended = launch().without_listen().config(config).run().await;

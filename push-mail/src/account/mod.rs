@@ -26,9 +26,11 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::config::MailConfig;
 use crate::direct::live::Live;
+use crate::eas::Eas;
 use crate::name;
 use crate::state::State;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore};
+use crate::submit::Submission;
 
 /// How far an account's watcher is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,9 +53,13 @@ pub(crate) struct Account {
     /// The users who may read it.
     pub(crate) readers: Vec<Arc<str>>,
     pub(crate) store: Arc<dyn MailStore>,
+    /// Who it is when it sends, and how it does.
+    pub(crate) submission: Submission,
     pub(crate) config: Arc<MailConfig>,
     hub: Hub,
     state: State,
+    /// What its devices that speak EAS hold.
+    pub(crate) eas: Arc<Eas>,
     /// `mail/A/`.
     below: String,
     /// How many wait for it: parked pings, and calls that are under way.
@@ -108,15 +114,18 @@ impl Account {
         name: &str,
         readers: Vec<Arc<str>>,
         store: Arc<dyn MailStore>,
-        (hub, state, config): (Hub, State, Arc<MailConfig>),
+        submission: Submission,
+        (hub, state, config, eas): (Hub, State, Arc<MailConfig>, Arc<Eas>),
     ) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
             readers,
             store,
+            submission,
             config,
             hub,
             state,
+            eas,
             below: format!("{}/", name::prefix(name)),
             interest: AtomicUsize::new(0),
             poked: Arc::default(),

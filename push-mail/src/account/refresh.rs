@@ -67,6 +67,9 @@ impl Account {
         progress.tokens.retain(|id, _| !is_gone(id));
         progress.unseen.retain(|id| !is_gone(id));
         self.waiting_where(|id| is_gone(&id)).iter().for_each(|ping| ping.folder_is_gone());
+        if before.version != now.version {
+            self.waiting_where(|_| true).iter().for_each(|ping| ping.compare_tree(&now));
+        }
         if !before.folders.is_empty() {
             untold.tree.extend(tree_news(&before, &now));
         }

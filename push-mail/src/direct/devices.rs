@@ -23,7 +23,20 @@ pub(crate) struct DeviceId {
     pub(crate) device: Box<str>,
 }
 
+/// What the names of devices that speak EAS begin with here; those of the calls in JSON have no control characters.
+const OF_EAS: char = '\u{1}';
+
 impl DeviceId {
+    /// The device that calls itself so over EAS.
+    pub(crate) fn of_eas(account: &Arc<str>, user: Option<Arc<str>>, device: &str) -> Self {
+        Self { account: Arc::clone(account), user, device: format!("{OF_EAS}{device}").into() }
+    }
+
+    /// As the device calls itself.
+    pub(crate) fn own_name(&self) -> &str {
+        self.device.strip_prefix(OF_EAS).unwrap_or(&self.device)
+    }
+
     fn key(&self) -> (&str, &str, &str) {
         (&self.account, self.user.as_deref().unwrap_or_default(), &self.device)
     }

@@ -8,19 +8,29 @@ use std::time::Instant;
 use super::devices::DeviceId;
 use super::ping::PingAnswer;
 use crate::account::{Account, Interest};
-use crate::store::{FolderId, StoreError, StoreErrorKind, Token};
+use crate::store::{FolderId, Hierarchy, StoreError, StoreErrorKind, Token};
 
 /// A folder of a ping, and how far its device is there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watched {
     folder: FolderId,
+    /// Whether the device speaks EAS: then it is compared with what it holds, and not with a point.
+    by_eas: bool,
     epoch: u64,
     modseq: u64,
 }
 
+// Density: many pings have many folders.
+const _: () = assert!(size_of::<Watched>() == 24);
+
 impl Watched {
     pub(crate) fn new(folder: FolderId, point: Token) -> Self {
-        Self { folder, epoch: point.epoch, modseq: point.modseq }
+        Self { folder, by_eas: false, epoch: point.epoch, modseq: point.modseq }
+    }
+
+    /// One of a device that speaks EAS.
+    pub(crate) fn by_eas(folder: FolderId) -> Self {
+        Self { folder, by_eas: true, epoch: 0, modseq: 0 }
     }
 
     fn point(&self) -> Token {
@@ -144,6 +154,21 @@ impl Live {
         self.answer(PingAnswer::FoldersStale);
     }
 
+    /// The tree has changed: a device that speaks EAS is to ask for it, unless it made the change itself.
+    pub(crate) fn compare_tree(&self, now: &Hierarchy) {
+        if !self.folders.iter().any(|watched| watched.by_eas) {
+            return;
+        }
+        match self.account().eas.is_tree_stale(&self.id, now) {
+            Ok(false) => {}
+            Ok(true) => self.answer(PingAnswer::FoldersStale),
+            Err(error) => {
+                tracing::error!(account = &*self.account().name, %error, "a ping cannot be compared");
+                self.answer(PingAnswer::ServerError);
+            }
+        }
+    }
+
     /// Answers it if its folders differ from what its device has; those of `behind` do in any case.
     pub(crate) fn compare(&self, behind: &[FolderId], compared: &mut Compared) {
         if self.lock().answer.is_some() {
@@ -153,7 +178,11 @@ impl Live {
         let mut differing = Vec::new();
         for watched in &*self.folders {
             let is_behind = behind.contains(&watched.folder);
-            let differs = if is_behind { Ok(true) } else { compared.differs(account, watched.folder, watched.point()) };
+            let differs = match watched.by_eas {
+                _ if is_behind => Ok(true),
+                true => account.eas.differs(account, &self.id, watched.folder),
+                false => compared.differs(account, watched.folder, watched.point()),
+            };
             match differs {
                 Ok(true) => differing.push(watched.folder),
                 Ok(false) => {}

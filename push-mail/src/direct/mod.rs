@@ -14,8 +14,9 @@ pub(crate) mod device;
 pub(crate) mod devices;
 mod guard;
 pub(crate) mod live;
+pub(crate) mod lost;
 #[cfg(test)]
-mod model_tests;
+pub(crate) mod model_tests;
 pub mod ping;
 mod sync;
 pub(crate) mod waiting;
@@ -34,6 +35,7 @@ use std::time::Instant;
 use devices::{DeviceId, Devices};
 use guard::Guard;
 use live::Live;
+use lost::Lost;
 
 use crate::config::MailConfig;
 use crate::state::State;
@@ -56,6 +58,7 @@ const CROWD: usize = 1024;
 pub(crate) struct Direct {
     pub(crate) devices: Devices,
     pub(crate) counters: Counters,
+    pub(crate) lost: Arc<Lost>,
     config: Arc<MailConfig>,
     now: Mutex<Now>,
 }
@@ -93,15 +96,14 @@ struct Now {
     guards: HashMap<DeviceId, Guard>,
     /// Guards beyond which it is looked which are forgiven.
     guards_bound: usize,
-    /// Sync answers that were not written out: folder and key.
-    lost: HashMap<Arc<DeviceId>, Vec<(crate::store::FolderId, String)>>,
     is_draining: bool,
 }
 
 impl Direct {
     pub(crate) fn new(state: &State, config: Arc<MailConfig>) -> Self {
         let devices = Devices::new(state.clone(), config.max_devices);
-        Self { devices, counters: Counters::default(), config, now: Mutex::default() }
+        let lost = Arc::new(Lost::new(config.max_devices));
+        Self { devices, counters: Counters::default(), lost, config, now: Mutex::default() }
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
@@ -170,37 +172,7 @@ impl Direct {
     }
 
     /// The device has synced.
-    fn has_synced(&self, id: &DeviceId) {
+    pub(crate) fn has_synced(&self, id: &DeviceId) {
         self.now().guards.remove(id);
-    }
-
-    /// The answer that gave the device this key was not written out.
-    fn lost(&self, id: &Arc<DeviceId>, folder: crate::store::FolderId, key: String) {
-        let mut now = self.now();
-        if now.lost.len() >= self.config.max_devices && !now.lost.contains_key(id) {
-            // Whoever cuts so many answers off gets some of them only with what comes next.
-            let one = now.lost.keys().next().cloned();
-            one.and_then(|one| now.lost.remove(&one));
-        }
-        let lost = now.lost.entry(Arc::clone(id)).or_default();
-        lost.retain(|(of, _)| *of != folder);
-        lost.push((folder, key));
-    }
-
-    /// The key of the last answer for this folder that was not written out.
-    fn lost_key(&self, id: &DeviceId, folder: crate::store::FolderId) -> Option<String> {
-        let now = self.now();
-        let lost = now.lost.get(id)?;
-        lost.iter().find(|(of, _)| *of == folder).map(|(_, key)| key.clone())
-    }
-
-    fn is_not_lost(&self, id: &DeviceId, folder: crate::store::FolderId) {
-        let mut now = self.now();
-        if let Some(lost) = now.lost.get_mut(id) {
-            lost.retain(|(of, _)| *of != folder);
-            if lost.is_empty() {
-                now.lost.remove(id);
-            }
-        }
     }
 }

@@ -66,6 +66,11 @@ pub(crate) struct OnItsWay {
 }
 
 impl OnItsWay {
+    /// An answer that gives a device this key.
+    pub(crate) fn new(direct: &Arc<Direct>, id: &Arc<DeviceId>, folder: FolderId, key: &str) -> Self {
+        Self { direct: Arc::clone(direct), id: Arc::clone(id), folder, sync_key: Some(key.to_owned()) }
+    }
+
     /// All of it was written out.
     pub(crate) fn arrived(mut self) {
         self.sync_key = None;
@@ -75,7 +80,7 @@ impl OnItsWay {
 impl Drop for OnItsWay {
     fn drop(&mut self) {
         if let Some(key) = self.sync_key.take() {
-            self.direct.lost(&self.id, self.folder, key);
+            self.direct.lost.add(&self.id, self.folder, key);
         }
     }
 }
@@ -94,12 +99,7 @@ impl Direct {
         let folder = request.folder;
         match self.try_sync(account, id, request, unix_ms).await {
             Ok((answer, key)) => {
-                let on_its_way = key.map(|sync_key| OnItsWay {
-                    direct: Arc::clone(self),
-                    id: Arc::clone(id),
-                    folder,
-                    sync_key: Some(sync_key),
-                });
+                let on_its_way = key.map(|key| OnItsWay::new(self, id, folder, &key));
                 (answer, on_its_way)
             }
             Err(error) if error.kind() == StoreErrorKind::NoSuchFolder => (SyncAnswer::FoldersStale, None),
@@ -132,7 +132,7 @@ impl Direct {
             page => page?,
         };
         self.has_synced(id);
-        self.is_not_lost(id, folder);
+        self.lost.forget(id, folder);
         crate::stats::count(&self.counters.syncs);
         if page.changes.is_empty() && sync_key != FIRST_KEY {
             if device.take_back(folder, &sync_key) {

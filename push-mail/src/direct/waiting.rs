@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
@@ -12,7 +12,7 @@ use super::devices::DeviceId;
 use super::live::{Compared, Live, Place, Watched};
 use super::ping::{PingAnswer, PingParameters, PingRequest};
 use super::{Direct, Verdict};
-use crate::account::Account;
+use crate::account::{Account, Interest};
 use crate::stats::count;
 use crate::store::{FolderId, Token};
 
@@ -32,6 +32,19 @@ pub(crate) enum Outcome {
     Answer(PingAnswer),
     /// Its device pings without ever syncing: it is to come back after so long.
     Refused(Duration),
+}
+
+/// A ping that has just come.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    began: Instant,
+    ticket: u64,
+    interest: Interest,
+}
+
+fn failed(error: crate::state::StateError) -> PingAnswer {
+    tracing::error!(%error, "a ping failed");
+    PingAnswer::ServerError
 }
 
 /// A ping that waits, or is about to be answered.
@@ -54,7 +67,7 @@ impl std::fmt::Debug for WaitingPing {
 }
 
 impl WaitingPing {
-    fn live(&self) -> &Arc<Live> {
+    pub(crate) fn live(&self) -> &Arc<Live> {
         &self.place.0
     }
 
@@ -125,34 +138,50 @@ impl Direct {
         id: &Arc<DeviceId>,
         request: PingRequest,
     ) -> Result<(WaitingPing, Duration), PingAnswer> {
-        let clock = account.clock();
-        let (began, ticket) = (clock.now(), self.ticket());
-        let failed = |error: crate::state::StateError| {
-            tracing::error!(%error, "a ping failed");
-            PingAnswer::ServerError
-        };
+        let arrival = self.arrival(account);
         let before = self.devices.load(id).map_err(failed)?;
         let parameters = request.complete(before.as_ref().and_then(|device| device.ping.as_ref()), &self.config)?;
-        self.counters.asked_for(parameters.heartbeat_s);
-        let interest = account.interest();
         if !account.be_live().await {
             return Err(PingAnswer::ServerError);
         }
         check_folders(account, &parameters)?;
-        let device = self.remember(account, id, &parameters, clock.unix_ms()).await.map_err(failed)?;
+        let unix_ms = account.clock().unix_ms();
+        let device = self.remember(account, id, &parameters, unix_ms).await.map_err(failed)?;
         let (watched, behind) = self.points(account, id, &device, &parameters, &request);
-        let place = Place::take(Live::new(interest, DeviceId::clone(id), watched, (began, ticket)));
-        self.enter(&place.0);
-        let heartbeat = Duration::from_secs(parameters.heartbeat_s);
-        let ping = WaitingPing { direct: Arc::clone(self), place, put_off: None, is_answered: false };
+        let ping = self.take_place(arrival, id, watched);
         // Once more: one may have gone before the place was taken.
         if check_folders(account, &parameters).is_err() {
             ping.live().folder_is_gone();
         }
         ping.live().compare(&behind, &mut Compared::default());
-        let waited = clock.now().saturating_duration_since(began);
+        Ok(self.lasting(ping, Duration::from_secs(parameters.heartbeat_s)))
+    }
+
+    /// A ping that has just come: from now on its mailbox is kept watched.
+    pub(crate) fn arrival(&self, account: &Arc<Account>) -> Arrival {
+        Arrival { began: account.clock().now(), ticket: self.ticket(), interest: account.interest() }
+    }
+
+    /// Lets it take its places in the folders, and an older one of its device end.
+    pub(crate) fn take_place(
+        self: &Arc<Self>,
+        arrival: Arrival,
+        id: &Arc<DeviceId>,
+        watched: Box<[Watched]>,
+    ) -> WaitingPing {
+        let Arrival { began, ticket, interest } = arrival;
+        let place = Place::take(Live::new(interest, DeviceId::clone(id), watched, (began, ticket)));
+        self.enter(&place.0);
+        WaitingPing { direct: Arc::clone(self), place, put_off: None, is_answered: false }
+    }
+
+    /// With how long it may wait on, of this heartbeat.
+    pub(crate) fn lasting(&self, ping: WaitingPing, heartbeat: Duration) -> (WaitingPing, Duration) {
+        self.counters.asked_for(heartbeat.as_secs());
+        let live = ping.live();
+        let waited = live.account().clock().now().saturating_duration_since(live.began);
         let early = if heartbeat >= SHORT { EARLY } else { Duration::ZERO };
-        Ok((ping, heartbeat.saturating_sub(waited + early)))
+        (ping, heartbeat.saturating_sub(waited + early))
     }
 
     /// Remembers what it asked for, on the disk, if that is new. Returns the device.
@@ -188,7 +217,7 @@ impl Direct {
         let named = request.folders.as_deref().unwrap_or_default();
         let watched = parameters.folders.iter().map(|(folder, _)| {
             let holds = named.iter().find(|named| named.id == *folder).and_then(|named| named.sync_key.as_deref());
-            let point = device.point(*folder, holds, self.lost_key(id, *folder).as_deref());
+            let point = device.point(*folder, holds, self.lost.key(id, *folder).as_deref());
             let Some(point) = point else {
                 // Of an unknown key a sync tells that it is unknown.
                 behind.push(*folder);

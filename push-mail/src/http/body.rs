@@ -11,10 +11,10 @@ use crate::direct::OnItsWay;
 
 /// One piece of bytes; who is dropped before it was taken has not arrived.
 #[derive(Debug)]
-pub(super) struct Arriving(Option<(Bytes, OnItsWay)>);
+pub(crate) struct Arriving(Option<(Bytes, Vec<OnItsWay>)>);
 
 impl Arriving {
-    pub(super) fn new(bytes: Bytes, on_its_way: OnItsWay) -> Self {
+    pub(crate) fn new(bytes: Bytes, on_its_way: Vec<OnItsWay>) -> Self {
         Self(Some((bytes, on_its_way)))
     }
 }
@@ -25,7 +25,7 @@ impl Body for Arriving {
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.take().map(|(bytes, on_its_way)| {
-            on_its_way.arrived();
+            on_its_way.into_iter().for_each(OnItsWay::arrived);
             Ok(Frame::data(bytes))
         }))
     }

@@ -6,6 +6,8 @@ mod hook;
 mod json;
 mod ping;
 
+pub(crate) use body::Arriving;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -188,7 +190,7 @@ async fn sync(site: &Site, identity: &Identity, request: &http::Request<Bytes>) 
     let mut response = json_response(json::synced(&answer));
     if let Some(on_its_way) = on_its_way {
         let bytes = json::synced(&answer);
-        *response.body_mut() = Body::new(body::Arriving::new(bytes, on_its_way));
+        *response.body_mut() = Body::new(Arriving::new(bytes, vec![on_its_way]));
     }
     Ok(response)
 }

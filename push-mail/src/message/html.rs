@@ -3,7 +3,17 @@
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::html::add_html_token;
 
-use super::line::Line;
+/// What is read goes here.
+pub(crate) trait Reading {
+    /// Whether nothing more is taken.
+    fn is_full(&self) -> bool;
+    /// Text, with its white space.
+    fn push_text(&mut self, text: &str);
+    /// A character.
+    fn push(&mut self, character: char);
+    /// The begin or end of an element that parts the words around it.
+    fn part(&mut self, element: &str, is_end: bool);
+}
 
 /// Elements whose contents are not read.
 const UNREAD: [&str; 5] = ["script", "style", "template", "title", "svg"];
@@ -17,8 +27,8 @@ const WITHIN_WORDS: [&str; 22] = [
 /// An entity is shorter, its `&` and `;` included.
 const ENTITY_BYTES: usize = 40;
 
-/// Writes the text of `html` until the line is full.
-pub(super) fn read(html: &str, line: &mut Line) {
+/// Writes the text of `html` until the reading is full.
+pub(crate) fn read(html: &str, line: &mut impl Reading) {
     let mut reader = Reader { rest: html, quotes_end: true };
     while !line.is_full() && !reader.rest.is_empty() {
         reader.step(line);
@@ -32,7 +42,7 @@ struct Reader<'h> {
 }
 
 impl Reader<'_> {
-    fn step(&mut self, line: &mut Line) {
+    fn step(&mut self, line: &mut impl Reading) {
         let next = self.rest.find(['<', '&']).unwrap_or(self.rest.len());
         let (text, rest) = self.rest.split_at(next);
         line.push_text(text);
@@ -44,7 +54,7 @@ impl Reader<'_> {
         }
     }
 
-    fn mark(&mut self, line: &mut Line) {
+    fn mark(&mut self, line: &mut impl Reading) {
         let behind = &self.rest[1..];
         if let Some(comment) = behind.strip_prefix("!--") {
             // `<!-->` is a whole comment.
@@ -59,7 +69,7 @@ impl Reader<'_> {
         }
     }
 
-    fn tag(&mut self, line: &mut Line) {
+    fn tag(&mut self, line: &mut impl Reading) {
         let tag = &self.rest[1..];
         let end = self.end_of_tag(tag);
         self.rest = tag.get(end + 1..).unwrap_or_default();
@@ -67,7 +77,7 @@ impl Reader<'_> {
         let name = &name[..name.find(|byte: char| !byte.is_ascii_alphanumeric() && byte != ':').unwrap_or(name.len())];
         let is = |other: &&str| name.eq_ignore_ascii_case(other);
         if !WITHIN_WORDS.iter().any(is) {
-            line.space();
+            line.part(name, tag.starts_with('/'));
         }
         let is_whole = tag.starts_with('/') || tag[..end].ends_with('/');
         if let Some(unread) = UNREAD.iter().find(|other| is(other)).filter(|_| !is_whole) {
@@ -92,7 +102,7 @@ impl Reader<'_> {
         tag.find('>').unwrap_or(tag.len())
     }
 
-    fn entity(&mut self, line: &mut Line) {
+    fn entity(&mut self, line: &mut impl Reading) {
         let end = self.rest.bytes().take(ENTITY_BYTES).position(|byte| byte == b';');
         let name = end.map(|end| &self.rest[1..end]).filter(|name| is_entity(name));
         let Some(name) = name else {

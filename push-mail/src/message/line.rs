@@ -1,7 +1,9 @@
 //! A line of text as it is shown: white space made one, nothing that cannot be seen, a limit in bytes.
 
+use super::html::Reading;
+
 /// A line that is being written, and ends where its limit is reached.
-pub(super) struct Line {
+pub(crate) struct Line {
     text: String,
     limit: usize,
     /// White space is only written when something comes behind it.
@@ -15,7 +17,7 @@ impl Line {
     }
 
     /// A text as one line; `None` if nothing of it can be seen.
-    pub(super) fn of(text: &str, limit: usize) -> Option<String> {
+    pub(crate) fn of(text: &str, limit: usize) -> Option<String> {
         let mut line = Self::new(limit);
         line.push_text(text);
         line.text()
@@ -60,6 +62,24 @@ impl Line {
             self.is_space_due = false;
         }
         self.text.push(character);
+    }
+}
+
+impl Reading for Line {
+    fn is_full(&self) -> bool {
+        Line::is_full(self)
+    }
+
+    fn push_text(&mut self, text: &str) {
+        Line::push_text(self, text);
+    }
+
+    fn push(&mut self, character: char) {
+        Line::push(self, character);
+    }
+
+    fn part(&mut self, _: &str, _: bool) {
+        self.space();
     }
 }
 

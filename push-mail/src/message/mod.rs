@@ -9,8 +9,8 @@
 //! beyond what is shown.
 
 mod closed;
-mod html;
-mod line;
+pub(crate) mod html;
+pub(crate) mod line;
 #[cfg(test)]
 mod tests;
 

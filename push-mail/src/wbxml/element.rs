@@ -14,9 +14,22 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// The tag of a token (5 to 63) of a page.
+    /// Those that tags have on a page (WBXML 1.3 §7.1).
+    pub(super) const TOKENS: std::ops::RangeInclusive<u8> = 0x05..=0x3F;
+
+    /// The tag of a token of a page, whether it has a name or not.
+    ///
+    /// # Panics
+    ///
+    /// If the token is not one of 5 to 63, as all are that [`decode`](super::decode) finds.
     pub const fn new(page: u8, token: u8) -> Self {
+        assert!(*Self::TOKENS.start() <= token && token <= *Self::TOKENS.end(), "tokens of tags are 5 to 63");
         Self { page, token }
+    }
+
+    /// All that have a name, in the order of their pages and tokens.
+    pub fn all() -> impl Iterator<Item = Self> {
+        PAGES.iter().flat_map(|(page, _, tokens)| tokens.iter().map(|(token, _)| Self::new(*page, *token)))
     }
 
     /// Its code page.
@@ -59,6 +72,8 @@ impl fmt::Debug for Tag {
 }
 
 /// What is within an element.
+///
+/// In what [`decode`](super::decode) makes, no text is empty or beside another; [`encode`](super::encode) takes any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Another one.

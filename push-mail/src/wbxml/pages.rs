@@ -36,22 +36,22 @@ pages! {
     }
     1 contacts "Contacts" {
         0x05 ANNIVERSARY "Anniversary", 0x06 ASSISTANT_NAME "AssistantName",
-        0x07 ASSISTANT_TELEPHONE_NUMBER "AssistantTelephoneNumber", 0x08 BIRTHDAY "Birthday", 0x09 BODY "Body",
+        0x07 ASSISTANT_TELEPHONE_NUMBER "AssistantPhoneNumber", 0x08 BIRTHDAY "Birthday", 0x09 BODY "Body",
         0x0A BODY_SIZE "BodySize", 0x0B BODY_TRUNCATED "BodyTruncated",
-        0x0C BUSINESS2_PHONE_NUMBER "Business2PhoneNumber", 0x0D BUSINESS_CITY "BusinessCity",
-        0x0E BUSINESS_COUNTRY "BusinessCountry", 0x0F BUSINESS_POSTAL_CODE "BusinessPostalCode",
-        0x10 BUSINESS_STATE "BusinessState", 0x11 BUSINESS_STREET "BusinessStreet",
+        0x0C BUSINESS2_PHONE_NUMBER "Business2PhoneNumber", 0x0D BUSINESS_CITY "BusinessAddressCity",
+        0x0E BUSINESS_COUNTRY "BusinessAddressCountry", 0x0F BUSINESS_POSTAL_CODE "BusinessAddressPostalCode",
+        0x10 BUSINESS_STATE "BusinessAddressState", 0x11 BUSINESS_STREET "BusinessAddressStreet",
         0x12 BUSINESS_FAX_NUMBER "BusinessFaxNumber", 0x13 BUSINESS_PHONE_NUMBER "BusinessPhoneNumber",
         0x14 CAR_PHONE_NUMBER "CarPhoneNumber", 0x15 CATEGORIES "Categories", 0x16 CATEGORY "Category",
         0x17 CHILDREN "Children", 0x18 CHILD "Child", 0x19 COMPANY_NAME "CompanyName", 0x1A DEPARTMENT "Department",
         0x1B EMAIL1_ADDRESS "Email1Address", 0x1C EMAIL2_ADDRESS "Email2Address", 0x1D EMAIL3_ADDRESS "Email3Address",
         0x1E FILE_AS "FileAs", 0x1F FIRST_NAME "FirstName", 0x20 HOME2_PHONE_NUMBER "Home2PhoneNumber",
-        0x21 HOME_CITY "HomeCity", 0x22 HOME_COUNTRY "HomeCountry", 0x23 HOME_POSTAL_CODE "HomePostalCode",
-        0x24 HOME_STATE "HomeState", 0x25 HOME_STREET "HomeStreet", 0x26 HOME_FAX_NUMBER "HomeFaxNumber",
+        0x21 HOME_CITY "HomeAddressCity", 0x22 HOME_COUNTRY "HomeAddressCountry", 0x23 HOME_POSTAL_CODE "HomeAddressPostalCode",
+        0x24 HOME_STATE "HomeAddressState", 0x25 HOME_STREET "HomeAddressStreet", 0x26 HOME_FAX_NUMBER "HomeFaxNumber",
         0x27 HOME_PHONE_NUMBER "HomePhoneNumber", 0x28 JOB_TITLE "JobTitle", 0x29 LAST_NAME "LastName",
         0x2A MIDDLE_NAME "MiddleName", 0x2B MOBILE_PHONE_NUMBER "MobilePhoneNumber",
-        0x2C OFFICE_LOCATION "OfficeLocation", 0x2D OTHER_CITY "OtherCity", 0x2E OTHER_COUNTRY "OtherCountry",
-        0x2F OTHER_POSTAL_CODE "OtherPostalCode", 0x30 OTHER_STATE "OtherState", 0x31 OTHER_STREET "OtherStreet",
+        0x2C OFFICE_LOCATION "OfficeLocation", 0x2D OTHER_CITY "OtherAddressCity", 0x2E OTHER_COUNTRY "OtherAddressCountry",
+        0x2F OTHER_POSTAL_CODE "OtherAddressPostalCode", 0x30 OTHER_STATE "OtherAddressState", 0x31 OTHER_STREET "OtherAddressStreet",
         0x32 PAGER_NUMBER "PagerNumber", 0x33 RADIO_PHONE_NUMBER "RadioPhoneNumber", 0x34 SPOUSE "Spouse",
         0x35 SUFFIX "Suffix", 0x36 TITLE "Title", 0x37 WEB_PAGE "WebPage", 0x38 YOMI_COMPANY_NAME "YomiCompanyName",
         0x39 YOMI_FIRST_NAME "YomiFirstName", 0x3A YOMI_LAST_NAME "YomiLastName", 0x3B COMPRESSED_RTF "CompressedRTF",
@@ -153,7 +153,7 @@ pages! {
     }
     11 validate_cert "ValidateCert" {
         0x05 VALIDATE_CERT "ValidateCert", 0x06 CERTIFICATES "Certificates", 0x07 CERTIFICATE "Certificate",
-        0x08 CERTIFICATE_CHAIN "CertificateChain", 0x09 CHECK_CRL "CheckCRL", 0x0A STATUS "Status",
+        0x08 CERTIFICATE_CHAIN "CertificateChain", 0x09 CHECK_CRL "CheckCrl", 0x0A STATUS "Status",
     }
     12 contacts2 "Contacts2" {
         0x05 CUSTOMER_ID "CustomerId", 0x06 GOVERNMENT_ID "GovernmentId", 0x07 IM_ADDRESS "IMAddress",
@@ -243,7 +243,7 @@ pages! {
         0x15 PASSWORD "Password", 0x16 DEVICE_INFORMATION "DeviceInformation", 0x17 MODEL "Model", 0x18 IMEI "IMEI",
         0x19 FRIENDLY_NAME "FriendlyName", 0x1A OS "OS", 0x1B OS_LANGUAGE "OSLanguage",
         0x1C PHONE_NUMBER "PhoneNumber", 0x1D USER_INFORMATION "UserInformation",
-        0x1E EMAIL_ADDRESSES "EmailAddresses", 0x1F SMTP_ADDRESS "SmtpAddress", 0x20 USER_AGENT "UserAgent",
+        0x1E EMAIL_ADDRESSES "EmailAddresses", 0x1F SMTP_ADDRESS "SMTPAddress", 0x20 USER_AGENT "UserAgent",
         0x21 ENABLE_OUTBOUND_SMS "EnableOutboundSMS", 0x22 MOBILE_OPERATOR "MobileOperator",
         0x23 PRIMARY_SMTP_ADDRESS "PrimarySmtpAddress", 0x24 ACCOUNTS "Accounts", 0x25 ACCOUNT "Account",
         0x26 ACCOUNT_ID "AccountId", 0x27 ACCOUNT_NAME "AccountName", 0x28 USER_DISPLAY_NAME "UserDisplayName",
@@ -266,7 +266,7 @@ pages! {
         0x05 SEND_MAIL "SendMail", 0x06 SMART_FORWARD "SmartForward", 0x07 SMART_REPLY "SmartReply",
         0x08 SAVE_IN_SENT_ITEMS "SaveInSentItems", 0x09 REPLACE_MIME "ReplaceMime", 0x0B SOURCE "Source",
         0x0C FOLDER_ID "FolderId", 0x0D ITEM_ID "ItemId", 0x0E LONG_ID "LongId", 0x0F INSTANCE_ID "InstanceId",
-        0x10 MIME "MIME", 0x11 CLIENT_ID "ClientId", 0x12 STATUS "Status", 0x13 ACCOUNT_ID "AccountId",
+        0x10 MIME "Mime", 0x11 CLIENT_ID "ClientId", 0x12 STATUS "Status", 0x13 ACCOUNT_ID "AccountId",
         0x15 FORWARDEES "Forwardees", 0x16 FORWARDEE "Forwardee", 0x17 FORWARDEE_NAME "ForwardeeName",
         0x18 FORWARDEE_EMAIL "ForwardeeEmail",
     }
@@ -291,11 +291,11 @@ pages! {
         0x0A REPLY_ALLOWED "ReplyAllowed", 0x0B REPLY_ALL_ALLOWED "ReplyAllAllowed",
         0x0C FORWARD_ALLOWED "ForwardAllowed", 0x0D MODIFY_RECIPIENTS_ALLOWED "ModifyRecipientsAllowed",
         0x0E EXTRACT_ALLOWED "ExtractAllowed", 0x0F PRINT_ALLOWED "PrintAllowed", 0x10 EXPORT_ALLOWED "ExportAllowed",
-        0x11 PROGRAMMATIC_ACCESS_ALLOWED "ProgrammaticAccessAllowed", 0x12 RM_OWNER "RMOwner",
+        0x11 PROGRAMMATIC_ACCESS_ALLOWED "ProgrammaticAccessAllowed", 0x12 OWNER "Owner",
         0x13 CONTENT_EXPIRY_DATE "ContentExpiryDate", 0x14 TEMPLATE_ID "TemplateID",
         0x15 TEMPLATE_NAME "TemplateName", 0x16 TEMPLATE_DESCRIPTION "TemplateDescription",
         0x17 CONTENT_OWNER "ContentOwner",
-        0x18 REMOVE_RIGHTS_MANAGEMENT_DISTRIBUTION "RemoveRightsManagementDistribution",
+        0x18 REMOVE_RIGHTS_MANAGEMENT_PROTECTION "RemoveRightsManagementProtection",
     }
     25 find "Find" {
         0x05 FIND "Find", 0x06 SEARCH_ID "SearchId", 0x07 EXECUTE_SEARCH "ExecuteSearch",

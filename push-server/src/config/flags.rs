@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::error::{ConfigError, Place};
 use super::value::Value;
-use super::{Settings, keys};
+use super::{Settings, keys, tls};
 
 /// Publish and subscribe over WebSocket, server-sent events, polls and HTTP streams.
 ///
@@ -31,6 +31,9 @@ pub(crate) struct Flags {
     /// Answer /push/echo, a plain WebSocket echo for conformance suites
     #[arg(long)]
     pub(crate) echo: bool,
+    /// Speak TLS with a certificate for HOST that it makes at the first start, into --data; phones refuse it
+    #[arg(long, value_name = "HOST")]
+    pub(crate) tls_self_signed: Vec<String>,
     /// What to log on stderr: error, warn, info, debug, trace, or by module
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -52,6 +55,20 @@ impl Flags {
             settings.data = Some(PathBuf::from(data));
         }
         settings.transports.echo |= self.echo;
+        self.apply_self_signed(settings)
+    }
+
+    fn apply_self_signed(&self, settings: &mut Settings) -> Result<(), ConfigError> {
+        if self.tls_self_signed.is_empty() {
+            return Ok(());
+        }
+        let refused = |problem: String| ConfigError::new(Place::Flag("--tls-self-signed"), problem);
+        tls::check_names(&self.tls_self_signed).map_err(refused)?;
+        let tls = settings.tls.get_or_insert_default();
+        if tls.cert.is_some() {
+            return Err(refused("the file has a [tls] with a certificate".to_owned()));
+        }
+        tls.self_signed.clone_from(&self.tls_self_signed);
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use super::limits::LIMITS;
 use super::secret::Secret;
 use super::value::{Bounds, Value};
-use super::{Settings, address, mail};
+use super::{Settings, address, mail, tls};
 
 /// A key of a table whose settings are an `S`; of those that stand before the first table by default.
 pub(crate) struct Key<S: 'static = Settings> {
@@ -227,6 +227,7 @@ pub(crate) fn help() -> String {
     list(all(), &mut Settings::default(), &mut out);
     out.push_str(TABLES);
     mail::help(&mut out);
+    tls::help(&mut out);
     out.push_str("\nA flag goes over the environment, the environment over the file.\n");
     out
 }
@@ -249,7 +250,6 @@ Tables of the file:
   [[token]]      who may do what; with at least one it may listen anywhere
                  secret = "...", user = "alice", subscribe = ["chat/**"], publish = [], history = [],
                  presence = [], admin = false
-  [tls]          not in this version: it does not start with it
 "#;
 
 #[cfg(test)]
@@ -278,7 +278,7 @@ mod tests {
     fn help_names_every_key_once() {
         let help = help();
         for key in all() {
-            assert_eq!(help.matches(&format!("\n  {} ", key.name)).count(), 1, "{}", key.name);
+            assert_eq!(help.matches(&format!("\n  {:<28} {} [", key.name, key.about)).count(), 1, "{}", key.name);
         }
     }
 

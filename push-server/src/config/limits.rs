@@ -23,6 +23,10 @@ pub(crate) const LIMITS: [Key; LIMITS_LEN] = limits![
         |s| Field::MaybeCount(&mut s.max_connections_per_address, 0..=MANY);
     "header_timeout_s", "how long the head of a request may take",
         |s| Field::Seconds(&mut s.serve.header_timeout, 1..=3600);
+    "handshake_timeout_s", "how long a client may take for its first byte under TLS, and again for its handshake",
+        |s| Field::Seconds(&mut s.serve.handshake_timeout, 1..=3600);
+    "max_handshakes", "TLS handshakes at a time; others wait their turn",
+        |s| Field::Count(&mut s.serve.max_handshakes, 1..=MANY);
     "keep_alive_s", "how long a connection may wait for its next request",
         |s| Field::Seconds(&mut s.serve.idle, 0..=YEAR_S);
     "max_header_bytes", "longest head of a request, else 431",
@@ -82,4 +86,4 @@ pub(crate) const LIMITS: [Key; LIMITS_LEN] = limits![
     "max_members", "members listed and announced for a channel, beyond that only counted",
         |s| Field::Count(&mut s.hub.max_members, 0..=MANY);
 ];
-const LIMITS_LEN: usize = 33;
+const LIMITS_LEN: usize = 35;

@@ -1,7 +1,7 @@
 //! Settings: flags over environment over file over defaults, every value checked before anything is bound.
 //!
 //! In reading order: `keys` and `limits` (what can be set), `value` (how it is read), `file` and `tables`, `env`,
-//! `flags`, `mail`, `error` (refusals with their place), `secret` and `address`.
+//! `flags`, `mail`, `tls`, `error` (refusals with their place), `secret` and `address`.
 
 mod address;
 mod env;
@@ -17,6 +17,7 @@ mod secret;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod value;
 
 use std::ffi::OsString;
@@ -31,6 +32,7 @@ use push_transports::server::ServeConfig;
 pub(crate) use error::ConfigError;
 pub(crate) use flags::Flags;
 pub(crate) use mail::{Account, Imap, MailSettings, Mailbox, Maildir, Remote};
+pub(crate) use tls::TlsSettings;
 
 use env::Environment;
 use error::Place;
@@ -61,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) serve: ServeConfig,
     pub(crate) tokens: Vec<Token>,
     pub(crate) mail: MailSettings,
+    /// Without it none is spoken.
+    pub(crate) tls: Option<TlsSettings>,
 }
 
 /// A static token. Its `Debug` shows no secret.
@@ -95,6 +99,7 @@ impl Default for Settings {
             serve: ServeConfig::default(),
             tokens: Vec::new(),
             mail: MailSettings::default(),
+            tls: None,
         }
     }
 }
@@ -113,14 +118,20 @@ impl Settings {
         self.demo.unwrap_or(self.is_open())
     }
 
+    /// Whether `listen` speaks TLS.
+    pub(crate) fn listens_by_tls(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.listen.is_none())
+    }
+
     /// What an operator should know about these settings before the first client comes.
     pub(crate) fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         if self.is_open() {
             notices.push("no [[token]] is configured: anyone may do anything, on the loopback only".to_owned());
-        } else if !address::is_loopback(self.listen) {
+        } else if !address::is_loopback(self.listen) && !self.listens_by_tls() {
             notices.push(
-                "it speaks plain HTTP: put a proxy that ends TLS in front of it, or tokens can be read".to_owned(),
+                "'listen' speaks plain HTTP: set [tls], or put a proxy that ends TLS in front of it, or tokens can be read"
+                    .to_owned(),
             );
         }
         let short = self.tokens.iter().filter(|token| token.secret.len() < SHORT_SECRET_BYTES).count();
@@ -153,6 +164,7 @@ impl Settings {
         let addresses = [
             ("listen", Some(self.listen)),
             ("metrics_listen", self.metrics_listen),
+            ("tls.listen", self.tls.as_ref().and_then(|tls| tls.listen)),
             ("mail.lmtp_listen", self.mail.lmtp_listen),
         ];
         for (key, address) in addresses {
@@ -160,6 +172,10 @@ impl Settings {
                 continue;
             };
             return Err(ConfigError::new(Place::All, open_refusal(key, address)));
+        }
+        if self.data.is_none() && self.tls.as_ref().is_some_and(|tls| !tls.self_signed.is_empty()) {
+            let problem = "a self-signed certificate needs a directory to be kept in: set 'data'";
+            return Err(ConfigError::new(Place::All, problem));
         }
         Ok(())
     }

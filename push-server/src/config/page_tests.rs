@@ -29,6 +29,12 @@ fn rows_of(page: &'static str) -> BTreeMap<&'static str, Vec<&'static str>> {
     rows.filter_map(|row| Some((row.first()?.strip_prefix('`')?.strip_suffix('`')?, row))).collect()
 }
 
+/// Those of the tables in which keys have variables.
+fn rows_with_variables() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let tables = PAGE.split("\n\n").filter(|part| part.starts_with("| key | variable |"));
+    tables.flat_map(rows_of).collect()
+}
+
 /// What `key` takes, as the page says it.
 fn takes<S: Default>(key: &Key<S>) -> String {
     let within = |bounds: &Bounds| {
@@ -88,8 +94,13 @@ fn each_key_of_mail_stands_on_the_page_with_what_it_takes_and_its_default() {
 }
 
 #[test]
+fn each_key_of_tls_stands_on_the_page_with_what_it_takes_and_its_default() {
+    check_table("### TLS", &tls::TLS, &[]);
+}
+
+#[test]
 fn each_key_stands_on_the_page_with_its_variable_what_it_takes_and_its_default() {
-    let rows = rows();
+    let rows = rows_with_variables();
     for key in keys::all() {
         let row = rows.get(key.name).unwrap_or_else(|| panic!("{} is not on the page", key.name));
         assert_eq!(row[1..4], [format!("`{}`", key.variable()), takes(key), default(key)], "{}", key.name);

@@ -1,4 +1,4 @@
-//! The tables of the file: `[[namespace]]`, `[[token]]`, `[mail]`, and those that this version does not serve.
+//! The tables of the file: `[[namespace]]`, `[[token]]`, `[mail]` and `[tls]`.
 
 use push_core::{Grants, Identity, Namespace, Overflow, Pattern};
 use toml::Spanned;
@@ -8,7 +8,7 @@ use super::error::ConfigError;
 use super::file::{File, Section};
 use super::secret::MAX_SECRET_BYTES;
 use super::value::Value;
-use super::{Settings, Token, mail};
+use super::{Settings, Token, mail, tls};
 
 /// The tables that a file may have.
 pub(crate) const NAMES: [&str; 4] = ["namespace", "token", "mail", "tls"];
@@ -36,13 +36,10 @@ pub(crate) fn apply<'a>(
             }
         }
         "mail" => settings.mail = mail::read(file, value)?,
-        _ => return Err(file.refuse(Some(value.span().start), Some("tls"), NO_TLS)),
+        _ => settings.tls = Some(tls::read(file, value)?),
     }
     Ok(())
 }
-
-/// A server that ignored this would do something else than it was told: it would speak plain HTTP.
-const NO_TLS: &str = "TLS is not in this version: remove the table, and put a proxy that ends TLS in front of it";
 
 /// The tables of a list of tables.
 pub(super) fn entries<'a>(

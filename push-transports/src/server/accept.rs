@@ -23,6 +23,7 @@ use super::drive::{drive, http1};
 use super::io::ConnectionIo;
 use super::refuse::Refused;
 use super::registry::{Place, Registry};
+use super::tls::Acceptor;
 
 /// How long connections that were cut get to let go of their sockets.
 const AFTER_CUT: Duration = Duration::from_secs(1);
@@ -91,11 +92,13 @@ where
 {
     let config = config.bounded();
     #[cfg(target_os = "linux")]
-    if config.lots > 0 {
+    if config.lots > 0 && config.tls.is_none() {
         return super::lot::serve(listener, service, config, shutdown).await;
     }
     let registry = CutOnDrop(Registry::new(config.counters.clone()));
-    let mut server = Server { registry: Arc::clone(&registry.0), http1: http1(&config), config, service };
+    let acceptor = config.tls.clone().map(|tls| Arc::new(Acceptor::new(tls, &config)));
+    let config = Arc::new(config);
+    let mut server = Server { registry: Arc::clone(&registry.0), http1: http1(&config), config, acceptor, service };
     server.run(listener, shutdown).await;
     server.drain().await
 }
@@ -122,7 +125,8 @@ where
 struct Server<S> {
     registry: Arc<Registry>,
     http1: http1::Builder,
-    config: ServeConfig,
+    config: Arc<ServeConfig>,
+    acceptor: Option<Arc<Acceptor>>,
     service: S,
 }
 
@@ -151,13 +155,13 @@ impl<S: App> Server<S> {
                     refused.expire(Instant::now());
                 }
                 (stream, peer) = listener.accept() => {
-                    match self.enter(peer) {
+                    match self.registry.enter(peer, &self.config) {
                         Some(entered) => self.open(stream, peer, entered),
                         None => {
                             self.registry.counters().refuse();
                             tracing::debug!(%peer, "connection refused");
                             // tokio does not know yet that the socket can be written and would make us wait for it.
-                            if let Ok(stream) = stream.into_std() {
+                            if let Ok(stream) = stream.into_std() && self.acceptor.is_none() {
                                 refused.refuse(stream, Instant::now(), date());
                             }
                         }
@@ -167,18 +171,29 @@ impl<S: App> Server<S> {
         }
     }
 
-    /// A place for one more connection, if there is one.
-    fn enter(&self, peer: SocketAddr) -> Option<(ConnectionInfo, Place)> {
-        let ServeConfig { max_connections, max_connections_per_address, .. } = &self.config;
-        (self.registry.len() < *max_connections).then(|| self.registry.enter(peer, *max_connections_per_address))?
-    }
-
     fn open(&self, stream: TcpStream, peer: SocketAddr, (info, place): (ConnectionInfo, Place)) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "TCP_NODELAY was not taken");
         }
-        let io = ConnectionIo::new(stream, info, place, &self.config);
-        tokio::spawn(drive(io, self.service.clone(), self.http1.clone(), &self.config));
+        let (service, http1) = (self.service.clone(), self.http1.clone());
+        let Some(acceptor) = &self.acceptor else {
+            let io = ConnectionIo::new(stream, info, place, &self.config);
+            tokio::spawn(drive(io, service, http1, &self.config));
+            return;
+        };
+        let (acceptor, config) = (Arc::clone(acceptor), Arc::clone(&self.config));
+        tokio::spawn(async move {
+            // Boxed: what a handshake needs is not to be part of the task for as long as the connection lives.
+            let begun = Box::pin(acceptor.accept(stream, &info)).await;
+            drop(acceptor);
+            let io = match begun {
+                Ok(stream) => ConnectionIo::secured(stream, info, place, &config),
+                Err(turned_away) => return turned_away.end(info, place, &config).await,
+            };
+            let driven = drive(io, service, http1, &config);
+            drop(config);
+            driven.await;
+        });
     }
 
     async fn drain(&self) -> ServeSummary {

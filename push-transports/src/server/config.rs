@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use super::counters::ServeCounters;
+use super::tls::Tls;
 
 /// Longest duration that is handed to a timer: one year.
 ///
@@ -71,10 +72,11 @@ pub struct ServeConfig {
     /// Set on the listener, from which accepted sockets inherit it. Why: a kernel that grows its buffers by itself takes
     /// megabytes for a client that does not read; it shall be seen as backpressure instead, and not be paid for.
     pub send_buffer: usize,
-    /// Most connections at a time, upgraded ones included. Default 10,000.
+    /// Most connections at a time, upgraded ones included. Default 10,000. Servers that share [`counters`](Self::counters)
+    /// have so many together.
     ///
-    /// One more is answered with 429 (`too_many_connections`, `Retry-After: 5`) and closed. Up to 64 of those refused are
-    /// kept for a second, so that they can read that answer. Why: the descriptors and the memory of a process are finite, and
+    /// One more is answered with 429 (`too_many_connections`, `Retry-After: 5`) and closed; under TLS just closed, since a
+    /// handshake is what costs. Up to 64 of those refused are kept for a second, so that they can read that answer. Why: the descriptors and the memory of a process are finite, and
     /// those who are served shall not suffer from those who come on top. Keep the hub's own limit of subscribers
     /// (`HubConfig::max_connections`) below this one: it refuses in each transport's words, while an `EventSource` gives up
     /// for good on a 429.
@@ -85,7 +87,7 @@ pub struct ServeConfig {
     /// One more is answered as above. Why: on the open Internet one client must not take the places of all others.
     pub max_connections_per_address: usize,
     /// Lots: tasks that own the sockets of parked connections, each on one worker. Default: one for each core. 0: every
-    /// connection is served by a task of its own, as on systems other than Linux.
+    /// connection is served by a task of its own, as on systems other than Linux and under TLS.
     ///
     /// Why: a connection that waits in a lot takes some tens of bytes, one with a task some kilobytes, and what many of
     /// them subscribe is written in one go.
@@ -94,6 +96,20 @@ pub struct ServeConfig {
     ///
     /// Then what is left is cut. Why: supervisors wait for some time, often 10 to 30 s, before they kill.
     pub grace: Duration,
+    /// What TLS is spoken with; without it, none is. Default none.
+    ///
+    /// Connections are then served by a task each, whatever [`lots`](Self::lots) says, and wait with rustls' state, some
+    /// kilobytes. Who speaks HTTP in the clear is answered with 400 and closed.
+    pub tls: Option<Tls>,
+    /// Longest time a client may take for its first byte, and again for its TLS handshake. Default 10 s, most 1 year.
+    ///
+    /// Then it is closed. [`header_timeout`](Self::header_timeout) begins behind it. Why: as there.
+    pub handshake_timeout: Duration,
+    /// Most TLS handshakes at a time, counted from a client's first byte on. Default 512, at least 1.
+    ///
+    /// Others wait their turn; while any do, a handshake that has taken a second is closed. Why: each may hold 64 KiB of
+    /// what a client said so far, and those who say it slowly shall not keep others out.
+    pub max_handshakes: usize,
     /// Where the server counts. Default: counters of its own.
     ///
     /// Keep a clone to read them. Servers that share them add up.
@@ -118,6 +134,9 @@ impl Default for ServeConfig {
             max_connections_per_address: usize::MAX,
             grace: Duration::from_secs(10),
             lots: std::thread::available_parallelism().map_or(1, NonZero::get),
+            tls: None,
+            handshake_timeout: Duration::from_secs(10),
+            max_handshakes: 512,
             counters: ServeCounters::default(),
         }
     }
@@ -126,8 +145,8 @@ impl Default for ServeConfig {
 impl ServeConfig {
     /// The same with every duration short enough for a timer.
     pub(super) fn bounded(mut self) -> Self {
-        let Self { header_timeout, idle, stall, linger, half_close, grace, .. } = &mut self;
-        let durations = [header_timeout, idle, stall, linger, half_close, grace];
+        let Self { header_timeout, idle, stall, linger, half_close, grace, handshake_timeout, .. } = &mut self;
+        let durations = [header_timeout, idle, stall, linger, half_close, grace, handshake_timeout];
         for duration in durations {
             *duration = LONGEST.min(*duration);
         }

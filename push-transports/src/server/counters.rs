@@ -18,6 +18,7 @@ pub(super) struct Counts {
     accepted: AtomicU64,
     refused: AtomicU64,
     stalled: AtomicU64,
+    handshakes_failed: AtomicU64,
     pub(super) waiting: AtomicUsize,
     pub(super) parked: AtomicUsize,
     pub(super) busy: AtomicUsize,
@@ -52,6 +53,13 @@ impl ServeCounters {
     #[must_use]
     pub fn stalled(&self) -> u64 {
         self.0.stalled.load(Relaxed)
+    }
+
+    /// Connections closed since the start before they were TLS ones: what was said was none, or took too long, or the client
+    /// does not believe the certificate or left. Those in the clear are among them.
+    #[must_use]
+    pub fn handshakes_failed(&self) -> u64 {
+        self.0.handshakes_failed.load(Relaxed)
     }
 
     /// Connections in lots now that wait for a request: their first, or the next one on keep-alive.
@@ -121,9 +129,18 @@ impl ServeCounters {
         &self.0
     }
 
-    pub(super) fn opened(&self) {
+    /// Counts one more connection, unless there are `most` already.
+    pub(super) fn open(&self, most: usize) -> bool {
+        if self.0.connections.fetch_add(1, Relaxed) >= most {
+            self.closed();
+            return false;
+        }
+        true
+    }
+
+    /// One that is open is served.
+    pub(super) fn accept(&self) {
         self.0.accepted.fetch_add(1, Relaxed);
-        self.0.connections.fetch_add(1, Relaxed);
     }
 
     pub(super) fn closed(&self) {
@@ -132,6 +149,10 @@ impl ServeCounters {
 
     pub(super) fn refuse(&self) {
         self.0.refused.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn handshake_failed(&self) {
+        self.0.handshakes_failed.fetch_add(1, Relaxed);
     }
 
     pub(super) fn stall(&self) {

@@ -107,7 +107,7 @@ mod tests {
         let listener = crate::server::bind(([127, 0, 0, 1], 0).into()).expect("loopback can be bound");
         let addr = listener.local_addr().expect("it is bound");
         let stream = tokio::net::TcpStream::connect(addr).await.expect("the backlog has room");
-        let entered = Registry::new(config.counters.clone()).enter(addr, usize::MAX);
+        let entered = Registry::new(config.counters.clone()).enter(addr, &config);
         let (info, place) = entered.expect("it is the first");
         let io = ConnectionIo::new(stream, info, place, &config);
         let task = drive(io, axum::Router::new(), http1(&config), &config);

@@ -22,6 +22,7 @@ use super::registry::Place;
 #[cfg(target_os = "linux")]
 use super::stream::Shared;
 use super::stream::Stream;
+use super::tls::Secured;
 
 /// Bytes read and forgotten after a shutdown.
 ///
@@ -33,7 +34,7 @@ const LINGER_AT_ONCE: usize = 1 << 20;
 /// Read and forgotten at a time.
 const LINGER_READ: usize = 16 * 1024;
 
-/// A TCP connection accepted by [`serve`](super::serve).
+/// A TCP connection accepted by [`serve`](super::serve), under TLS where that is set.
 ///
 /// hyper is given it as `TokioIo<ConnectionIo>`: that is what `hyper::upgrade::Upgraded::downcast` yields after an upgrade.
 ///
@@ -85,6 +86,11 @@ impl ConnectionIo {
         Self::over(Stream::Tcp(stream), info, Some(place), config)
     }
 
+    pub(super) fn secured(stream: Secured, info: ConnectionInfo, place: Place, config: &ServeConfig) -> Self {
+        info.secured();
+        Self::over(Stream::Tls(stream), info, Some(place), config)
+    }
+
     /// Over a socket that a lot has lent.
     #[cfg(target_os = "linux")]
     pub(super) fn on_lot(socket: LotSocket, info: ConnectionInfo, config: &ServeConfig) -> Self {
@@ -126,21 +132,31 @@ impl ConnectionIo {
     }
 
     /// Runs one write under the stall limit.
-    fn poll_limited(
+    fn poll_written(
         &mut self,
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        let result = ready!(self.poll_limited(cx, write));
+        self.info.wrote(*result.as_ref().unwrap_or(&0));
+        Poll::Ready(result)
+    }
+
+    /// Runs what needs the client to take something, under the stall limit.
+    fn poll_limited<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        push: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         self.check_writable()?;
-        if let Poll::Ready(result) = write(Pin::new(&mut self.stream), cx) {
+        if let Poll::Ready(result) = push(Pin::new(&mut self.stream), cx) {
             if self.stalling.take().is_some() {
                 self.info.set_blocked(false);
             }
-            self.info.wrote(*result.as_ref().unwrap_or(&0));
             return Poll::Ready(result);
         }
         // tokio also says "pending" to a task that had its share and has to let others run: the socket may well have room.
-        if matches!(self.stream, Stream::Tcp(_)) && !tokio::task::coop::has_budget_remaining() {
+        if self.stream.is_watched() && !tokio::task::coop::has_budget_remaining() {
             return Poll::Pending;
         }
         self.check_cut(Side::Write, cx)?;
@@ -218,7 +234,7 @@ impl AsyncRead for ConnectionIo {
 
 impl AsyncWrite for ConnectionIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_limited(cx, |stream, cx| stream.poll_write(cx, buf))
+        self.get_mut().poll_written(cx, |stream, cx| stream.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -226,7 +242,7 @@ impl AsyncWrite for ConnectionIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_limited(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
+        self.get_mut().poll_written(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -235,6 +251,9 @@ impl AsyncWrite for ConnectionIo {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.stream.buffers() {
+            return this.poll_limited(cx, |stream, cx| stream.poll_flush(cx));
+        }
         this.check_writable()?;
         // A TCP stream has nothing to flush and is always ready, which says nothing about a write that is pending.
         Pin::new(&mut this.stream).poll_flush(cx)
@@ -244,7 +263,7 @@ impl AsyncWrite for ConnectionIo {
         let this = self.get_mut();
         this.check_writable()?;
         if matches!(this.end, End::Open | End::HalfClosed(_) | End::ReadEnded) {
-            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            ready!(this.poll_limited(cx, |stream, cx| stream.poll_shutdown(cx)))?;
             // RFC 9112 §9.6: close in stages, or a reset may overtake the answer.
             let linger = matches!(this.end, End::Open) && !this.linger.is_zero() && this.info.head_begun();
             this.end = if linger {
@@ -264,7 +283,7 @@ impl ConnectionIo {
     pub(super) fn lot_socket(&mut self) -> Option<&mut LotSocket> {
         match &mut self.stream {
             Stream::Lot(socket) => Some(socket),
-            Stream::Tcp(_) | Stream::Shared(_) => None,
+            Stream::Tcp(_) | Stream::Tls(_) | Stream::Shared(_) => None,
         }
     }
 
@@ -284,7 +303,7 @@ impl ConnectionIo {
     pub(super) fn into_socket(self) -> Option<LotSocket> {
         match self.stream {
             Stream::Lot(socket) => Some(socket),
-            Stream::Tcp(_) | Stream::Shared(_) => None,
+            Stream::Tcp(_) | Stream::Tls(_) | Stream::Shared(_) => None,
         }
     }
 

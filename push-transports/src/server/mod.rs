@@ -14,6 +14,7 @@
 //! | ends its side before its answer | its answer, if that comes soon | [`ServeConfig::half_close`] |
 //! | is there at shutdown | its answer, then a close | [`ServeConfig::grace`] |
 //! | sends what is not HTTP | 400 | |
+//! | is slow to speak TLS, or does not | the connection closed | [`ServeConfig::handshake_timeout`], [`ServeConfig::max_handshakes`] |
 //!
 //! ```text
 //!  bind ─▶ lot: accepts, and owns who waits ─▶ hyper, while a request is in memory ─▶ the service
@@ -23,7 +24,8 @@
 //!          refuse
 //! ```
 //!
-//! With [`ServeConfig::lots`] of 0, and on systems other than Linux, each connection is a task of its own instead.
+//! With [`ServeConfig::lots`] of 0, on systems other than Linux, and under TLS ([`ServeConfig::tls`]), each connection is a
+//! task of its own instead.
 
 mod accept;
 mod backoff;
@@ -40,6 +42,7 @@ mod readiness;
 mod refuse;
 mod registry;
 mod stream;
+mod tls;
 mod wait;
 
 pub use accept::{ServeSummary, serve};
@@ -48,6 +51,7 @@ pub use config::ServeConfig;
 pub use connection::ConnectionInfo;
 pub use counters::ServeCounters;
 pub use io::ConnectionIo;
+pub use tls::{Tls, TlsError};
 pub use wait::Wait;
 pub(crate) use wait::Waiting;
 

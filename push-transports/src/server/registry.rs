@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::config::ServeConfig;
 use super::connection::{ConnectionInfo, Phase};
 use super::counters::ServeCounters;
 use crate::proto::lot::addresses::Addresses;
@@ -48,16 +49,22 @@ impl Registry {
         &self.counters
     }
 
-    /// A place for a connection of `peer`, unless its address has `most` already.
-    pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr, most: usize) -> Option<(ConnectionInfo, Place)> {
+    /// A place for a connection of `peer`, unless there are too many, in all or of its address.
+    pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr, config: &ServeConfig) -> Option<(ConnectionInfo, Place)> {
+        if !self.counters.open(config.max_connections) {
+            return None;
+        }
         let info = ConnectionInfo::new(peer);
         let mut open = self.open();
-        let most = u32::try_from(most).unwrap_or(u32::MAX);
-        let address = open.addresses.enter(peer.ip(), most).ok()?;
+        let most = u32::try_from(config.max_connections_per_address).unwrap_or(u32::MAX);
+        let Ok(address) = open.addresses.enter(peer.ip(), most) else {
+            self.counters.closed();
+            return None;
+        };
         let id = open.next_id;
         open.next_id += 1;
         open.connections.insert(id, info.clone());
-        self.counters.opened();
+        self.counters.accept();
         Some((info, Place { id, address, registry: Arc::clone(self) }))
     }
 

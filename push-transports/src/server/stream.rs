@@ -1,20 +1,22 @@
-//! What carries a connection's bytes: a socket that the runtime watches, or one that a lot has lent.
+//! What carries a connection's bytes: a socket that the runtime watches, in the clear or under TLS, or one that a lot has lent.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 #[cfg(target_os = "linux")]
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 #[cfg(target_os = "linux")]
 use super::lot::LotSocket;
+use super::tls::Secured;
 
 #[derive(Debug)]
 pub(super) enum Stream {
     Tcp(TcpStream),
+    Tls(Secured),
     #[cfg(target_os = "linux")]
     Lot(LotSocket),
     /// One that may be taken away from whoever has the connection.
@@ -58,6 +60,10 @@ macro_rules! on_either {
                 let $io = Pin::new(stream);
                 $do
             }
+            Stream::Tls(stream) => {
+                let $io = Pin::new(&mut **stream);
+                $do
+            }
             #[cfg(target_os = "linux")]
             Stream::Lot(socket) => {
                 let $io = Pin::new(socket);
@@ -75,22 +81,50 @@ macro_rules! on_either {
     };
 }
 
+impl Stream {
+    /// Ready once what was enciphered before is out: a client that does not read is to be seen at the next write, as it is
+    /// without TLS, and not when rustls' buffer is full.
+    fn poll_enciphered(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tls(stream) if stream.get_ref().1.wants_write() => Pin::new(&mut **stream).poll_flush(cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Whether a runtime watches the socket, so that "pending" may also mean that the task has had its share.
+    pub(super) fn is_watched(&self) -> bool {
+        matches!(self, Self::Tcp(_) | Self::Tls(_))
+    }
+
+    /// Whether a write that was taken may still have to be pushed out.
+    pub(super) fn buffers(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        on_either!(self, io => io.poll_read(cx, buf))
+        let is_tls = matches!(*self, Self::Tls(_));
+        match on_either!(self, io => io.poll_read(cx, buf)) {
+            // RFC 9112 §9.8: who ends a connection without closing TLS has ended it. A request says where it ends.
+            Poll::Ready(Err(error)) if is_tls && error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            read => read,
+        }
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_enciphered(cx))?;
         on_either!(self, io => io.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_enciphered(cx))?;
         on_either!(self, io => io.poll_write_vectored(cx, bufs))
     }
 

@@ -94,17 +94,17 @@ impl House {
 
     /// A place for a connection from `address`, unless there are too many.
     pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entered> {
-        if self.open.fetch_add(1, SeqCst) >= self.config.max_connections {
-            self.leave_place();
+        if !self.config.counters.open(self.config.max_connections) {
             return None;
         }
+        self.open.fetch_add(1, SeqCst);
         let entered = {
             let most = u32::try_from(self.config.max_connections_per_address).unwrap_or(u32::MAX);
             lock(&self.addresses).enter(address, most)
         };
         match entered {
             Ok(id) => {
-                self.config.counters.opened();
+                self.config.counters.accept();
                 Some(Entered { house: Some(Arc::clone(self)), address: id })
             }
             Err(_) => {
@@ -117,11 +117,11 @@ impl House {
     /// A connection has closed.
     pub(super) fn left(&self, address: u32) {
         lock(&self.addresses).leave(address);
-        self.config.counters.closed();
         self.leave_place();
     }
 
     fn leave_place(&self) {
+        self.config.counters.closed();
         if self.open.fetch_sub(1, SeqCst) == 1 {
             self.emptied.notify_waiters();
         }

@@ -1,5 +1,7 @@
-//! `push-mail`: a device for the command line, and the simulator.
+//! `push-mail`: a device for the command line, the simulator, and a reader and writer of WBXML.
 #![forbid(unsafe_code)]
+
+mod codec;
 
 use std::{
     io::{self, Write as _},
@@ -40,6 +42,9 @@ enum Command {
     Watch(Box<Watch>),
     /// Compares the rules for the interval in simulated networks; needs no network
     Simulate(Simulate),
+    /// Shows what Exchange ActiveSync says as XML, and makes it from XML; needs no network
+    #[command(subcommand)]
+    Wbxml(codec::Codec),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +97,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Watch(arguments) => watch(*arguments),
         Command::Simulate(arguments) => simulate(&arguments),
+        Command::Wbxml(arguments) => codec::codec(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("push-mail: {error}");

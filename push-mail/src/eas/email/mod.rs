@@ -1,0 +1,157 @@
+//! Messages as a phone gets them: the raw message to the elements of its `ApplicationData`, and back what a phone marks.
+//!
+//! ```text
+//!  raw ─▶ mime: the tree of its parts, nothing decoded ─┬▶ envelope: who, what, when ──────────┐
+//!                                                       ├▶ body: text, HTML or all of it ──────┼▶ ApplicationData
+//!  Options ─▶ View: which form, how much ───────────────┴▶ attachments: names, sizes, numbers ─┘
+//! ```
+//!
+//! Whatever a sender writes costs time and memory in proportion to its bytes: parts, levels and headers that are looked at
+//! are bounded, and what cannot be read is shown as far as it is known. Source: [MS-ASEMAIL], [MS-ASAIRS], [MS-ASCON].
+
+mod attachments;
+mod body;
+mod decode;
+mod envelope;
+mod marks;
+mod mime;
+#[cfg(test)]
+mod tests;
+mod text;
+mod view;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+
+use super::{ItemId, Version};
+use crate::store::Flags;
+use crate::wbxml::Element;
+use crate::wbxml::tags::{air_sync_base, email, email2};
+
+pub(crate) use attachments::Attachment;
+pub(crate) use marks::{Marks, SHOWN, changed_data, marks};
+pub(crate) use view::{Form, MimeSupport, Preference, View, WrongView};
+
+/// A message that a device is told of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message<'m> {
+    pub(crate) raw: &'m Bytes,
+    pub(crate) flags: Flags,
+    /// When it was delivered, in Unix milliseconds; 0 where nobody knows, and then its own date counts.
+    pub(crate) received_ms: u64,
+    pub(crate) at: ItemId,
+}
+
+/// The children of `ApplicationData` for a message that is new to a device.
+pub(crate) fn application_data(message: &Message<'_>, view: &View, version: Version) -> Vec<Element> {
+    // The parser says that it never panics; of what strangers send, one folder must not hang on that.
+    let whole = catch_unwind(AssertUnwindSafe(|| readable(message, view, version)));
+    whole.unwrap_or_else(|_| unreadable(message))
+}
+
+/// The part of a message that a device fetches by its number.
+pub(crate) fn attachment(raw: &Bytes, part: u32) -> Option<Attachment> {
+    catch_unwind(AssertUnwindSafe(|| attachments::fetch(&mime::parts(raw), raw, part))).ok().flatten()
+}
+
+fn readable(message: &Message<'_>, view: &View, version: Version) -> Vec<Element> {
+    let parts = mime::parts(message.raw);
+    let root = &parts[0];
+    if root.headers.is_empty() && root.raw.is_empty() && !message.raw.is_empty() {
+        return unreadable(message);
+    }
+    let class = MessageClass::of(&parts);
+    let shown = body::Shown::of(&parts);
+    let received_ms = envelope::received_ms(Some(root), message.received_ms);
+    let subject = envelope::subject(root);
+    let mut data = Vec::with_capacity(32);
+    data.extend(envelope::to(root));
+    data.extend(envelope::cc(root));
+    data.extend(envelope::from(root));
+    data.push(Element::text(email::SUBJECT, &subject));
+    data.extend(envelope::reply_to(root));
+    data.push(Element::text(email::DATE_RECEIVED, envelope::time(received_ms)));
+    data.extend(envelope::display_to(root));
+    data.push(Element::text(email::THREAD_TOPIC, envelope::topic(&subject)));
+    data.push(Element::text(email::IMPORTANCE, envelope::importance(root)));
+    data.push(marks::read(message.flags));
+    data.extend(attachments::element(&parts, &shown, message.at));
+    data.extend(body::elements(message.raw, &shown, class.is_smime(), view));
+    data.push(Element::text(email::MESSAGE_CLASS, class.name()));
+    data.push(Element::text(email::INTERNET_CPID, 65001));
+    data.push(marks::flag(message.flags));
+    data.push(Element::text(email::CONTENT_CLASS, "urn:content-classes:message"));
+    data.push(Element::text(air_sync_base::NATIVE_BODY_TYPE, shown.native() as u8));
+    data.push(envelope::conversation_id(root, &subject));
+    data.push(envelope::conversation_index(root, received_ms));
+    data.push(Element::new(email::CATEGORIES));
+    data.extend(marks::last_verb(message.flags));
+    data.extend(envelope::sender(root));
+    if version >= Version::V16_1 {
+        // [MS-ASEMAIL] 2.2.2.42, IsDraft, and 2.2.2.10, Bcc: of 16.0 and later.
+        let is_draft = message.flags.contains(Flags::DRAFT);
+        data.extend(envelope::bcc(root).filter(|_| is_draft));
+        data.push(Element::text(email2::IS_DRAFT, u8::from(is_draft)));
+    }
+    data
+}
+
+/// What is known of a message that cannot be read.
+fn unreadable(message: &Message<'_>) -> Vec<Element> {
+    let received_ms = envelope::received_ms(None, message.received_ms);
+    let body = Element::new(air_sync_base::BODY)
+        .with_text(air_sync_base::TYPE, 1)
+        .with_text(air_sync_base::ESTIMATED_DATA_SIZE, 0);
+    vec![
+        Element::text(email::SUBJECT, "(unreadable message)"),
+        Element::text(email::DATE_RECEIVED, envelope::time(received_ms)),
+        Element::text(email::IMPORTANCE, 1),
+        marks::read(message.flags),
+        body,
+        Element::text(email::MESSAGE_CLASS, MessageClass::Note.name()),
+        Element::text(email::INTERNET_CPID, 65001),
+        marks::flag(message.flags),
+        Element::text(email::CONTENT_CLASS, "urn:content-classes:message"),
+        Element::text(air_sync_base::NATIVE_BODY_TYPE, 1),
+    ]
+}
+
+/// What kind of message it is ([MS-ASEMAIL] 2.2.2.50, MessageClass).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MessageClass {
+    Note,
+    Smime,
+    SignedInClear,
+    NotDelivered,
+    WasRead,
+}
+
+impl MessageClass {
+    fn of(parts: &[mime::Part<'_>]) -> Self {
+        let root = &parts[0];
+        let has =
+            |name: &str, word: &str| root.parameter(name).is_some_and(|own| own.to_ascii_lowercase().contains(word));
+        match root.media_type().as_str() {
+            "application/pkcs7-mime" | "application/x-pkcs7-mime" => MessageClass::Smime,
+            "multipart/signed" if has("protocol", "pkcs7-signature") => MessageClass::SignedInClear,
+            "multipart/report" if has("report-type", "delivery-status") => MessageClass::NotDelivered,
+            "multipart/report" if has("report-type", "disposition-notification") => MessageClass::WasRead,
+            _ => MessageClass::Note,
+        }
+    }
+
+    fn is_smime(self) -> bool {
+        matches!(self, MessageClass::Smime | MessageClass::SignedInClear)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            MessageClass::Note => "IPM.Note",
+            MessageClass::Smime => "IPM.Note.SMIME",
+            MessageClass::SignedInClear => "IPM.Note.SMIME.MultipartSigned",
+            MessageClass::NotDelivered => "REPORT.IPM.Note.NDR",
+            MessageClass::WasRead => "REPORT.IPM.Note.IPNRN",
+        }
+    }
+}

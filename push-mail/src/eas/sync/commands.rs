@@ -1,0 +1,149 @@
+//! What a device changes in a folder. It holds the result, and is not told of it.
+
+use super::collection::Collection;
+use super::folder::{SyncError, Work};
+use super::held::{Held, Item as HeldItem};
+use super::render;
+use super::request::Command;
+use crate::eas::{ItemId, email};
+use crate::store::{self, Class, Flags, FolderId, FolderKind, StoreError, StoreErrorKind, Uid, Wanted};
+use crate::wbxml::tags::air_sync as tag;
+use crate::wbxml::{Element, Tag};
+
+/// The statuses of a single command ([MS-ASCMD] 2.2.3.177.17).
+const OK: u8 = 1;
+const CONVERSION: u8 = 6;
+const NOT_FOUND: u8 = 8;
+
+/// What the failure of one command is called; the others go on.
+fn status(error: &StoreError) -> u8 {
+    match error.kind() {
+        StoreErrorKind::NoSuchItem | StoreErrorKind::NoSuchFolder => NOT_FOUND,
+        StoreErrorKind::Invalid | StoreErrorKind::Unsupported => CONVERSION,
+        _ => {
+            tracing::warn!(%error, "what a device changes cannot be changed");
+            5
+        }
+    }
+}
+
+/// What is answered to a command of that name that has failed.
+fn failed(command: Tag, id: &str, status: u8) -> Element {
+    Element::new(command).with_text(tag::SERVER_ID, id).with_text(tag::STATUS, status)
+}
+
+impl Work<'_> {
+    /// Does what the device asks for, in order. Returns what it is answered: of what has worked only what it cannot know.
+    pub(super) async fn apply(
+        &self,
+        folder: FolderId,
+        collection: &mut Collection,
+        held: &mut Held<'_>,
+    ) -> Result<Vec<Element>, SyncError> {
+        let mut responses = Vec::new();
+        for command in &self.asked.commands {
+            let response = match command {
+                Command::Add { client_id, .. } => {
+                    let answer = Element::new(tag::ADD).with_text(tag::CLIENT_ID, client_id);
+                    Some(answer.with_text(tag::STATUS, CONVERSION))
+                }
+                Command::Change { id, data } => {
+                    let done = self.change(folder, collection, held, (id, data)).await?;
+                    done.err().map(|status| failed(tag::CHANGE, id, status))
+                }
+                Command::Delete { id } => {
+                    let done = self.delete(folder, collection, held, id).await?;
+                    done.err().map(|status| failed(tag::DELETE, id, status))
+                }
+                Command::Fetch { id } => Some(self.fetch(folder, collection, id).await),
+            };
+            responses.extend(response);
+        }
+        Ok(responses)
+    }
+
+    /// The item of that name, and how the device holds it.
+    fn held(&self, folder: FolderId, held: &mut Held<'_>, id: &str) -> Result<Result<(Uid, HeldItem), u8>, SyncError> {
+        let Some(uid) = id.parse::<ItemId>().ok().filter(|id| id.folder == folder).map(|id| id.uid) else {
+            return Ok(Err(NOT_FOUND));
+        };
+        Ok(held.get(uid.0)?.map(|item| (uid, item)).ok_or(NOT_FOUND))
+    }
+
+    async fn change(
+        &self,
+        folder: FolderId,
+        collection: &Collection,
+        held: &mut Held<'_>,
+        (id, data): (&str, &Element),
+    ) -> Result<Result<(), u8>, SyncError> {
+        let (uid, item) = match self.held(folder, held, id)? {
+            Ok(found) => found,
+            Err(status) => return Ok(Err(status)),
+        };
+        if collection.class != Class::Email {
+            return Ok(Err(CONVERSION));
+        }
+        let Some(marks) = email::marks(data) else { return Ok(Err(CONVERSION)) };
+        if !marks.is_empty() {
+            let command = store::Command::Mark { folder, uid, add: marks.add, remove: marks.remove };
+            if let Err(error) = self.call.account.store.apply(command).await {
+                return Ok(Err(status(&error)));
+            }
+        }
+        // What others changed meanwhile is told: the device holds its own marks beside those that it was told.
+        let marked = Flags(item.marks as u8).with(marks.add).without(marks.remove);
+        held.set(uid.0, Some(HeldItem { marks: u32::from(marked.0 & email::SHOWN.0), ..item }));
+        Ok(Ok(()))
+    }
+
+    async fn delete(
+        &self,
+        folder: FolderId,
+        collection: &Collection,
+        held: &mut Held<'_>,
+        id: &str,
+    ) -> Result<Result<(), u8>, SyncError> {
+        let (uid, _) = match self.held(folder, held, id)? {
+            Ok(found) => found,
+            Err(status) => return Ok(Err(status)),
+        };
+        let trash = self.trash(folder, collection.class).await?;
+        let command = match trash {
+            Some(to) => store::Command::Move { folder, uid, to },
+            None => store::Command::Delete { folder, uid },
+        };
+        match self.call.account.store.apply(command).await {
+            // Somebody else was faster.
+            Err(error) if error.kind() == StoreErrorKind::NoSuchItem => {}
+            Err(error) => return Ok(Err(status(&error))),
+            Ok(_) => {}
+        }
+        held.set(uid.0, None);
+        Ok(Ok(()))
+    }
+
+    /// Where what is deleted here goes to; `None` for nowhere.
+    async fn trash(&self, folder: FolderId, class: Class) -> Result<Option<FolderId>, SyncError> {
+        if !self.asked.deletes_as_moves || class != Class::Email {
+            return Ok(None);
+        }
+        let tree = self.call.account.store.hierarchy().await?;
+        let trash = tree.folders.iter().find(|one| one.kind == FolderKind::Trash);
+        Ok(trash.map(|trash| trash.id).filter(|trash| *trash != folder))
+    }
+
+    async fn fetch(&self, folder: FolderId, collection: &Collection, id: &str) -> Element {
+        let at = id.parse::<ItemId>().ok().filter(|at| at.folder == folder);
+        let Some(at) = at else { return failed(tag::FETCH, id, NOT_FOUND) };
+        let items = match self.call.account.store.fetch(folder, &[at.uid], Wanted::Whole).await {
+            Ok(items) => items,
+            Err(error) => return failed(tag::FETCH, id, status(&error)),
+        };
+        let Some(item) = items.first() else { return failed(tag::FETCH, id, NOT_FOUND) };
+        match render::data(self.call, collection, item, (at, item.flags)) {
+            Some(data) => failed(tag::FETCH, id, OK).with(Element::new(tag::APPLICATION_DATA).with_all(data)),
+            None => failed(tag::FETCH, id, CONVERSION),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Exchange ActiveSync, as a phone sees it.
+
+mod client;
+mod scenarios;
+mod world;
