@@ -11,8 +11,8 @@ use crate::wbxml::{Element, Tag};
 /// Longest name of a folder, in characters ([MS-ASCMD] 2.2.3.47.2, DisplayName).
 const MAX_NAME: usize = 256;
 
-/// What devices know of whom they write to ([MS-ASCMD] 2.2.3.186.3, Type): not kept here.
-const RECIPIENT_CACHE: u8 = 19;
+/// The type of the folder in which Exchange keeps whom a user has written to.
+const RECIPIENTS: u8 = 19;
 
 /// What is needed by all three.
 struct Change<'a> {
@@ -113,8 +113,8 @@ impl Change<'_> {
         let kind = self.document.child_text(tag::TYPE).and_then(|text| text.trim().parse::<u8>().ok());
         match kind {
             Some(1 | 12) => {}
-            Some(RECIPIENT_CACHE) => return Err(FolderStatus::Special),
-            // Folders for a purpose are there, or are none of a device's business.
+            Some(RECIPIENTS) => return Err(FolderStatus::Special),
+            // Folders for a purpose are there.
             _ => return Err(FolderStatus::Malformed),
         }
         let path = self.path(hierarchy)?;
@@ -150,7 +150,7 @@ impl Change<'_> {
     async fn update(&self, hierarchy: &Hierarchy) -> Changed {
         let folder = self.folder(hierarchy)?;
         if is_special(folder.kind) {
-            // [MS-ASCMD] 2.2.3.177.5: here it is the status of a name that is taken.
+            // [MS-ASCMD] 2.2.3.177.5 has one status for both.
             return Err(FolderStatus::Exists);
         }
         let path = self.path(hierarchy)?;
