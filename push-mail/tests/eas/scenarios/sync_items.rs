@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! MS-ASCMD S19, Sync: what happens to items, on either side; MS-ASEMAIL S03: flags.
 
 use push_mail::store::{Command, Flags, Wanted};
@@ -407,6 +406,3 @@ async fn messages_of_every_kind_are_told(world: World) {
         }
     }
 }
-=======
-//!
->>>>>>> main

@@ -1,12 +1,11 @@
-<<<<<<< HEAD
 //! MS-ASCMD S19, Sync: what is no request, and what is one all the same.
 
 use push_mail::wbxml::tags::{air_sync as a, air_sync_base as b, email as e};
 use push_mail::wbxml::{Element, Tag};
 
 use super::in_every_world;
-use crate::client::{Act, Answer, Ask, Phone};
 use crate::client::sync::document;
+use crate::client::{Act, Answer, Ask, Phone};
 use crate::world::World;
 
 in_every_world!(
@@ -185,6 +184,3 @@ async fn what_is_not_known_is_left_out(world: World) {
         .option(Element::text(e::SUBJECT, "what is this?"));
     assert_eq!(phone.sync_one(asked).await.added.len(), 1);
 }
-=======
-//!
->>>>>>> main
