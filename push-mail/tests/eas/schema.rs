@@ -9,7 +9,7 @@ use push_mail::wbxml::{Content, Element, Limits, Tag, from_xml};
 ///
 /// Content is a list of elements in their order, or in any after `all`; `?` is at most one, `+` at least one, `*` any number,
 /// nothing exactly one, `a|b` either. A name without a page is of the page of the rule. Or it is a text: `text`, `some` (not
-/// empty), `id` (1 to 64 characters), `number` (with the ranges that are allowed), `flag` (0 or 1), `date`
+/// empty), `id` (1 to 64 characters), `short` (0 to 64), `number` (with the ranges that are allowed), `flag` (0 or 1), `date`
 /// (2026-11-22T08:00:00.000Z), `compact` (20261122T080000Z), `base64`, `empty`, `bytes` (opaque, or text). What no rule names
 /// is a text. `item` is one of [`PROPERTIES`] or more, each once, in any order. A line that is indented goes on.
 const RULES: &str = "
@@ -54,8 +54,8 @@ AirSync:ApplicationData = item
 AirSync:Class = some
 AirSync:SyncKey = id
 AirSync:CollectionId = id
-AirSync:ServerId = id
-AirSync:ClientId = id
+AirSync:ServerId = short
+AirSync:ClientId = short
 AirSync:Status = number 1 3-9 12-16 101-177
 AirSync:MoreAvailable = empty
 
@@ -205,7 +205,7 @@ AirSyncBase:Preview = text
 AirSyncBase:NativeBodyType = number 1-4
 AirSyncBase:ContentType = some
 AirSyncBase:InstanceId = some
-AirSyncBase:FileReference = some
+AirSyncBase:FileReference = text
 AirSyncBase:Attachments = Attachment+
 AirSyncBase:Attachment = all DisplayName? FileReference ClientId? Method EstimatedDataSize ContentId? ContentLocation?
     IsInline? Email2:UmAttDuration? Email2:UmAttOrder?
@@ -410,11 +410,7 @@ fn element(element: &Element, name: &str, parent: &str) -> Result<(), String> {
     }
 }
 
-fn children(
-    parent: &Element,
-    name: &str,
-    content: impl FnOnce(&[String]) -> Result<(), String>,
-) -> Result<(), String> {
+fn children(parent: &Element, name: &str, content: impl FnOnce(&[String]) -> Result<(), String>) -> Result<(), String> {
     if let Some(said) = parent.content.iter().find(|content| !matches!(content, Content::Element(_))) {
         return Err(format!(": {said:?} beside elements"));
     }
@@ -482,7 +478,9 @@ fn all(names: &[String], particles: &[Particle]) -> Result<(), String> {
 
 fn item(names: &[String]) -> Result<(), String> {
     let listed = |name: &str| {
-        PROPERTIES.split_whitespace().any(|property| name == property || property.ends_with(':') && name.starts_with(property))
+        PROPERTIES
+            .split_whitespace()
+            .any(|property| name == property || property.ends_with(':') && name.starts_with(property))
     };
     for (at, name) in names.iter().enumerate() {
         if !listed(name) {
@@ -508,6 +506,7 @@ fn text(element: &Element, form: &str) -> Result<(), String> {
         "text" => true,
         "some" => !text.is_empty(),
         "id" => (1..=64).contains(&text.chars().count()),
+        "short" => text.chars().count() <= 64,
         "empty" => text.is_empty(),
         "flag" => text == "0" || text == "1",
         "number" => text.parse().is_ok_and(|number| in_ranges(number, words)),
