@@ -123,7 +123,7 @@ fn user_information(call: &Call, asked: &Element) -> Element {
     if asked.child(tags::GET).is_none() {
         return told(tags::USER_INFORMATION, PROTOCOL_ERROR);
     }
-    let addresses = addresses(&call.account.name);
+    let addresses = addresses(&call.account.submission.addresses, &call.account.name);
     let mut got = Element::new(tags::GET);
     if let Some(first) = addresses.first() {
         let all = addresses.iter().map(|address| Element::text(tags::SMTP_ADDRESS, address));
@@ -133,10 +133,13 @@ fn user_information(call: &Call, asked: &Element) -> Element {
     told(tags::USER_INFORMATION, OK).with(got)
 }
 
-/// The addresses of an account: its name, where that is one.
-fn addresses(name: &str) -> Vec<&str> {
+/// The addresses of an account; where it has none its name, if that is one.
+fn addresses<'a>(own: &'a [String], name: &'a str) -> Vec<&'a str> {
     let is_address = name.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-    if is_address { vec![name] } else { Vec::new() }
+    match own {
+        [] if is_address => vec![name],
+        own => own.iter().map(String::as_str).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -155,10 +158,12 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_is_called_by_its_address_has_it() {
-        assert_eq!(addresses("alice@example.org"), ["alice@example.org"]);
+    fn an_account_has_its_addresses_or_is_called_by_the_only_one() {
+        assert_eq!(addresses(&[], "alice@example.org"), ["alice@example.org"]);
+        let own = ["a@example.org".to_owned(), "b@example.org".to_owned()];
+        assert_eq!(addresses(&own, "alice@example.org"), own);
         for name in ["alice", "@", "alice@", "@example.org"] {
-            assert!(addresses(name).is_empty(), "{name}");
+            assert!(addresses(&[], name).is_empty(), "{name}");
         }
     }
 }
