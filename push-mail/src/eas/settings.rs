@@ -123,7 +123,7 @@ fn user_information(call: &Call, asked: &Element) -> Element {
     if asked.child(tags::GET).is_none() {
         return told(tags::USER_INFORMATION, PROTOCOL_ERROR);
     }
-    let addresses = addresses(&call.account.submission.addresses, &call.account.name);
+    let addresses = &call.account.submission.addresses;
     let mut got = Element::new(tags::GET);
     if let Some(first) = addresses.first() {
         let all = addresses.iter().map(|address| Element::text(tags::SMTP_ADDRESS, address));
@@ -131,15 +131,6 @@ fn user_information(call: &Call, asked: &Element) -> Element {
         got.push(Element::new(tags::ACCOUNTS).with(Element::new(tags::ACCOUNT).with(all)));
     }
     told(tags::USER_INFORMATION, OK).with(got)
-}
-
-/// The addresses of an account; where it has none its name, if that is one.
-fn addresses<'a>(own: &'a [String], name: &'a str) -> Vec<&'a str> {
-    let is_address = name.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-    match own {
-        [] if is_address => vec![name],
-        own => own.iter().map(String::as_str).collect(),
-    }
 }
 
 #[cfg(test)]
@@ -155,15 +146,5 @@ mod tests {
         let info = Info::read(&set);
         assert_eq!(info.model.map(|model| model.len()), Some(MAX_VALUE_CHARS));
         assert_eq!((info.os.as_deref(), info.imei, info.phone_number), (Some("Android"), None, None));
-    }
-
-    #[test]
-    fn an_account_has_its_addresses_or_is_called_by_the_only_one() {
-        assert_eq!(addresses(&[], "alice@example.org"), ["alice@example.org"]);
-        let own = ["a@example.org".to_owned(), "b@example.org".to_owned()];
-        assert_eq!(addresses(&own, "alice@example.org"), own);
-        for name in ["alice", "@", "alice@", "@example.org"] {
-            assert!(addresses(&[], name).is_empty(), "{name}");
-        }
     }
 }
