@@ -29,6 +29,9 @@ mod settings;
 mod status;
 mod sync;
 
+#[cfg(test)]
+mod world;
+
 pub(crate) use call::{Answer, Call, Command, Params, Version};
 pub(crate) use compose::Turns;
 pub use config::EasConfig;
