@@ -286,7 +286,7 @@ async fn a_message_larger_than_may_be_sent_is_refused_with_its_original() {
     let item = server.add("From: bob@example.org\n\nlong long long long\n").await;
     let config = crate::EasConfig { max_body: 100, ..crate::EasConfig::default() };
     let eas = Arc::get_mut(&mut server.mail.eas).expect("nobody else has it");
-    eas.config = Arc::new(config);
+    eas.config = config;
     let source = Some(Source { verb: Verb::Forward, item, is_in_it: false });
     let refused = server.send("phone", Request { source, ..request("1", "hi") }).await;
     assert_eq!(refused, Err(Status::ATTACHMENT_TOO_LARGE));
