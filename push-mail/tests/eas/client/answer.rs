@@ -29,7 +29,13 @@ impl Answer {
         if http != 200 {
             return Self { http, document: None, parts: Vec::new(), response };
         }
-        assert_eq!(response.header("ms-server-activesync"), Some(version), "{command}: {response:?}");
+        // The version of the server, whatever is spoken (MS-ASHTTP 2.2.1.2.2.6).
+        assert_eq!(
+            response.header("ms-server-activesync"),
+            Some("16.1"),
+            "{command} in {version}: {:?}",
+            response.head
+        );
         let cached = response.header("cache-control").unwrap_or_default();
         assert!(cached.contains("private") || cached.contains("no-store"), "{command}: {response:?}");
         let body = Bytes::from(response.body.clone());
