@@ -25,6 +25,7 @@ mod move_items;
 mod ping;
 mod provision;
 mod rows;
+mod search;
 mod settings;
 mod status;
 mod sync;
