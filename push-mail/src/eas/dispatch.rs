@@ -1,7 +1,8 @@
 //! Which module answers which command.
 
 use super::{
-    Answer, Call, Command, Status, compose, estimate, folders, items, move_items, ping, provision, settings, sync,
+    Answer, Call, Command, Status, compose, estimate, folders, items, move_items, ping, provision, search, settings,
+    sync,
 };
 use crate::http::Site;
 
@@ -17,15 +18,19 @@ pub(super) const ANSWERED: &[Command] = &[
     Command::FolderUpdate,
     Command::MoveItems,
     Command::GetItemEstimate,
+    Command::Search,
     Command::Settings,
     Command::Ping,
     Command::ItemOperations,
     Command::Provision,
+    Command::Find,
 ];
 
 /// Answers a command of a device that may ask for it. A [`Status`] is told as the status of the whole command.
 pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> {
     match call.command {
+        Command::Search => search::answer(site, &call).await,
+        Command::Find => search::find(site, &call).await,
         Command::SendMail | Command::SmartReply | Command::SmartForward => compose::answer(site, &call).await,
         Command::Sync => sync::answer(site, call).await,
         Command::FolderSync => folders::sync(site, &call).await,

@@ -25,9 +25,13 @@ mod move_items;
 mod ping;
 mod provision;
 mod rows;
+mod search;
 mod settings;
 mod status;
 mod sync;
+
+#[cfg(test)]
+mod world;
 
 pub(crate) use call::{Answer, Call, Command, Params, Version};
 pub(crate) use compose::Turns;
