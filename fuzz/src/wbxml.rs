@@ -8,7 +8,7 @@ use push_mail::wbxml::{Limits, decode_first, encode, from_xml, to_xml};
 /// # Panics
 ///
 /// If it does not hold.
-pub fn holds(bytes: &[u8]) {
+pub(crate) fn holds(bytes: &[u8]) {
     let bytes = Bytes::copy_from_slice(bytes);
     let mut limits = Limits::default();
     (limits.text, limits.elements, limits.pieces) = (1 << 20, 2_000, 2_000);
@@ -16,7 +16,11 @@ pub fn holds(bytes: &[u8]) {
         Ok(read) => read,
         Err(error) => return assert!(error.at() <= bytes.len(), "{error}"),
     };
-    assert_eq!(decode_first(&bytes.slice(..length), &limits).as_ref(), Ok(&(root.clone(), length)), "without what follows");
+    assert_eq!(
+        decode_first(&bytes.slice(..length), &limits).as_ref(),
+        Ok(&(root.clone(), length)),
+        "without what follows"
+    );
     assert!(length == 0 || decode_first(&bytes.slice(..length - 1), &limits).is_err(), "a document less its last byte");
 
     let written = encode(&root);

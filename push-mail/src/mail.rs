@@ -137,8 +137,8 @@ impl MailBuilder {
         self
     }
 
-    /// Says who an account is when it sends, and how: `addresses` are its own, the one that it prefers first. Without a
-    /// `submitter` it cannot send; that of an earlier call for the same account counts no longer.
+    /// Says who an account is when it sends, and how: `addresses` are its own, the one that it prefers first; its name, if
+    /// there are none and that is one. Without a `submitter` it cannot send; that of an earlier call for the same account counts no longer.
     #[must_use]
     pub fn submission<A: Into<String>>(
         mut self,
@@ -184,7 +184,10 @@ impl MailBuilder {
             if name.is_empty() {
                 return Err(MailError::Nameless);
             }
-            let submission = self.submissions.remove(&name).unwrap_or_default();
+            let mut submission = self.submissions.remove(&name).unwrap_or_default();
+            if submission.addresses.is_empty() && is_address(&name) {
+                submission.addresses.push(name.clone());
+            }
             if submission.submitter.is_some() && submission.addresses.is_empty() {
                 return Err(MailError::NoAddress(name));
             }
@@ -201,6 +204,13 @@ impl MailBuilder {
         let accounts = Arc::new(Accounts(accounts));
         Ok(Mail { hub: self.hub, accounts, direct, eas, hook_token: self.hook_token })
     }
+}
+
+/// Whether an account's name is where mail for it goes.
+fn is_address(name: &str) -> bool {
+    let is_odd = |c: char| c.is_control() || c.is_whitespace() || "<>,".contains(c);
+    let is_split = name.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    is_split && !name.contains(is_odd)
 }
 
 impl Mail {
@@ -286,5 +296,18 @@ impl Mail {
         stats.waiting = self.direct.waiting();
         stats.watched = self.accounts.all().filter(|account| account.phase() != Phase::Idle).count();
         stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_address;
+
+    #[test]
+    fn an_account_that_is_called_by_its_address_has_it() {
+        assert!(is_address("alice@example.org"));
+        for name in ["alice", "@", "alice@", "@example.org", "a b@c", "a@b>"] {
+            assert!(!is_address(name), "{name}");
+        }
     }
 }

@@ -123,7 +123,7 @@ fn user_information(call: &Call, asked: &Element) -> Element {
     if asked.child(tags::GET).is_none() {
         return told(tags::USER_INFORMATION, PROTOCOL_ERROR);
     }
-    let addresses = addresses(&call.account.name);
+    let addresses = &call.account.submission.addresses;
     let mut got = Element::new(tags::GET);
     if let Some(first) = addresses.first() {
         let all = addresses.iter().map(|address| Element::text(tags::SMTP_ADDRESS, address));
@@ -131,12 +131,6 @@ fn user_information(call: &Call, asked: &Element) -> Element {
         got.push(Element::new(tags::ACCOUNTS).with(Element::new(tags::ACCOUNT).with(all)));
     }
     told(tags::USER_INFORMATION, OK).with(got)
-}
-
-/// The addresses of an account: its name, where that is one.
-fn addresses(name: &str) -> Vec<&str> {
-    let is_address = name.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-    if is_address { vec![name] } else { Vec::new() }
 }
 
 #[cfg(test)]
@@ -152,13 +146,5 @@ mod tests {
         let info = Info::read(&set);
         assert_eq!(info.model.map(|model| model.len()), Some(MAX_VALUE_CHARS));
         assert_eq!((info.os.as_deref(), info.imei, info.phone_number), (Some("Android"), None, None));
-    }
-
-    #[test]
-    fn an_account_that_is_called_by_its_address_has_it() {
-        assert_eq!(addresses("alice@example.org"), ["alice@example.org"]);
-        for name in ["alice", "@", "alice@", "@example.org"] {
-            assert!(addresses(name).is_empty(), "{name}");
-        }
     }
 }

@@ -10,16 +10,18 @@
 
 mod html;
 mod parts;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
 use mail_builder::headers::address::Address as Written;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::mime::{BodyPart, MimePart};
-use mail_parser::{Address, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders};
+use mail_parser::{Address, Header, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders};
 
 use self::html::{escaped, inserted, nested};
-use self::parts::{Parts, is_sealed};
+use self::parts::{Parts, is_of_body, is_sealed};
 use super::letter::without;
 use super::request::{Forwardee, Verb};
 use crate::eas::Status;
@@ -95,7 +97,8 @@ fn subject_of(original: Original<'_>) -> String {
 /// The head of what was written, without what belongs to its body.
 fn head(written: &[u8], letter: &Message<'_>) -> Vec<u8> {
     let end = letter.root_part().offset_body as usize;
-    let of_body = letter.headers().iter().filter(|field| field.name.is_mime_header());
+    let is_replaced = |field: &&Header<'_>| is_of_body(field) || field.name == HeaderName::MimeVersion;
+    let of_body = letter.headers().iter().filter(is_replaced);
     let of_body: Vec<_> = of_body.map(|field| field.offset_field as usize..field.offset_end as usize).collect();
     let mut head = without(written.get(..end).unwrap_or(written), &of_body);
     // The blank line behind it comes after what is still to be written.

@@ -44,7 +44,8 @@ fn attached() -> (Vec<u8>, Vec<u8>) {
     let bytes: Vec<u8> = (0..3000_u32).map(|number| (number * 7 % 256) as u8).collect();
     let text = "Content-Type: text/plain\r\n\r\nSee the file.\r\n";
     let encoded = base64::engine::general_purpose::STANDARD.encode(&bytes);
-    let lines: Vec<&str> = encoded.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
+    let lines: Vec<&str> =
+        encoded.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
     let file = format!(
         "Content-Type: application/pdf; name=\"a file.pdf\"\r\n\
          Content-Disposition: attachment; filename=\"a file.pdf\"\r\n\
@@ -214,10 +215,8 @@ async fn several_operations_are_answered_in_their_order(world: World) {
     let fetches = ids.iter().map(|id| fetch_item(&inbox, id, Vec::new())).collect();
     let answer = phone.item_operations(fetches).await;
     let response = answer.document().child(i::RESPONSE).expect("a response");
-    let told: Vec<_> = response
-        .children(i::FETCH)
-        .map(|fetch| (fetch.child_text(a::SERVER_ID), status(fetch, i::STATUS)))
-        .collect();
+    let told: Vec<_> =
+        response.children(i::FETCH).map(|fetch| (fetch.child_text(a::SERVER_ID), status(fetch, i::STATUS))).collect();
     let statuses: Vec<u16> = told.iter().map(|(_, status)| *status).collect();
     assert_eq!(statuses, [1, 6, 1, 1]);
     for ((told, status), id) in told.iter().zip(&ids) {

@@ -83,9 +83,7 @@ async fn asprov_s01_tc02_a_phone_that_was_not_provisioned_is_sent_to_provision(w
 async fn asprov_s03_tc01_another_policy_type_is_not_known(world: World) {
     let mut phone = world.fresh_phone();
     let unknown = Element::new(p::POLICY).with_text(p::POLICY_TYPE, "InvalidPolicyType");
-    let request = Element::new(p::PROVISION)
-        .with(device_information())
-        .with(Element::new(p::POLICIES).with(unknown));
+    let request = Element::new(p::PROVISION).with(device_information()).with(Element::new(p::POLICIES).with(unknown));
     let answer = phone.document("Provision", &request).await;
     assert_eq!(status(policy(&answer), p::STATUS), 3, "{answer:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Header, Message, MessagePart, MimeHeaders, PartType};
 
 /// A message's parts.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ pub(super) fn source(message: &Message<'_>, raw: &[u8], id: u32) -> Vec<u8> {
     if id != 0 {
         return between(part.offset_header, part.offset_end).to_vec();
     }
-    let fields = part.headers.iter().filter(|field| field.name.is_mime_header());
+    let fields = part.headers.iter().filter(|field| is_of_body(field));
     let mut source = fields.fold(Vec::new(), |mut head, field| {
         head.extend_from_slice(between(field.offset_field, field.offset_end));
         head
@@ -90,6 +90,12 @@ pub(super) fn source(message: &Message<'_>, raw: &[u8], id: u32) -> Vec<u8> {
     source.extend_from_slice(b"\r\n");
     source.extend_from_slice(between(part.offset_body, part.offset_end));
     source
+}
+
+/// Whether a field of a message's head tells of its body (RFC 2045 §9).
+pub(super) fn is_of_body(field: &Header<'_>) -> bool {
+    const START: &str = "content-";
+    field.name.as_str().get(..START.len()).is_some_and(|start| start.eq_ignore_ascii_case(START))
 }
 
 /// Whether it cannot be taken apart and still be what it is: signed or enciphered (RFC 1847, RFC 8551).
