@@ -6,6 +6,7 @@
 //! them behind one face; [`publish`] and [`api`] are the other calls; [`process`] runs a server binary, [`dovecot`] a
 //! real mail server; [`mail`] makes messages, [`smtp`]
 //! takes them.
+//! real mail server; [`mail`] makes messages; [`tls`] is an authority and a relay.
 //!
 //! A client that reads something the surface does not allow panics and shows what it read: a test has no use
 //! for going on. What a test wants to look at (refusals, gaps, endings) is returned.
@@ -26,6 +27,7 @@ pub mod smtp;
 pub mod sse;
 pub mod stream;
 pub mod subscriber;
+pub mod tls;
 pub mod ws;
 
 pub use dovecot::{Dovecot, DovecotConfig};

@@ -26,7 +26,6 @@ pub(super) const ANSWERED: &[Command] = &[
 /// Answers a command of a device that may ask for it. A [`Status`] is told as the status of the whole command.
 pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> {
     match call.command {
-        Command::SendMail | Command::SmartReply | Command::SmartForward => compose::answer(site, &call).await,
         Command::Sync => sync::answer(site, call).await,
         Command::FolderSync => folders::sync(site, &call).await,
         Command::FolderCreate => folders::create(site, &call).await,
@@ -38,6 +37,7 @@ pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> 
         Command::Settings => settings::answer(site, &call).await,
         Command::Provision => provision::answer(site, &call).await,
         Command::ItemOperations => items::answer(site, &call).await,
+        Command::SendMail | Command::SmartReply | Command::SmartForward => compose::answer(site, &call).await,
         // Of versions that are not spoken here.
         Command::GetAttachment => Err(Status::COMMAND_NOT_SUPPORTED),
         _ => Err(Status::COMMAND_NOT_SUPPORTED),

@@ -105,7 +105,7 @@ pub struct ServeConfig {
     ///
     /// Then it is closed. [`header_timeout`](Self::header_timeout) begins behind it. Why: as there.
     pub handshake_timeout: Duration,
-    /// Most TLS handshakes at a time, counted from a client's first byte on. Default 1024, at least 1.
+    /// Most TLS handshakes at a time, counted from a client's first byte on. Default 512, at least 1.
     ///
     /// Others wait their turn; while any do, a handshake that has taken a second is closed. Why: each may hold 64 KiB of
     /// what a client said so far, and those who say it slowly shall not keep others out.
@@ -136,7 +136,7 @@ impl Default for ServeConfig {
             lots: std::thread::available_parallelism().map_or(1, NonZero::get),
             tls: None,
             handshake_timeout: Duration::from_secs(10),
-            max_handshakes: 1024,
+            max_handshakes: 512,
             counters: ServeCounters::default(),
         }
     }

@@ -27,6 +27,8 @@ pub struct ConnectionInfo(Arc<State>);
 #[derive(Debug)]
 struct State {
     peer: SocketAddr,
+    /// Under TLS that ends here.
+    secured: AtomicBool,
     /// The last write found no room.
     blocked: AtomicBool,
     /// How often `blocked` began.
@@ -85,6 +87,7 @@ impl ConnectionInfo {
     pub(super) fn new(peer: SocketAddr) -> Self {
         Self(Arc::new(State {
             peer,
+            secured: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             times_blocked: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -105,6 +108,17 @@ impl ConnectionInfo {
         self.0.peer
     }
 
+    /// Whether TLS is spoken on the connection, up to this server. What a proxy spoke before it, it does not tell.
+    #[must_use]
+    pub fn is_secured(&self) -> bool {
+        self.0.secured.load(Relaxed)
+    }
+
+    /// TLS is spoken from here on.
+    pub(super) fn secured(&self) {
+        self.0.secured.store(true, Relaxed);
+    }
+
     /// Whether a write is pending now because the client does not take what it was sent.
     ///
     /// It holds from the first write that finds no room until one succeeds again. `false` says that the kernel took the last
@@ -114,7 +128,8 @@ impl ConnectionInfo {
         self.0.blocked.load(Relaxed)
     }
 
-    /// Bytes the kernel has taken for this connection so far, heads and framing included; never falls.
+    /// Bytes the kernel has taken for this connection so far, heads and framing included; never falls. Under TLS what was
+    /// enciphered is counted before.
     #[must_use]
     pub fn bytes_written(&self) -> u64 {
         self.0.written.load(Relaxed)

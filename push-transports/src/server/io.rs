@@ -87,6 +87,7 @@ impl ConnectionIo {
     }
 
     pub(super) fn secured(stream: Secured, info: ConnectionInfo, place: Place, config: &ServeConfig) -> Self {
+        info.secured();
         Self::over(Stream::Tls(stream), info, Some(place), config)
     }
 

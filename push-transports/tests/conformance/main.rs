@@ -42,6 +42,11 @@ macro_rules! case_over {
                 async fn under_our_own_server_by_lots() {
                     crate::$from::$case(Path::OwnLots, Transport::$transport).await;
                 }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn under_our_own_server_by_tls() {
+                    crate::$from::$case(Path::OwnTls, Transport::$transport).await;
+                }
             }
         )+ }
     };
@@ -97,6 +102,11 @@ macro_rules! over_paths {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn under_our_own_server_by_lots() {
                 crate::$from::$case(Path::OwnLots).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn under_our_own_server_by_tls() {
+                crate::$from::$case(Path::OwnTls).await;
             }
         }
     )+ };

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 
 use push_core::{Hub, HubConfig, Namespace, Pattern};
-use push_transports::server::{ServeConfig, bind, serve};
+use push_transports::server::{ServeConfig, Tls, bind, serve};
+use testkit::tls::{Authority, Relay};
 use tokio::task::JoinHandle;
 
 /// A way of serving the router.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     /// Under `axum::serve`.
     AxumServe,
@@ -15,6 +16,8 @@ pub(crate) enum Path {
     OwnTasks,
     /// Under `push_transports::server::serve`, sockets in lots; two of them, whatever the machine has.
     OwnLots,
+    /// Under `push_transports::server::serve` with TLS, which the clients of the list do not know: a relay speaks it for them.
+    OwnTls,
 }
 
 impl Path {
@@ -22,7 +25,7 @@ impl Path {
     fn lots(self) -> usize {
         match self {
             Self::AxumServe | Self::OwnTasks => 0,
-            Self::OwnLots => 2,
+            Self::OwnLots | Self::OwnTls => 2,
         }
     }
 }
@@ -57,6 +60,7 @@ pub(crate) struct Target {
     /// Where it listens.
     pub addr: SocketAddr,
     task: JoinHandle<()>,
+    _relay: Option<Relay>,
 }
 
 impl Drop for Target {
@@ -78,15 +82,27 @@ pub(crate) async fn start_with(path: Path, setup: Setup) -> Target {
     let app = axum::Router::new().nest("/push", push_transports::router(hub, push_transports::Config::default()));
     let listener = bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let addr = listener.local_addr().expect("bound");
-    let task = match path {
-        Path::AxumServe => tokio::spawn(async move { axum::serve(listener, app).await.expect("it serves") }),
-        Path::OwnTasks | Path::OwnLots => {
-            let mut config = ServeConfig::default();
-            config.lots = path.lots();
-            tokio::spawn(async move {
-                serve(listener, app, config, std::future::pending()).await;
-            })
-        }
+    if path == Path::AxumServe {
+        let task = tokio::spawn(async move { axum::serve(listener, app).await.expect("it serves") });
+        return Target { addr, task, _relay: None };
+    }
+    let authority = Authority::new();
+    let mut config = ServeConfig::default();
+    config.lots = path.lots();
+    config.tls = (path == Path::OwnTls).then(|| certificate(&authority));
+    let relay = match config.tls {
+        Some(_) => Some(Relay::start(addr, authority.client(rustls::ALL_VERSIONS)).await),
+        None => None,
     };
-    Target { addr, task }
+    let task = tokio::spawn(async move {
+        serve(listener, app, config, std::future::pending()).await;
+    });
+    Target { addr: relay.as_ref().map_or(addr, |relay| relay.addr), task, _relay: relay }
+}
+
+fn certificate(authority: &Authority) -> Tls {
+    let files = tempfile::tempdir().expect("a directory");
+    let (certificate, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+    authority.issue("127.0.0.1").write(&certificate, &key);
+    Tls::from_files(certificate, key).expect("a pair")
 }

@@ -1,7 +1,5 @@
 //! The body of a message in the form that a device takes.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
 use super::mime::{Kind, Part};
@@ -119,7 +117,7 @@ impl<'p, 'm> Shown<'p, 'm> {
             for place in places {
                 let part = &self.parts[*place];
                 let text = decode::text(part);
-                let html = if is_html(part) { Cow::Owned(text) } else { Cow::Owned(page(&text)) };
+                let html = if is_html(part) { text } else { page(&text) };
                 append(&mut all, &html);
             }
         }
@@ -170,7 +168,7 @@ fn join(texts: impl Iterator<Item = String>) -> String {
 
 /// A page that shows the text.
 fn page(plain: &str) -> String {
-    let shown = text::to_html(&text::lines(plain));
+    let shown = text::to_html(plain);
     format!("<html><body><div>{shown}</div></body></html>")
 }
 

@@ -58,7 +58,8 @@ pub(crate) fn attachment(raw: &Bytes, part: u32) -> Option<Attachment> {
 fn readable(message: &Message<'_>, view: &View, version: Version) -> Vec<Element> {
     let parts = mime::parts(message.raw);
     let root = &parts[0];
-    if root.headers.is_empty() && root.raw.is_empty() && !message.raw.is_empty() {
+    let is_known = |header: &mail_parser::Header<'_>| !matches!(header.name, mail_parser::HeaderName::Other(_));
+    if !root.headers.iter().any(is_known) && root.raw.is_empty() && !message.raw.is_empty() {
         return unreadable(message);
     }
     let class = MessageClass::of(&parts);

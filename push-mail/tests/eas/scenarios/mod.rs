@@ -1,5 +1,9 @@
 //! What Microsoft's published scenarios check, in our own words, and the traps of Direct Push.
+mod folders;
+mod item_operations;
+mod moves;
 mod ping;
+mod provision;
 mod sync_items;
 mod sync_keys;
 mod sync_rules;

@@ -25,6 +25,10 @@ use crate::server::registry::Place;
 /// who takes more may go on only while nobody waits.
 const UNDISTURBED: Duration = Duration::from_secs(1);
 
+/// Who is woken later than this is not to say that a client is slow: all cores are at handshakes, and ending those that are
+/// under way would only make their clients come again.
+const LATE: Duration = Duration::from_millis(100);
+
 /// The first byte of a client that speaks TLS: a record of the handshake, RFC 8446 §5.1.
 const HANDSHAKE_RECORD: u8 = 22;
 
@@ -106,7 +110,8 @@ impl Acceptor {
                 stream.get_mut().1.set_buffer_limit(Some(WAITING_BYTES));
                 return Ok(stream);
             }
-            if pause == until || self.waiting.load(Relaxed) > 0 {
+            let is_disturbed = self.waiting.load(Relaxed) > 0 && pause.elapsed() < LATE;
+            if pause == until || is_disturbed {
                 return Err(io::ErrorKind::TimedOut.into());
             }
         }
