@@ -2,6 +2,7 @@
 
 use super::{
     Answer, Call, Command, Status, compose, estimate, folders, items, move_items, ping, provision, settings, sync,
+    validate_cert,
 };
 use crate::http::Site;
 
@@ -21,6 +22,7 @@ pub(super) const ANSWERED: &[Command] = &[
     Command::Ping,
     Command::ItemOperations,
     Command::Provision,
+    Command::ValidateCert,
 ];
 
 /// Answers a command of a device that may ask for it. A [`Status`] is told as the status of the whole command.
@@ -37,6 +39,7 @@ pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> 
         Command::Settings => settings::answer(site, &call).await,
         Command::Provision => provision::answer(site, &call).await,
         Command::ItemOperations => items::answer(site, &call).await,
+        Command::ValidateCert => validate_cert::answer(site, &call).await,
         Command::SendMail | Command::SmartReply | Command::SmartForward => compose::answer(site, &call).await,
         // Of versions that are not spoken here.
         Command::GetAttachment => Err(Status::COMMAND_NOT_SUPPORTED),

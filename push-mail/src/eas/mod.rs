@@ -28,6 +28,7 @@ mod rows;
 mod settings;
 mod status;
 mod sync;
+mod validate_cert;
 
 pub(crate) use call::{Answer, Call, Command, Params, Version};
 pub(crate) use compose::Turns;
