@@ -1,8 +1,8 @@
 //! Which module answers which command.
 
 use super::{
-    Answer, Call, Command, Status, compose, estimate, folders, items, move_items, ping, provision, settings, sync,
-    validate_cert,
+    Answer, Call, Command, Status, compose, estimate, folders, items, meeting_response, move_items, ping, provision,
+    settings, sync, validate_cert,
 };
 use crate::http::Site;
 
@@ -22,6 +22,7 @@ pub(super) const ANSWERED: &[Command] = &[
     Command::Ping,
     Command::ItemOperations,
     Command::Provision,
+    Command::MeetingResponse,
     Command::ValidateCert,
 ];
 
@@ -39,6 +40,7 @@ pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> 
         Command::Settings => settings::answer(site, &call).await,
         Command::Provision => provision::answer(site, &call).await,
         Command::ItemOperations => items::answer(site, &call).await,
+        Command::MeetingResponse => meeting_response::answer(site, &call).await,
         Command::ValidateCert => validate_cert::answer(site, &call).await,
         Command::SendMail | Command::SmartReply | Command::SmartForward => compose::answer(site, &call).await,
         // Of versions that are not spoken here.

@@ -21,6 +21,7 @@ mod folders;
 pub(crate) mod http;
 mod ids;
 mod items;
+mod meeting_response;
 mod move_items;
 mod ping;
 mod provision;
