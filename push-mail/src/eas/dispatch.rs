@@ -2,7 +2,7 @@
 
 use super::{
     Answer, Call, Command, Status, compose, estimate, folders, items, meeting_response, move_items, ping, provision,
-    settings, sync, validate_cert,
+    resolve_recipients, settings, sync, validate_cert,
 };
 use crate::http::Site;
 
@@ -23,6 +23,7 @@ pub(super) const ANSWERED: &[Command] = &[
     Command::ItemOperations,
     Command::Provision,
     Command::MeetingResponse,
+    Command::ResolveRecipients,
     Command::ValidateCert,
 ];
 
@@ -41,6 +42,7 @@ pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> 
         Command::Provision => provision::answer(site, &call).await,
         Command::ItemOperations => items::answer(site, &call).await,
         Command::MeetingResponse => meeting_response::answer(site, &call).await,
+        Command::ResolveRecipients => resolve_recipients::answer(&call).await,
         Command::ValidateCert => validate_cert::answer(site, &call).await,
         Command::SendMail | Command::SmartReply | Command::SmartForward => compose::answer(site, &call).await,
         // Of versions that are not spoken here.

@@ -25,6 +25,7 @@ mod meeting_response;
 mod move_items;
 mod ping;
 mod provision;
+mod resolve_recipients;
 mod rows;
 mod settings;
 mod status;
