@@ -46,7 +46,8 @@ impl World {
         let state = State::in_memory().expect("memory");
         let journal = Journal::open(&state, "alice").await.expect("a journal");
         let password = || Credentials::Password(PASSWORD.to_owned());
-        let mut imap = ImapConfig::new(format!("imaps://localhost:{}", dovecot.imaps_addr().port()), "alice", password());
+        let mut imap =
+            ImapConfig::new(format!("imaps://localhost:{}", dovecot.imaps_addr().port()), "alice", password());
         imap.ca = Some(dovecot.ca());
         let store = ImapStore::new(imap, journal).expect("a store");
         let mut submission = SmtpConfig::new(format!("smtps://localhost:{}", smtp.addr().port()));
