@@ -22,6 +22,7 @@ pub(crate) mod http;
 mod ids;
 mod items;
 mod move_items;
+mod pim;
 mod ping;
 mod provision;
 mod rows;

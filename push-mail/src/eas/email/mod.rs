@@ -17,7 +17,7 @@ mod marks;
 mod mime;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(in crate::eas) mod text;
 mod view;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
