@@ -81,21 +81,6 @@ pub(super) fn differs(eas: &Eas, account: &Account, id: &DeviceId, folder: Folde
     look::differs(account, folder, &collection, (token, &mut held), today(account))
 }
 
-/// The device has taken these items away itself, and knows it: the rows that say that it does not hold them.
-pub(super) fn taken_away(
-    eas: &Eas,
-    id: &DeviceId,
-    folder: FolderId,
-    uids: &[u64],
-) -> Result<Vec<held::Row>, crate::state::StateError> {
-    let Some(mut collection) = load(eas, id, folder)? else { return Ok(Vec::new()) };
-    collection.take_away(uids);
-    let delta = uids.iter().map(|uid| (*uid, None)).collect();
-    let mut rows = Held::new(&eas.rows, id, folder, delta).settle()?;
-    rows.push((part(folder), Some(serde_json::to_vec(&collection).expect("plain data is JSON"))));
-    Ok(rows)
-}
-
 /// Counted from 1970.
 pub(super) fn today(account: &Account) -> u32 {
     look::day_of(account.clock().unix_ms().max(1))

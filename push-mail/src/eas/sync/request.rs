@@ -5,9 +5,6 @@ use std::time::Duration;
 use crate::wbxml::tags::air_sync as tag;
 use crate::wbxml::{Element, Tag};
 
-/// Changes of a device's own in one folder of a request ([MS-ASCMD] 3.1.5.8).
-const MOST_COMMANDS: usize = 200;
-
 /// What a device changes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -146,9 +143,6 @@ fn collection(asked: &Element, is_partial: bool) -> Result<Asked, Refused> {
     let begins = key.as_deref() == Some(super::collection::FIRST_KEY);
     if begins && (wants_changes == Some(true) || commands.is_some_and(|commands| !commands.is_empty())) {
         // The first answer tells nothing, and nothing can be changed before it.
-        return Err(Refused::Protocol);
-    }
-    if commands.is_some_and(|commands| commands.elements().count() > MOST_COMMANDS) {
         return Err(Refused::Protocol);
     }
     let commands = commands.map(|all| all.elements().map(command).collect::<Result<Vec<_>, _>>()).transpose()?;
