@@ -1,7 +1,6 @@
 //! A server that begins: its lots are made one after the other, and the first accept while the next are still to come.
 #![cfg(target_os = "linux")]
 
-#[macro_use]
 mod serving;
 
 use std::convert::Infallible;

@@ -1,7 +1,9 @@
 //! Descriptors are used again and again while hundreds of subscribers listen: thousands come to the same channels and leave
 //! in every rude way there is, publishers publish all the time, and who stays gets every byte and no other.
 
+#[path = "serving/paths.rs"]
 #[macro_use]
+mod paths;
 mod serving;
 
 use std::collections::BTreeMap;
@@ -18,7 +20,8 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-on_both_paths! {
+on_paths! {
+    both:
     who_stays_hears_everything_while_thousands_come_and_go,
     a_crowd_that_leaves_at_once_leaves_nothing_behind,
 }

@@ -2,7 +2,9 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "serving/paths.rs"]
 #[macro_use]
+mod paths;
 mod serving;
 
 use std::collections::HashSet;
@@ -17,7 +19,8 @@ use tokio::net::TcpSocket;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
-on_both_paths! {
+on_paths! {
+    both:
     out_of_descriptors_it_serves_on_and_recovers,
 }
 

@@ -1,7 +1,9 @@
 //! Strangers at the door: too slow, too silent, too many, too large. They are let go by the limit that is meant for them, and
 //! those who are served notice nothing.
 
+#[path = "serving/paths.rs"]
 #[macro_use]
+mod paths;
 mod serving;
 
 use std::sync::Arc;
@@ -16,7 +18,8 @@ use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-on_both_paths! {
+on_paths! {
+    both:
     heads_that_come_byte_by_byte_are_closed_while_others_are_served,
     a_flood_beyond_the_limit_is_told_429_and_the_rest_is_served,
     one_address_may_not_take_all_places,
@@ -24,7 +27,8 @@ on_both_paths! {
     what_a_parked_client_pours_in_is_not_taken,
 }
 
-on_every_path! {
+on_paths! {
+    every:
     silent_and_idle_connections_are_closed_and_parked_ones_are_not,
     a_kept_connection_is_given_its_time_anew_after_each_answer,
     heads_over_the_limits_are_told_431_first_or_later,

@@ -3,7 +3,6 @@
 
 #![cfg(target_os = "linux")]
 
-#[macro_use]
 mod serving;
 
 use std::future::poll_fn;

@@ -2,7 +2,9 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "serving/paths.rs"]
 #[macro_use]
+mod paths;
 mod serving;
 
 use std::sync::Arc;
@@ -17,7 +19,8 @@ use serving::{Path, Server, UPGRADE, answer, get, head, masked, read_until, soon
 use testkit::Connection;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-on_every_path! {
+on_paths! {
+    every:
     tokens_expire_while_connections_are_parked,
     an_operator_ends_the_connections_of_one_user_and_no_others,
     presence_does_not_flicker_while_members_go_on_alone_and_come_back,

@@ -2,7 +2,9 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "serving/paths.rs"]
 #[macro_use]
+mod paths;
 mod serving;
 
 use std::time::Duration;
@@ -12,7 +14,8 @@ use testkit::Connection;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-on_every_path! {
+on_paths! {
+    every:
     a_poll_whose_client_ended_its_direction_is_answered_if_its_time_is_over_first,
     room_to_write_on_an_idle_connection_does_not_end_it,
     members_of_a_crowd_are_asked_to_come_back_one_after_another,

@@ -1,7 +1,9 @@
 //! Many subscribers of one channel that differ in everything else, and some that change while others are served: each hears
 //! all that is its own, in its own form.
 
+#[path = "serving/paths.rs"]
 #[macro_use]
+mod paths;
 mod serving;
 
 use std::io::Read as _;
@@ -19,7 +21,8 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, protocol::Role};
 
-on_every_path! {
+on_paths! {
+    every:
     subscribers_of_every_kind_share_a_channel,
     compressed_and_plain_websockets_share_a_channel,
     members_that_come_and_go_by_operation_hear_what_they_asked_for,

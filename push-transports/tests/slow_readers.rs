@@ -1,7 +1,9 @@
 //! Readers that stop under full publishing, beside many that do not: those who go on get everything in order and once, or
 //! are told what they missed, as they asked; the others notice nothing.
 
+#[path = "serving/paths.rs"]
 #[macro_use]
+mod paths;
 mod serving;
 
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use testkit::Connection;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-on_both_paths! {
+on_paths! {
+    both:
     readers_that_stop_and_go_on_get_everything_once,
     readers_that_stop_are_told_exactly_what_they_missed,
     readers_that_stop_and_want_the_latest_get_the_newest_per_key,

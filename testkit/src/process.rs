@@ -125,7 +125,8 @@ impl Launch {
             let status = tokio::time::timeout(GUARD, child.wait()).await;
             panic!("no first line; {status:?}; stderr: {}", said(dir.path()));
         }
-        let addr = first.trim_end().strip_prefix("listening on http://").and_then(|addr| addr.parse().ok());
+        let url = first.trim_end().strip_prefix("listening on ");
+        let addr = url.and_then(|url| url.trim_start_matches("https://").trim_start_matches("http://").parse().ok());
         let addr: SocketAddr = addr.unwrap_or_else(|| panic!("the first line: {first:?}"));
         stdout.lock().expect("not poisoned").push_str(&first);
         collect(lines, Arc::clone(&stdout));
@@ -237,8 +238,20 @@ impl PushServer {
     /// # Panics
     /// If it has ended.
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Asks it to read again what can be read while it runs (SIGHUP).
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(pid, Signal::TERM).expect("it runs");
+        kill_process(pid, signal).expect("it runs");
     }
 
     /// Waits for its end.

@@ -44,7 +44,6 @@ pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> 
         Command::MeetingResponse => meeting_response::answer(site, &call).await,
         Command::ResolveRecipients => resolve_recipients::answer(&call).await,
         Command::ValidateCert => validate_cert::answer(site, &call).await,
-        Command::SendMail | Command::SmartReply | Command::SmartForward => compose::answer(site, &call).await,
         // Of versions that are not spoken here.
         Command::GetAttachment => Err(Status::COMMAND_NOT_SUPPORTED),
         _ => Err(Status::COMMAND_NOT_SUPPORTED),

@@ -1,6 +1,6 @@
 //! `MoveItems`: items to other folders, each with a status of its own ([MS-ASCMD] 2.2.1.12).
 //!
-//! What was moved is remembered: a device that has missed the answer asks again, and is told the same.
+//! A sync of either folder tells it afterwards, as any other change. What was moved is remembered: a device that has missed the answer asks again, and is told the same.
 
 use std::collections::VecDeque;
 

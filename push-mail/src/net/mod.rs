@@ -2,6 +2,8 @@
 
 mod endpoint;
 mod stream;
+mod tls;
 
 pub(crate) use endpoint::{Endpoint, Schemes, Security};
-pub(crate) use stream::{Stream, Tls};
+pub(crate) use stream::Stream;
+pub(crate) use tls::Tls;

@@ -2,63 +2,20 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Endpoint, Security};
+use super::{Endpoint, Security, Tls};
 
 /// A peer that vanished is found by the system within about two minutes, without a word of the protocol.
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(20));
-
-/// Whom to believe that a server is who it says.
-#[derive(Clone)]
-pub(crate) struct Tls(Arc<ClientConfig>);
-
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tls")
-    }
-}
-
-impl Tls {
-    /// The system's certificate authorities, and those in the file `ca` (PEM).
-    pub(crate) fn new(ca: Option<&Path>) -> io::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        // Some of a system's certificates are often unusable; who needs one of them finds out when connecting.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if let Some(path) = ca {
-            let unreadable = |error| io::Error::other(format!("{}: {error}", path.display()));
-            let mut is_empty = true;
-            for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-                roots.add(certificate.map_err(unreadable)?).map_err(io::Error::other)?;
-                is_empty = false;
-            }
-            if is_empty {
-                return Err(io::Error::other(format!("{}: there is no certificate in it", path.display())));
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self(Arc::new(config)))
-    }
-}
 
 /// A connection to a mail server.
 #[derive(Debug)]
@@ -91,9 +48,7 @@ impl Stream {
     /// The same connection, from here on within TLS.
     pub(crate) async fn secured(self, host: &str, tls: &Tls) -> io::Result<Self> {
         let Stream::Plain(stream) = self else { return Ok(self) };
-        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let stream = TlsConnector::from(Arc::clone(&tls.0)).connect(name, stream).await?;
-        Ok(Stream::Tls(Box::new(stream)))
+        Ok(Stream::Tls(Box::new(tls.connect(host, stream).await?)))
     }
 }
 

@@ -12,10 +12,12 @@ use push_mail::state::State;
 use push_mail::store::maildir::{MaildirConfig, MaildirStore};
 use push_mail::store::memory::MemoryStore;
 use push_mail::store::{Command, Flags, FolderId, FolderKind, MailStore, Token, Uid};
+use push_mail::submit::{SmtpConfig, SmtpSubmitter, Submitter};
 use push_mail::{Mail, MailConfig};
 use push_transports::server::{ServeConfig, bind, serve};
 use push_transports::{Config, Push};
 use tempfile::TempDir;
+use testkit::smtp::{SmtpOptions, SmtpServer};
 
 use crate::client::Phone;
 
@@ -40,6 +42,8 @@ pub(crate) struct World {
     pub(crate) mail: Mail,
     /// The mailbox, as other programs change it.
     pub(crate) store: Arc<dyn MailStore>,
+    /// Takes what phones send, where they can.
+    pub(crate) smtp: Option<SmtpServer>,
     memory: Option<MemoryStore>,
     dir: TempDir,
     phones: AtomicUsize,
@@ -68,7 +72,16 @@ impl World {
         Self::with(kind, config()).await
     }
 
+    /// One whose phones can send.
+    pub(crate) async fn sending(kind: Kind) -> Self {
+        Self::build(kind, config(), Some(SmtpServer::start(SmtpOptions::new()).await)).await
+    }
+
     pub(crate) async fn with(kind: Kind, config: MailConfig) -> Self {
+        Self::build(kind, config, None).await
+    }
+
+    async fn build(kind: Kind, config: MailConfig, smtp: Option<SmtpServer>) -> Self {
         let dir = TempDir::new().expect("a directory");
         let state = State::in_memory().expect("memory");
         let journal = Journal::open(&state, "alice").await.expect("a journal");
@@ -84,14 +97,19 @@ impl World {
             }
         };
         let hub = Hub::new(HubConfig::default());
-        let builder = Mail::builder(hub.clone(), state, config).account("alice", ["alice"], Arc::clone(&store));
+        let mut builder = Mail::builder(hub.clone(), state, config).account("alice", ["alice"], Arc::clone(&store));
+        if let Some(smtp) = &smtp {
+            let submitter = SmtpSubmitter::new(SmtpConfig::new(format!("smtp://{}", smtp.addr())));
+            let submitter: Arc<dyn Submitter> = Arc::new(submitter.expect("it can be used"));
+            builder = builder.submission("alice", ["alice@example.org"], Some(submitter));
+        }
         let mail = builder.build().expect("an account");
         let mut transports = Config::default();
         transports.authorizer = mail.authorizer(Arc::new(users()));
         let push = Push::new(hub, transports).expect("no origins");
         let app = push_mail::eas_router(mail.clone(), push);
         let (addr, stop) = listen(app, if kind == Kind::Memory { 2 } else { 0 });
-        Self { addr, mail, store, memory, dir, phones: AtomicUsize::default(), _stop: stop }
+        Self { addr, mail, store, smtp, memory, dir, phones: AtomicUsize::default(), _stop: stop }
     }
 
     /// A phone of alice's that has done nothing yet.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// What a connection waits for.
@@ -60,7 +60,11 @@ impl Kind {
 
     /// Opens one, and waits for what the server has to say at once.
     pub(crate) async fn open(self, addr: SocketAddr) -> TcpStream {
-        let mut stream = TcpStream::connect(addr).await.expect("connected");
+        self.begin(TcpStream::connect(addr).await.expect("connected")).await
+    }
+
+    /// Begins on a connection, and waits for what the server has to say at once.
+    pub(crate) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(self, mut stream: S) -> S {
         stream.write_all(self.request().as_bytes()).await.expect("asked");
         if !matches!(self, Self::Poll | Self::Silent | Self::Ping) {
             let mut begun = [0; 12];

@@ -31,11 +31,16 @@ pub(crate) struct Measured {
 
 impl Measured {
     pub(crate) async fn start(lots: usize) -> Self {
+        Self::start_with(lots, "").await
+    }
+
+    /// With more behind the last table.
+    pub(crate) async fn start_with(lots: usize, more: &str) -> Self {
         let alone = ALONE.lock().await;
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
             .expect("up to the hard limit it may be raised");
-        let config = format!("{PATIENT}lots = {lots}\n{MAILBOX}");
+        let config = format!("{PATIENT}lots = {lots}\n{MAILBOX}{more}");
         let server = Launch::new(env!("CARGO_BIN_EXE_push-server")).config(&config).start().await;
         Self { server, _alone: alone }
     }

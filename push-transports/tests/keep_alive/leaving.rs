@@ -7,7 +7,8 @@ use testkit::poll::Answer;
 use crate::PARKED;
 use crate::serving::{self, Path, answer, get, until};
 
-on_every_path! {
+on_paths! {
+    every:
     who_asks_and_ends_its_direction_is_answered,
     a_parked_client_that_ends_its_direction_is_let_go,
     a_client_that_leaves_while_parked_frees_its_place,

@@ -1,7 +1,9 @@
 //! One connection, many requests: what was parked comes back and is as good as new, and who leaves leaves nothing behind.
 
-#[path = "../serving/mod.rs"]
+#[path = "../serving/paths.rs"]
 #[macro_use]
+mod paths;
+#[path = "../serving/mod.rs"]
 mod serving;
 
 mod leaving;

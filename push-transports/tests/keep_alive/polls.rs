@@ -6,7 +6,8 @@ use testkit::{Connection, poll::Answer};
 use crate::ask;
 use crate::serving::{Path, answer, get, goes_on, until};
 
-on_every_path! {
+on_paths! {
+    every:
     a_thousand_polls_on_one_connection_hear_everything_once,
     polls_publications_and_refusals_take_turns_on_one_connection,
     many_kept_connections_get_each_its_own_answers,

@@ -7,7 +7,8 @@ use testkit::Connection;
 use crate::serving::{Path, Server, get, until};
 use crate::{PARKED, ask};
 
-on_every_path! {
+on_paths! {
+    every:
     a_drain_and_a_stop_end_all_in_order,
     what_does_not_end_by_itself_is_cut_at_grace,
     dropping_the_server_lets_everybody_go,

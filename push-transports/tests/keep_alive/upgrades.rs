@@ -16,7 +16,8 @@ use tokio_tungstenite::tungstenite::{Message, protocol::Role};
 use crate::ask;
 use crate::serving::{Path, Server, UPGRADE, get, head, read_until, soon};
 
-on_every_path! {
+on_paths! {
+    every:
     a_websocket_may_begin_on_a_connection_that_had_requests,
     a_foreign_upgrade_works_also_after_other_requests,
     a_foreign_upgrade_works_behind_other_requests_in_one_segment,

@@ -38,7 +38,7 @@ pub(crate) enum Path {
 impl Path {
     /// Whether a parked connection is one without a task, where the system has lots at all.
     pub(crate) fn has_lots(self) -> bool {
-        LOTS_ARE_BUILT && cfg!(target_os = "linux") && self != Self::Tasks
+        cfg!(target_os = "linux") && self != Self::Tasks
     }
 
     /// Settings to change before the start.
@@ -58,52 +58,6 @@ impl Path {
     pub(crate) fn start(self) -> Server {
         self.plan().start()
     }
-}
-
-/// Whether `ServeConfig::lots` has its effect yet.
-const LOTS_ARE_BUILT: bool = true;
-
-/// One case by tasks and by lots, both on two workers.
-#[allow(unused_macros, reason = "some test files use neither this one nor the next")]
-macro_rules! by_tasks_and_by_lots {
-    ($case:ident) => {
-        use crate::serving::Path;
-
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn by_tasks() {
-            super::$case(Path::Tasks).await;
-        }
-
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn by_lots() {
-            super::$case(Path::Lots).await;
-        }
-    };
-}
-
-/// Each case by tasks, by lots on two workers, and by one lot on a single thread.
-#[allow(unused_macros, reason = "some test files use the other one, or none")]
-macro_rules! on_every_path {
-    ($($case:ident),+ $(,)?) => { $(
-        mod $case {
-            by_tasks_and_by_lots!($case);
-
-            #[tokio::test]
-            async fn by_one_lot_on_one_thread() {
-                super::$case(Path::OneLot).await;
-            }
-        }
-    )+ };
-}
-
-/// Each case by tasks and by lots, both on two workers: for those that take long.
-#[allow(unused_macros, reason = "some test files use the other one, or none")]
-macro_rules! on_both_paths {
-    ($($case:ident),+ $(,)?) => { $(
-        mod $case {
-            by_tasks_and_by_lots!($case);
-        }
-    )+ };
 }
 
 /// A server that does not run yet.

@@ -9,7 +9,8 @@ use tokio_tungstenite::tungstenite::{Message, protocol::Role};
 
 use crate::serving::{Path, Server, UPGRADE, answer, get, head, masked, soon, until};
 
-on_every_path! {
+on_paths! {
+    every:
     frames_in_the_segment_of_the_handshake_are_answered,
     a_handshake_behind_polls_in_one_segment_is_answered_with_its_frames,
     a_handshake_may_come_byte_by_byte,

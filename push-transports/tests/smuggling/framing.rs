@@ -6,7 +6,8 @@ use push_core::Ending;
 
 use crate::serving::{Path, Server, UPGRADE, get, soon};
 
-on_every_path! {
+on_paths! {
+    every:
     a_length_beside_chunks_hides_nothing,
     chunks_under_a_false_name_hide_nothing,
     lengths_that_are_none_hide_nothing,

@@ -5,7 +5,8 @@ use testkit::{Connection, Publish, poll::Answer};
 
 use crate::serving::{Path, Server, answer, get, goes_on, head, read_until};
 
-on_every_path! {
+on_paths! {
+    every:
     polls_in_one_segment_are_answered_in_order,
     publications_and_polls_in_one_segment_are_each_done_once,
     parked_polls_in_one_segment_are_parked_one_after_the_other,

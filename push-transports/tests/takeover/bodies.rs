@@ -6,7 +6,8 @@ use testkit::poll::Answer;
 use crate::requests::split_into_bytes;
 use crate::serving::{Path, Server, answer, get, goes_on, goes_on_or_is_closed, head, read_until};
 
-on_every_path! {
+on_paths! {
+    every:
     a_body_may_come_byte_by_byte_and_a_poll_waits_for_all_of_it,
     what_follows_the_body_of_a_poll_is_the_next_request,
     what_follows_the_body_of_a_stream_waits_for_its_end,

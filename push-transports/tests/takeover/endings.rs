@@ -7,7 +7,8 @@ use testkit::{poll::Answer, ws};
 
 use crate::serving::{Path, answer, get, goes_on, goes_on_or_is_closed, head, read_until};
 
-on_every_path! {
+on_paths! {
+    every:
     chunks_of_every_size_are_framed_to_the_last_byte,
     a_drain_ends_every_stream_with_a_last_chunk,
     a_drain_answers_a_parked_poll_and_closes_a_websocket,

@@ -14,7 +14,8 @@ use testkit::poll::Answer;
 
 use crate::serving::{Path, Server, UPGRADE, answer, get, goes_on, head, read_until};
 
-on_every_path! {
+on_paths! {
+    every:
     a_header_a_middleware_adds_is_in_every_head,
     a_header_value_that_is_no_text_comes_as_it_is,
     a_status_a_middleware_sets_is_in_every_head,

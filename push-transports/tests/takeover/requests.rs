@@ -5,7 +5,8 @@ use testkit::{Connection, Request, poll::Answer};
 
 use crate::serving::{Path, answer, get, goes_on, goes_on_or_is_closed, head, read_until};
 
-on_every_path! {
+on_paths! {
+    every:
     head_is_answered_without_a_body_and_holds_no_place,
     a_client_of_http_1_0_is_sent_no_chunks,
     a_parked_poll_of_http_1_0_is_closed_unless_it_is_to_be_kept,

@@ -78,7 +78,8 @@ async fn a_wait_that_is_never_at_rest_does_not_keep_others_waiting(under: Under)
     }
 }
 
-on_every_path! {
+on_paths! {
+    every:
     waits_are_answered_when_the_server_goes_down,
     waits_that_come_while_the_server_goes_down_are_answered_at_once,
     dropping_the_server_lets_all_waits_go,

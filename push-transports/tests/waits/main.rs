@@ -1,7 +1,9 @@
 //! Answers that come later: the same under every server, and parked where there are lots.
 
-#[path = "../serving/mod.rs"]
+#[path = "../serving/paths.rs"]
 #[macro_use]
+mod paths;
+#[path = "../serving/mod.rs"]
 mod serving;
 
 mod bells;

@@ -13,13 +13,12 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
-use tokio_rustls::TlsConnector;
 
 use super::{
     error::{ClientError, ClientErrorKind},
     settings::{ClientSettings, Credentials},
-    tls,
 };
+use crate::net::Tls;
 
 /// For the connection and its TLS handshake together.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -77,7 +76,7 @@ pub(super) struct Link {
     port: u16,
     authority: HeaderValue,
     authorization: Option<HeaderValue>,
-    tls: Option<TlsConnector>,
+    tls: Option<Tls>,
     open: Option<Open>,
 }
 
@@ -106,7 +105,7 @@ impl Link {
         }
         let (tls, port) = match uri.scheme_str() {
             Some("http") => (None, 80),
-            Some("https") => (Some(tls::connector(settings.ca_pem.as_deref())?), 443),
+            Some("https") => (Some(believed(settings)?), 443),
             _ => return Err(wrong("must begin with http:// or https://")),
         };
         Ok(Self {
@@ -182,8 +181,7 @@ impl Link {
             let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
             tcp.set_nodelay(true)?;
             let Some(tls) = &self.tls else { return open(tcp).await };
-            let name = rustls::pki_types::ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
-            open(tls.connect(name, tcp).await?).await
+            open(tls.connect(&self.host, tcp).await?).await
         };
         match timeout(CONNECT, connecting).await {
             Ok(Ok(open)) => Ok(open),
@@ -191,6 +189,12 @@ impl Link {
             Err(_) => Err(How::Unreachable("connecting took too long".to_owned())),
         }
     }
+}
+
+/// Whom these settings believe.
+fn believed(settings: &ClientSettings) -> Result<Tls, ClientError> {
+    let wrong = |error: io::Error| ClientError::new(ClientErrorKind::Settings, error.to_string());
+    Tls::believing(settings.ca_pem.as_deref()).map_err(wrong)
 }
 
 async fn open<S>(stream: S) -> io::Result<Open>

@@ -17,7 +17,6 @@ mod pause;
 mod ping;
 mod settings;
 mod sync;
-mod tls;
 mod wire;
 
 use std::{

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call, Eas, Part, Status};
+use super::{Answer, Call, Eas, Part, Status, folders};
 use crate::account::Account;
 use crate::direct::OnItsWay;
 use crate::direct::devices::DeviceId;
@@ -33,7 +33,7 @@ use crate::wbxml::Element;
 use crate::wbxml::tags::air_sync as tag;
 use collection::Collection;
 pub(super) use count::{Counted, count};
-use folder::{Done, Work};
+use folder::{Done, SyncError, Work};
 use held::Held;
 use request::{Asked, Bounds, Refused, Request};
 
@@ -161,6 +161,7 @@ fn as_before(id: String, window: Option<usize>) -> Asked {
 /// Answers once. [`Answer::Empty`] if there is nothing to tell.
 async fn run(site: &Site, call: &Call, plan: &Plan) -> Result<Answer, Status> {
     let _turn = site.mail.direct.devices.turn(&call.id).await;
+    let knows_folders = folders::is_known(&site.mail.eas, &call.id).map_err(|_| Status::SERVER_ERROR)?;
     let mut rows = Vec::new();
     let mut answers = Vec::new();
     let mut on_their_way = Vec::new();
@@ -168,7 +169,8 @@ async fn run(site: &Site, call: &Call, plan: &Plan) -> Result<Answer, Status> {
     let mut room = plan.window.filter(|window| *window > 0).unwrap_or(most).min(most);
     for asked in &plan.folders {
         let work = Work { site, call, asked, room };
-        let done = match work.run().await {
+        let done = if knows_folders { work.run().await } else { Err(SyncError::NoFolder) };
+        let done = match done {
             Ok(done) => done,
             Err(error) => Done::failed(asked, error),
         };
