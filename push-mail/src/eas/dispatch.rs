@@ -30,6 +30,7 @@ pub(super) const ANSWERED: &[Command] = &[
 /// Answers a command of a device that may ask for it. A [`Status`] is told as the status of the whole command.
 pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> {
     match call.command {
+        Command::SendMail | Command::SmartReply | Command::SmartForward => compose::answer(site, &call).await,
         Command::Sync => sync::answer(site, call).await,
         Command::FolderSync => folders::sync(site, &call).await,
         Command::FolderCreate => folders::create(site, &call).await,
