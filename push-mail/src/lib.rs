@@ -23,15 +23,18 @@ mod mail;
 pub mod message;
 mod name;
 mod net;
+#[allow(dead_code, unused_imports, reason = "its users are being built")]
+mod pim;
 mod readers;
 pub mod simulator;
 pub mod state;
 mod stats;
 pub mod store;
+pub mod submit;
 pub mod wbxml;
 
 pub use config::MailConfig;
-pub use eas::{EasConfig, eas_router, is_eas_path};
+pub use eas::{DeviceSummary, EasConfig, eas_router, is_eas_path};
 pub use http::router;
 pub use mail::{Mail, MailBuilder, MailError};
 pub use name::{folder_channel, tree_channel};

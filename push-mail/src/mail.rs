@@ -1,7 +1,9 @@
 //! All accounts, and what is asked of them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use push_core::{Authorizer, Hub};
 use sha1::{Digest as _, Sha1};
@@ -9,12 +11,13 @@ use sha1::{Digest as _, Sha1};
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
-use crate::eas::Eas;
+use crate::eas::{DeviceSummary, Eas};
 use crate::name::account_segment;
 use crate::readers::Readers;
-use crate::state::State;
+use crate::state::{State, StateError};
 use crate::stats::MailStats;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore, StoreError};
+use crate::submit::{Submission, Submitter};
 
 /// The accounts, by the segment of their channels, which is the name of most of them.
 #[derive(Debug, Default)]
@@ -59,7 +62,6 @@ pub struct Mail {
     pub(crate) hub: Hub,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) direct: Arc<Direct>,
-    #[allow(dead_code, reason = "its commands are being built")]
     pub(crate) eas: Arc<Eas>,
     pub(crate) hook_token: Option<HookToken>,
 }
@@ -96,6 +98,12 @@ pub enum MailError {
     /// An account without a name.
     #[error("an account has no name")]
     Nameless,
+    /// Addresses or a way to send for an account that there is not.
+    #[error("there is no account {0:?} that could send")]
+    NoAccount(String),
+    /// A way to send without an address to send from.
+    #[error("the account {0:?} has a way to send, and no address")]
+    NoAddress(String),
     /// The shortest heartbeat is longer than the longest, shorter than a second, or the longest longer than 59 min.
     #[error("heartbeats are from 1 to 3540 s, the shortest not above the longest")]
     Heartbeats,
@@ -108,6 +116,7 @@ pub struct MailBuilder {
     state: State,
     config: MailConfig,
     accounts: Vec<New>,
+    submissions: BTreeMap<String, Submission>,
     hook_token: Option<HookToken>,
 }
 
@@ -128,6 +137,20 @@ impl MailBuilder {
         self
     }
 
+    /// Says who an account is when it sends, and how: `addresses` are its own, the one that it prefers first; its name, if
+    /// there are none and that is one. Without a `submitter` it cannot send; that of an earlier call for the same account counts no longer.
+    #[must_use]
+    pub fn submission<A: Into<String>>(
+        mut self,
+        account: impl Into<String>,
+        addresses: impl IntoIterator<Item = A>,
+        submitter: Option<Arc<dyn Submitter>>,
+    ) -> Self {
+        let addresses = addresses.into_iter().map(Into::into).collect();
+        self.submissions.insert(account.into(), Submission { addresses, submitter, ..Submission::default() });
+        self
+    }
+
     /// What a mail server has to show that posts to `hook/dovecot`, as a bearer token or the password of HTTP Basic.
     /// Without it, it has to be an admin; where anyone may do anything, nothing.
     #[must_use]
@@ -145,7 +168,7 @@ impl MailBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    pub fn build(self) -> Result<Mail, MailError> {
+    pub fn build(mut self) -> Result<Mail, MailError> {
         let config = Arc::new(self.config);
         let bounds = std::time::Duration::from_secs(1)..=std::time::Duration::from_secs(3540);
         let is_right = bounds.contains(&config.heartbeat_min)
@@ -161,11 +184,21 @@ impl MailBuilder {
             if name.is_empty() {
                 return Err(MailError::Nameless);
             }
+            let mut submission = self.submissions.remove(&name).unwrap_or_default();
+            if submission.addresses.is_empty() && is_address(&name) {
+                submission.addresses.push(name.clone());
+            }
+            if submission.submitter.is_some() && submission.addresses.is_empty() {
+                return Err(MailError::NoAddress(name));
+            }
             let shared = (self.hub.clone(), self.state.clone(), Arc::clone(&config), Arc::clone(&eas));
-            let account = Account::new(&name, readers, store, shared);
+            let account = Account::new(&name, readers, store, submission, shared);
             if accounts.insert(account.segment().to_owned(), account).is_some() {
                 return Err(MailError::TwiceNamed(name));
             }
+        }
+        if let Some((unknown, _)) = self.submissions.pop_first() {
+            return Err(MailError::NoAccount(unknown));
         }
         accounts.values().for_each(Account::start);
         let accounts = Arc::new(Accounts(accounts));
@@ -173,11 +206,18 @@ impl MailBuilder {
     }
 }
 
+/// Whether an account's name is where mail for it goes.
+fn is_address(name: &str) -> bool {
+    let is_odd = |c: char| c.is_control() || c.is_whitespace() || "<>,".contains(c);
+    let is_split = name.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    is_split && !name.contains(is_odd)
+}
+
 impl Mail {
     /// Mail whose folders are channels of `hub`, and whose devices are remembered in `state`, where the journals of the
     /// accounts are too.
     pub fn builder(hub: Hub, state: State, config: MailConfig) -> MailBuilder {
-        MailBuilder { hub, state, config, accounts: Vec::new(), hook_token: None }
+        MailBuilder { hub, state, config, accounts: Vec::new(), submissions: BTreeMap::new(), hook_token: None }
     }
 
     /// The names of the accounts.
@@ -231,11 +271,43 @@ impl Mail {
         self.direct.drain()
     }
 
+    /// The devices that have synchronised an account over Exchange ActiveSync, the one heard last before the others; of
+    /// all accounts if none is named. As many as are remembered: [`MailConfig::max_devices`] of each account.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] where the state cannot be read.
+    pub fn devices(&self, account: Option<&str>) -> Result<Vec<DeviceSummary>, StateError> {
+        let mut devices = Vec::new();
+        for account in self.accounts.all().filter(|its| account.is_none_or(|name| name == &*its.name)) {
+            for (id, mut summary) in self.eas.rows.devices(&account.name)? {
+                let pings = self.direct.devices.load(&id)?.and_then(|device| device.ping);
+                summary.heartbeat = pings.map(|ping| Duration::from_secs(ping.heartbeat_s));
+                devices.push(summary);
+            }
+        }
+        devices.sort_by_key(|device| Reverse(device.last_seen_ms));
+        Ok(devices)
+    }
+
     /// How mail does.
     pub fn stats(&self) -> MailStats {
         let mut stats = self.direct.counters.read();
         stats.waiting = self.direct.waiting();
         stats.watched = self.accounts.all().filter(|account| account.phase() != Phase::Idle).count();
         stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_address;
+
+    #[test]
+    fn an_account_that_is_called_by_its_address_has_it() {
+        assert!(is_address("alice@example.org"));
+        for name in ["alice", "@", "alice@", "@example.org", "a b@c", "a@b>"] {
+            assert!(!is_address(name), "{name}");
+        }
     }
 }

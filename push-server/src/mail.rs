@@ -12,9 +12,10 @@ use push_mail::store::maildir::{MaildirConfig, MaildirStore};
 use push_mail::store::memory::MemoryStore;
 use push_mail::store::pop3::{Pop3Config, Pop3Store};
 use push_mail::store::{MailStore, StoreError};
+use push_mail::submit::{SmtpConfig, SmtpSubmitter, SubmitError, Submitter};
 use push_mail::{Mail, MailError};
 
-use crate::config::{Account, Imap, MailSettings, Mailbox, Maildir, Remote};
+use crate::config::{Account, Imap, MailSettings, Mailbox, Maildir, Remote, Sending};
 use crate::lmtp::Maildirs;
 
 /// The file of the state, in the directory of `data`.
@@ -46,6 +47,8 @@ pub(crate) enum OpenError {
     Journal { name: String, source: StoreError },
     #[error("cannot open the mail account {name:?}")]
     Account { name: String, source: StoreError },
+    #[error("cannot send for the mail account {name:?}")]
+    Sending { name: String, source: SubmitError },
     #[error("cannot serve mail")]
     Mail(#[source] MailError),
 }
@@ -84,7 +87,9 @@ pub(crate) async fn open(
         let journal = journal.map_err(|error| OpenError::Journal { name: name(), source: error.into() })?;
         let store = store(account, journal, &mut maildirs).await;
         let store = store.map_err(|source| OpenError::Account { name: name(), source })?;
+        let submitter = submitter(&account.sending).map_err(|source| OpenError::Sending { name: name(), source })?;
         builder = builder.account(name(), &account.readers, store);
+        builder = builder.submission(name(), account.sending.addresses.clone(), submitter);
     }
     let mail = builder.build().map_err(OpenError::Mail)?;
     Ok(Some(Opened { mail, maildirs }))
@@ -101,6 +106,22 @@ async fn store(account: &Account, journal: Journal, maildirs: &mut Maildirs) -> 
         Mailbox::Imap(remote, imap) => Arc::new(ImapStore::new(imap_config(remote, imap), journal)?),
         Mailbox::Pop3(remote) => Arc::new(Pop3Store::new(pop3_config(remote), journal)?),
     })
+}
+
+/// How an account sends, if it does.
+fn submitter(sending: &Sending) -> Result<Option<Arc<dyn Submitter>>, SubmitError> {
+    let Some(url) = &sending.url else { return Ok(None) };
+    let mut config = SmtpConfig::new(url);
+    config.login = sending.user.clone().map(|user| {
+        let credentials = match (&sending.password, &sending.token_file) {
+            (Some(password), _) => Credentials::Password(password.reveal().to_owned()),
+            (None, file) => Credentials::TokenFile(file.clone().expect(CHECKED)),
+        };
+        (user, credentials)
+    });
+    config.ca.clone_from(&sending.ca);
+    config.timeout = sending.timeout;
+    Ok(Some(Arc::new(SmtpSubmitter::new(config)?)))
 }
 
 async fn open_maildir(maildir: &Maildir, journal: Journal) -> Result<MaildirStore, StoreError> {
@@ -219,6 +240,15 @@ mod tests {
         let imap = Imap { token_file: Some(PathBuf::from("token")), ..Imap::default() };
         let store = ImapConfig::new(url, user, Credentials::TokenFile("token".into()));
         assert_eq!(format!("{:?}", imap_config(&remote, &imap)), format!("{store:?}"));
+    }
+
+    #[test]
+    fn what_is_not_set_of_sending_is_as_it_is_sent() {
+        let none = SmtpConfig::new("smtp://h");
+        assert_eq!(Sending::default().timeout, none.timeout);
+        assert!(submitter(&Sending::default()).expect("nothing is wrong").is_none());
+        let wrong = Sending { url: Some("smtp://h?tls=maybe".to_owned()), ..Sending::default() };
+        assert!(submitter(&wrong).is_err());
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::eas::Eas;
 use crate::name;
 use crate::state::State;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore};
+use crate::submit::Submission;
 
 /// How far an account's watcher is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub(crate) struct Account {
     /// The users who may read it.
     pub(crate) readers: Vec<Arc<str>>,
     pub(crate) store: Arc<dyn MailStore>,
+    /// Who it is when it sends, and how it does.
+    pub(crate) submission: Submission,
     pub(crate) config: Arc<MailConfig>,
     hub: Hub,
     state: State,
@@ -111,12 +114,14 @@ impl Account {
         name: &str,
         readers: Vec<Arc<str>>,
         store: Arc<dyn MailStore>,
+        submission: Submission,
         (hub, state, config, eas): (Hub, State, Arc<MailConfig>, Arc<Eas>),
     ) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
             readers,
             store,
+            submission,
             config,
             hub,
             state,

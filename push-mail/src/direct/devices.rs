@@ -33,7 +33,6 @@ impl DeviceId {
     }
 
     /// As the device calls itself.
-    #[expect(dead_code, reason = "the list of devices comes")]
     pub(crate) fn own_name(&self) -> &str {
         self.device.strip_prefix(OF_EAS).unwrap_or(&self.device)
     }

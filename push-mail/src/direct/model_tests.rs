@@ -24,7 +24,7 @@ use crate::{Mail, MailConfig};
 
 /// A disk: what was synced survives a crash, what was only written may.
 #[derive(Clone, Debug, Default)]
-struct Disk(Arc<Mutex<(Vec<u8>, Vec<u8>)>>);
+pub(crate) struct Disk(Arc<Mutex<(Vec<u8>, Vec<u8>)>>);
 
 impl StorageBackend for Disk {
     fn len(&self) -> std::io::Result<u64> {
@@ -58,7 +58,7 @@ impl StorageBackend for Disk {
 
 impl Disk {
     /// The disk as it is found after a crash.
-    fn crashed(&self, keeps_all: bool) -> Disk {
+    pub(crate) fn crashed(&self, keeps_all: bool) -> Disk {
         let disk = self.0.lock().expect("whole");
         let left = if keeps_all { disk.0.clone() } else { disk.1.clone() };
         Disk(Arc::new(Mutex::new((left.clone(), left))))

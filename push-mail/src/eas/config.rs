@@ -11,14 +11,43 @@ pub struct EasConfig {
     pub max_window: usize,
     /// Bytes of an answer to a sync, beyond which the rest comes with the next one; 4 MiB by default. An item that is
     /// larger comes alone.
+    pub max_sync_answer: usize,
+    /// Bytes of items and attachments in one answer to ItemOperations; 64 MiB by default. What does not fit is answered
+    /// with status 11. Source: [MS-ASCMD] 2.2.3.177.8.
     pub max_answer: usize,
     /// Whether a device has to be provisioned, by an empty policy that it must accept, before it gets mail; `true` by
     /// default, as phones expect it.
     pub provision: bool,
+    /// Devices of one user at one account; 100 by default, as with Exchange. One more is answered status 177, unless one
+    /// that was not heard for 30 days can be forgotten for it.
+    pub max_devices_per_user: usize,
+    /// Devices that get nothing (status 129), by their own names or their kinds (`iPhone`), in any case; none by default.
+    pub blocked: Vec<String>,
+    /// The only devices that get something, named alike; all that are not blocked by default, and if empty.
+    pub allowed: Vec<String>,
 }
 
 impl Default for EasConfig {
     fn default() -> Self {
-        Self { max_body: 32 << 20, max_window: 512, max_answer: 4 << 20, provision: true }
+        Self {
+            max_body: 32 << 20,
+            max_window: 512,
+            max_sync_answer: 4 << 20,
+            max_answer: 64 << 20,
+            provision: true,
+            max_devices_per_user: 100,
+            blocked: Vec::new(),
+            allowed: Vec::new(),
+        }
+    }
+}
+
+impl EasConfig {
+    /// Whether a device of this name and kind gets something.
+    pub(super) fn allows(&self, device: &str, device_type: &str) -> bool {
+        let is_in = |list: &[String]| {
+            list.iter().any(|entry| [device, device_type].iter().any(|name| entry.eq_ignore_ascii_case(name)))
+        };
+        !is_in(&self.blocked) && (self.allowed.is_empty() || is_in(&self.allowed))
     }
 }

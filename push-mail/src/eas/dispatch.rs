@@ -1,23 +1,32 @@
 //! Which module answers which command.
 
-use super::{Answer, Call, Command, Status, estimate, folders, move_items, ping, sync};
+use super::{
+    Answer, Call, Command, Status, compose, estimate, folders, items, move_items, ping, provision, settings, sync,
+};
 use crate::http::Site;
 
 /// The commands that are answered, as devices are told them.
 pub(super) const ANSWERED: &[Command] = &[
     Command::Sync,
+    Command::SendMail,
+    Command::SmartForward,
+    Command::SmartReply,
     Command::FolderSync,
     Command::FolderCreate,
     Command::FolderDelete,
     Command::FolderUpdate,
     Command::MoveItems,
     Command::GetItemEstimate,
+    Command::Settings,
     Command::Ping,
+    Command::ItemOperations,
+    Command::Provision,
 ];
 
 /// Answers a command of a device that may ask for it. A [`Status`] is told as the status of the whole command.
 pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> {
     match call.command {
+        Command::SendMail | Command::SmartReply | Command::SmartForward => compose::answer(site, &call).await,
         Command::Sync => sync::answer(site, call).await,
         Command::FolderSync => folders::sync(site, &call).await,
         Command::FolderCreate => folders::create(site, &call).await,
@@ -26,6 +35,9 @@ pub(super) async fn dispatch(site: &Site, call: Call) -> Result<Answer, Status> 
         Command::MoveItems => move_items::answer(site, &call).await,
         Command::GetItemEstimate => estimate::answer(site, &call).await,
         Command::Ping => ping::answer(site, &call).await,
+        Command::Settings => settings::answer(site, &call).await,
+        Command::Provision => provision::answer(site, &call).await,
+        Command::ItemOperations => items::answer(site, &call).await,
         // Of versions that are not spoken here.
         Command::GetAttachment => Err(Status::COMMAND_NOT_SUPPORTED),
         _ => Err(Status::COMMAND_NOT_SUPPORTED),

@@ -11,21 +11,28 @@
 //! Source: [MS-ASCMD], [MS-ASHTTP], [MS-ASPROV], [MS-ASEMAIL], [MS-ASAIRS].
 
 mod call;
+mod compose;
 mod config;
+pub(crate) mod devices;
 mod dispatch;
 pub(crate) mod email;
 mod estimate;
 mod folders;
 pub(crate) mod http;
 mod ids;
+mod items;
 mod move_items;
 mod ping;
+mod provision;
 mod rows;
+mod settings;
 mod status;
 mod sync;
 
 pub(crate) use call::{Answer, Call, Command, Params, Version};
+pub(crate) use compose::Turns;
 pub use config::EasConfig;
+pub use devices::DeviceSummary;
 pub use http::{eas_router, is_eas_path};
 pub(crate) use ids::{FileReference, ItemId};
 pub(crate) use rows::{Part, Rows};

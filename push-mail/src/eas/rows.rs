@@ -1,6 +1,7 @@
 //! What is remembered of devices: rows of the state, one a concern, each on the disk before what it stands for is told.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::{TableDefinition, TableError};
 use serde::Serialize;
@@ -9,8 +10,11 @@ use serde::de::DeserializeOwned;
 use crate::direct::devices::DeviceId;
 use crate::state::{Durability, State, StateError};
 
-/// Account, user, device, part -> JSON.
-const ROWS: TableDefinition<'_, (&str, &str, &str, &str), &[u8]> = TableDefinition::new("mail.eas");
+/// Account, user, device, part.
+pub(super) type Key<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+/// What is remembered, as JSON.
+pub(super) const ROWS: TableDefinition<'_, Key<'static>, &[u8]> = TableDefinition::new("mail.eas");
 
 /// A concern that remembers something of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +23,20 @@ pub(crate) struct Part(pub(crate) &'static str);
 /// The rows of all devices.
 #[derive(Debug)]
 pub(crate) struct Rows {
-    state: State,
-    #[expect(dead_code, reason = "the bound comes with the list of devices")]
-    most: usize,
+    pub(super) state: State,
+    /// Devices of an account.
+    pub(super) most: usize,
+    /// How many an account has, once they were counted.
+    counts: Mutex<HashMap<Arc<str>, usize>>,
 }
 
-fn key<'a>(id: &'a DeviceId, part: &'a str) -> (&'a str, &'a str, &'a str, &'a str) {
+fn key<'a>(id: &'a DeviceId, part: &'a str) -> Key<'a> {
     (&id.account, id.user.as_deref().unwrap_or_default(), &id.device, part)
 }
 
 impl Rows {
     pub(crate) fn new(state: State, most: usize) -> Self {
-        Self { state, most }
+        Self { state, most, counts: Mutex::default() }
     }
 
     /// What is remembered; `None` if that is nothing, or cannot be read any more.
@@ -101,12 +107,34 @@ impl Rows {
 
     /// Remembers it, on the disk.
     pub(crate) async fn save<T: Serialize>(&self, id: &Arc<DeviceId>, part: Part, row: &T) -> Result<(), StateError> {
+        self.save_for(id, part, row, Durability::Disk).await
+    }
+
+    /// Remembers it, durable as said.
+    pub(super) async fn save_for<T: Serialize>(
+        &self,
+        id: &Arc<DeviceId>,
+        part: Part,
+        row: &T,
+        durability: Durability,
+    ) -> Result<(), StateError> {
         let json = serde_json::to_vec(row).expect("plain data is JSON");
         let id = Arc::clone(id);
         let write = move |transaction: &redb::WriteTransaction| {
             transaction.open_table(ROWS)?.insert(key(&id, part.0), json.as_slice())?;
             Ok(())
         };
-        self.state.write(Durability::Disk, write).await
+        self.state.write(durability, write).await
+    }
+
+    /// How many devices an account has, if they were counted.
+    pub(super) fn counted(&self, account: &str) -> Option<usize> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(account).copied()
+    }
+
+    pub(super) fn count(&self, account: &Arc<str>, change: impl FnOnce(usize) -> usize) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(Arc::clone(account)).or_default();
+        *count = change(*count);
     }
 }

@@ -1,6 +1,7 @@
 //! A byte stream to a mail server, enciphered or not.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -33,6 +34,15 @@ impl Stream {
             Security::Tls => Stream::Plain(stream).secured(&endpoint.host, tls).await,
             Security::Plain | Security::StartTls => Ok(Stream::Plain(stream)),
         }
+    }
+
+    /// The address that it comes from, as the peer sees it unless somebody in between changes it.
+    pub(crate) fn local_ip(&self) -> io::Result<IpAddr> {
+        let stream = match self {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        Ok(stream.local_addr()?.ip().to_canonical())
     }
 
     /// The same connection, from here on within TLS.

@@ -2,20 +2,31 @@
 
 use bytes::Bytes;
 
-use super::folder::FolderId;
+use super::folder::{Class, FolderId};
 use super::item::{Flags, Uid};
 
 /// A change that somebody asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Puts a message into a folder.
+    /// Puts a message into a folder, or an item of the folder's class.
     Append {
         /// Where.
         folder: FolderId,
-        /// The message (RFC 5322).
+        /// The message (RFC 5322); of a calendar, tasks or notes iCalendar (RFC 5545), of an address book a vCard
+        /// (RFC 6350).
         raw: Bytes,
         /// How it is marked.
         flags: Flags,
+    },
+    /// Gives an item another content, whose UID property is the same. Messages have always the same:
+    /// [`StoreErrorKind::Unsupported`](super::StoreErrorKind::Unsupported).
+    Replace {
+        /// Where it is.
+        folder: FolderId,
+        /// Which.
+        uid: Uid,
+        /// All of its new content, as in [`Command::Append`].
+        raw: Bytes,
     },
     /// Marks a message, and takes marks away.
     Mark {
@@ -44,8 +55,15 @@ pub enum Command {
         /// Which.
         uid: Uid,
     },
-    /// Makes a folder.
+    /// Makes a folder for messages.
     CreateFolder {
+        /// Its path, as [`Folder::path`](super::Folder::path).
+        path: String,
+    },
+    /// Makes a folder for items of a class.
+    CreateFolderOf {
+        /// What its items are.
+        class: Class,
         /// Its path, as [`Folder::path`](super::Folder::path).
         path: String,
     },
@@ -61,6 +79,22 @@ pub enum Command {
         /// Which; not the inbox.
         folder: FolderId,
     },
+}
+
+impl Command {
+    /// The folder that the command is about, if it is there already.
+    pub fn folder(&self) -> Option<FolderId> {
+        match self {
+            Command::Append { folder, .. }
+            | Command::Replace { folder, .. }
+            | Command::Mark { folder, .. }
+            | Command::Move { folder, .. }
+            | Command::Delete { folder, .. }
+            | Command::RenameFolder { folder, .. }
+            | Command::DeleteFolder { folder } => Some(*folder),
+            Command::CreateFolder { .. } | Command::CreateFolderOf { .. } => None,
+        }
+    }
 }
 
 /// What came of a command.

@@ -56,6 +56,11 @@ impl StoreError {
         Self::new(StoreErrorKind::NoSuchItem, format!("there is no message {uid}"))
     }
 
+    /// What only stores of other things than mail can do.
+    pub(crate) fn mail_only() -> Self {
+        Self::new(StoreErrorKind::Unsupported, "it holds mail and nothing else")
+    }
+
     /// A store that panicked.
     pub(crate) fn panicked() -> Self {
         Self::new(StoreErrorKind::Unavailable, "the store is at fault")

@@ -77,9 +77,25 @@ pub enum FolderKind {
     Sent = 5,
     /// Messages to be sent.
     Outbox = 6,
+    /// The tasks of the account; those below are others of the user's.
+    Tasks = 7,
+    /// The calendar.
+    Calendar = 8,
+    /// The address book.
+    Contacts = 9,
+    /// The notes.
+    Notes = 10,
     /// A folder of the user's for mail; junk and archives too, which EAS has no number for.
     #[default]
     Mail = 12,
+    /// Another calendar.
+    UserCalendar = 13,
+    /// Another address book.
+    UserContacts = 14,
+    /// Other tasks.
+    UserTasks = 15,
+    /// Other notes.
+    UserNotes = 17,
 }
 
 impl FolderKind {
@@ -91,7 +107,47 @@ impl FolderKind {
             FolderKind::Trash => "trash",
             FolderKind::Sent => "sent",
             FolderKind::Outbox => "outbox",
+            FolderKind::Tasks => "tasks",
+            FolderKind::Calendar => "calendar",
+            FolderKind::Contacts => "contacts",
+            FolderKind::Notes => "notes",
             FolderKind::Mail => "mail",
+            FolderKind::UserCalendar => "user_calendar",
+            FolderKind::UserContacts => "user_contacts",
+            FolderKind::UserTasks => "user_tasks",
+            FolderKind::UserNotes => "user_notes",
+        }
+    }
+
+    /// The kind of a folder for items of that class: the account's own one, of which there is one, or another. Of mail,
+    /// a folder of the user's.
+    pub const fn of_class(class: Class, is_the_one: bool) -> Self {
+        match (class, is_the_one) {
+            (Class::Email, _) => FolderKind::Mail,
+            (Class::Calendar, true) => FolderKind::Calendar,
+            (Class::Calendar, false) => FolderKind::UserCalendar,
+            (Class::Contacts, true) => FolderKind::Contacts,
+            (Class::Contacts, false) => FolderKind::UserContacts,
+            (Class::Tasks, true) => FolderKind::Tasks,
+            (Class::Tasks, false) => FolderKind::UserTasks,
+            (Class::Notes, true) => FolderKind::Notes,
+            (Class::Notes, false) => FolderKind::UserNotes,
+        }
+    }
+
+    /// What the items of such a folder are.
+    pub const fn class(self) -> Class {
+        match self {
+            FolderKind::Tasks | FolderKind::UserTasks => Class::Tasks,
+            FolderKind::Calendar | FolderKind::UserCalendar => Class::Calendar,
+            FolderKind::Contacts | FolderKind::UserContacts => Class::Contacts,
+            FolderKind::Notes | FolderKind::UserNotes => Class::Notes,
+            FolderKind::Inbox
+            | FolderKind::Drafts
+            | FolderKind::Trash
+            | FolderKind::Sent
+            | FolderKind::Outbox
+            | FolderKind::Mail => Class::Email,
         }
     }
 
@@ -192,6 +248,19 @@ mod tests {
             assert_eq!(part_of_path(name), part);
             assert_eq!(name_of_part(part), name);
         }
+    }
+
+    #[test]
+    fn every_class_has_its_kinds() {
+        for class in [Class::Email, Class::Calendar, Class::Contacts, Class::Tasks, Class::Notes] {
+            for is_the_one in [true, false] {
+                assert_eq!(FolderKind::of_class(class, is_the_one).class(), class);
+            }
+        }
+        let numbers = [Class::Tasks, Class::Calendar, Class::Contacts, Class::Notes]
+            .map(|class| [true, false].map(|is_the_one| FolderKind::of_class(class, is_the_one) as u8));
+        // [MS-ASCMD] 2.2.3.186.3.
+        assert_eq!(numbers, [[7, 15], [8, 13], [9, 14], [10, 17]]);
     }
 
     #[test]

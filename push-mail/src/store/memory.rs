@@ -1,5 +1,5 @@
 //! A mailbox in memory: for tests, demonstrations, and accounts that only a program fills. Its messages go with the
-//! process.
+//! process. It can hold calendars, address books, tasks and notes, too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +8,14 @@ use bytes::Bytes;
 use push_core::BoxFuture;
 
 use super::clock::now_ms;
+use super::content;
 use super::{
-    Applied, Class, Command, Flags, FolderId, FolderKind, Hierarchy, Hint, HintSender, Hints, Item, MailStore, Page,
-    StoreError, StoreErrorKind, Token, Uid, Wanted,
+    Applied, Class, Command, Flags, Folder, FolderId, FolderKind, Hierarchy, Hint, HintSender, Hints, Item, MailStore,
+    Page, StoreError, StoreErrorKind, Token, Uid, Wanted,
 };
 use crate::journal::{Journal, Known, Look, SeenFolder, SeenItem};
 use crate::message;
+use crate::pim;
 
 /// Longest path of a folder, in bytes.
 const MAX_PATH_BYTES: usize = 1024;
@@ -33,14 +35,17 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Mailbox {
     messages: HashMap<(FolderId, Uid), Bytes>,
-    last_identity: u64,
+    /// By which the journal tells messages apart.
+    last_key: u64,
     watchers: Vec<HintSender>,
 }
 
 /// How a message is put into a folder.
+#[derive(Clone, Copy)]
 struct Placed {
     flags: Flags,
-    identity: u64,
+    /// Of mail that is new, its key.
+    identity: Option<u64>,
     received_ms: u64,
 }
 
@@ -71,8 +76,13 @@ impl MemoryStore {
 
     async fn add(&self, folder: FolderId, raw: Bytes, message: Placed) -> Result<Uid, StoreError> {
         let Placed { flags, identity, received_ms } = message;
-        let key = identity.to_string();
-        let (identity, received_ms) = (Some(identity), Some(received_ms));
+        let number = {
+            let mut mailbox = self.mailbox();
+            mailbox.last_key += 1;
+            mailbox.last_key
+        };
+        let key = number.to_string();
+        let (identity, received_ms) = (identity.or(Some(number)), Some(received_ms));
         let seen = vec![SeenItem { uid: None, key: key.clone(), flags, identity, received_ms }];
         self.0.journal.record(folder, Look { seen, ..Look::default() }).await?;
         let known = self.0.journal.find(folder, &key)?;
@@ -117,19 +127,52 @@ impl MemoryStore {
         flags: Flags,
         received_ms: u64,
     ) -> Result<Applied, StoreError> {
-        self.0.journal.folder_key(folder)?;
-        let identity = {
-            let mut mailbox = self.mailbox();
-            mailbox.last_identity += 1;
-            mailbox.last_identity
+        let placed = match self.class_of(folder)? {
+            Class::Email => Placed { flags, identity: None, received_ms },
+            class => self.item_of(folder, class, None, &raw)?,
         };
-        let uid = self.add(folder, raw, Placed { flags, identity, received_ms }).await?;
+        let uid = self.add(folder, raw, placed).await?;
+        self.hint(Hint::Folder(folder));
+        Ok(Applied { uid: Some(uid), folder: None })
+    }
+
+    fn class_of(&self, folder: FolderId) -> Result<Class, StoreError> {
+        let tree = self.0.journal.hierarchy()?;
+        tree.get(folder).map(|folder| folder.class).ok_or_else(|| StoreError::no_such_folder(folder))
+    }
+
+    /// How an item that is no mail is kept, in the place of `old` or as a new one.
+    fn item_of(&self, folder: FolderId, class: Class, old: Option<Uid>, raw: &[u8]) -> Result<Placed, StoreError> {
+        let about = content::checked(class, raw)?;
+        if let Some(name) = &about.uid {
+            let mailbox = self.mailbox();
+            let mut others = mailbox.messages.iter().filter(|((of, uid), _)| *of == folder && Some(*uid) != old);
+            if others.any(|(_, other)| pim::about(other).is_some_and(|other| other.uid == about.uid)) {
+                return Err(content::twice(name));
+            }
+        }
+        Ok(Placed { flags: Flags::default(), identity: Some(pim::hash(raw)), received_ms: about.ends_ms })
+    }
+
+    async fn replace(&self, folder: FolderId, uid: Uid, raw: Bytes) -> Result<Applied, StoreError> {
+        let class = self.class_of(folder)?;
+        if class == Class::Email {
+            return Err(StoreError::new(StoreErrorKind::Unsupported, "a message has always the same content"));
+        }
+        let known = self.0.journal.look_up(folder, uid)?.ok_or_else(|| StoreError::no_such_item(uid))?;
+        let Placed { flags, identity, received_ms } = self.item_of(folder, class, Some(uid), &raw)?;
+        let received_ms = Some(received_ms);
+        let seen = vec![SeenItem { uid: Some(uid), key: known.key, flags, identity, received_ms }];
+        self.0.journal.record(folder, Look { seen, ..Look::default() }).await?;
+        self.mailbox().messages.insert((folder, uid), raw);
         self.hint(Hint::Folder(folder));
         Ok(Applied { uid: Some(uid), folder: None })
     }
 
     async fn mark(&self, folder: FolderId, uid: Uid, add: Flags, remove: Flags) -> Result<Applied, StoreError> {
-        self.0.journal.folder_key(folder)?;
+        if self.class_of(folder)? != Class::Email {
+            return Err(StoreError::new(StoreErrorKind::Unsupported, "only mail is marked"));
+        }
         let known = self.0.journal.look_up(folder, uid)?.ok_or_else(|| StoreError::no_such_item(uid))?;
         let flags = known.flags.without(remove).with(add);
         let seen = vec![SeenItem { uid: Some(uid), key: known.key, flags, identity: None, received_ms: None }];
@@ -139,16 +182,16 @@ impl MemoryStore {
     }
 
     async fn move_to(&self, folder: FolderId, uid: Uid, to: FolderId) -> Result<Applied, StoreError> {
-        self.0.journal.folder_key(to)?;
-        self.0.journal.folder_key(folder)?;
+        if self.class_of(to)? != self.class_of(folder)? {
+            return Err(StoreError::new(StoreErrorKind::Unsupported, "the other folder is of another class"));
+        }
         let known = self.0.journal.look_up(folder, uid)?.ok_or_else(|| StoreError::no_such_item(uid))?;
         if folder == to {
             return Ok(Applied { uid: Some(uid), folder: None });
         }
         let raw = self.remove(folder, uid).await?;
         let Known { flags, identity, received_ms, .. } = known;
-        let message = Placed { flags, identity: identity.unwrap_or_default(), received_ms };
-        let uid = self.add(to, raw, message).await?;
+        let uid = self.add(to, raw, Placed { flags, identity, received_ms }).await?;
         self.hint(Hint::Folder(folder));
         self.hint(Hint::Folder(to));
         Ok(Applied { uid: Some(uid), folder: None })
@@ -160,23 +203,30 @@ impl MemoryStore {
         change: impl FnOnce(&mut Vec<SeenFolder>) -> Result<(), StoreError>,
     ) -> Result<Hierarchy, StoreError> {
         let tree = self.0.journal.hierarchy()?;
-        let mut folders: Vec<_> =
-            tree.folders.iter().map(|folder| seen_folder(&folder.path, &folder.id.to_string())).collect();
+        let seen = |folder: &Folder| {
+            let identity = Some(folder.id.to_string());
+            SeenFolder { identity, kind: folder.kind, class: folder.class, ..seen_folder(&folder.path, "") }
+        };
+        let mut folders: Vec<_> = tree.folders.iter().map(seen).collect();
         change(&mut folders)?;
         // What stays in a rename is the number that the journal gave.
         let tree = self.0.journal.record_hierarchy(folders).await?;
-        let numbered = tree.folders.iter().map(|folder| seen_folder(&folder.path, &folder.id.to_string())).collect();
-        let tree = self.0.journal.record_hierarchy(numbered).await?;
+        let tree = self.0.journal.record_hierarchy(tree.folders.iter().map(seen).collect()).await?;
         self.hint(Hint::Tree);
         Ok(tree)
     }
 
-    async fn create(&self, path: String) -> Result<Applied, StoreError> {
+    async fn create(&self, class: Class, path: String) -> Result<Applied, StoreError> {
         check(&path)?;
         let tree = self
             .replant(|folders| {
                 refuse_if_there(folders, &path)?;
-                folders.push(SeenFolder { identity: None, ..seen_folder(&path, "") });
+                let is_the_one = folders.iter().all(|folder| folder.class != class);
+                let kind = match class {
+                    Class::Email => FolderKind::by_name(&path),
+                    class => FolderKind::of_class(class, is_the_one),
+                };
+                folders.push(SeenFolder { identity: None, kind, class, ..seen_folder(&path, "") });
                 Ok(())
             })
             .await?;
@@ -194,7 +244,9 @@ impl MemoryStore {
                 let rest = if seen.path == from { Some("") } else { seen.path.strip_prefix(&below) };
                 let Some(rest) = rest else { continue };
                 let to = if rest.is_empty() { path.clone() } else { format!("{path}/{rest}") };
-                *seen = SeenFolder { identity: seen.identity.take(), ..seen_folder(&to, "") };
+                let kind = if seen.class == Class::Email { FolderKind::by_name(&to) } else { seen.kind };
+                let (identity, class) = (seen.identity.take(), seen.class);
+                *seen = SeenFolder { identity, kind, class, ..seen_folder(&to, "") };
             }
             refuse_twice(folders)
         })
@@ -234,7 +286,9 @@ impl MemoryStore {
                 self.hint(Hint::Folder(folder));
                 Ok(Applied::default())
             }
-            Command::CreateFolder { path } => self.create(path).await,
+            Command::Replace { folder, uid, raw } => self.replace(folder, uid, raw).await,
+            Command::CreateFolder { path } => self.create(Class::Email, path).await,
+            Command::CreateFolderOf { class, path } => self.create(class, path).await,
             Command::RenameFolder { folder, path } => self.rename(folder, path).await,
             Command::DeleteFolder { folder } => self.delete_folder(folder).await,
         }
@@ -244,7 +298,9 @@ impl MemoryStore {
         let Some(known) = self.0.journal.look_up(folder, uid)? else { return Ok(None) };
         let Some(raw) = self.mailbox().messages.get(&(folder, uid)).cloned() else { return Ok(None) };
         let summary = match wanted {
-            Wanted::Summary { preview_bytes } => message::summary(&raw, preview_bytes),
+            Wanted::Summary { preview_bytes } if self.class_of(folder)? == Class::Email => {
+                message::summary(&raw, preview_bytes)
+            }
             _ => Default::default(),
         };
         let size = Some(raw.len() as u64);

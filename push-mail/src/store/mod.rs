@@ -11,6 +11,7 @@
 
 mod clock;
 mod command;
+mod content;
 mod error;
 mod folder;
 mod hints;

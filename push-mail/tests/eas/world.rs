@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +11,13 @@ use push_mail::journal::Journal;
 use push_mail::state::State;
 use push_mail::store::maildir::{MaildirConfig, MaildirStore};
 use push_mail::store::memory::MemoryStore;
-use push_mail::store::{Command, Flags, FolderId, FolderKind, MailStore, Uid};
+use push_mail::store::{Command, Flags, FolderId, FolderKind, MailStore, Token, Uid};
+use push_mail::submit::{SmtpConfig, SmtpSubmitter, Submitter};
 use push_mail::{Mail, MailConfig};
 use push_transports::server::{ServeConfig, bind, serve};
 use push_transports::{Config, Push};
 use tempfile::TempDir;
+use testkit::smtp::{SmtpOptions, SmtpServer};
 
 use crate::client::Phone;
 
@@ -27,8 +30,8 @@ pub(crate) enum Kind {
     Maildir,
 }
 
-/// A date far outside every filter.
-const OLD: &str = "Wed, 01 Jan 2020 10:00:00 +0000";
+/// A time far outside every filter, in seconds.
+const OLD_S: u64 = 1_577_872_800;
 
 /// Alice's password, and what she is known by.
 pub(crate) const PASSWORD: &str = "alice's secret";
@@ -39,9 +42,12 @@ pub(crate) struct World {
     pub(crate) mail: Mail,
     /// The mailbox, as other programs change it.
     pub(crate) store: Arc<dyn MailStore>,
-    phones: std::sync::atomic::AtomicUsize,
+    /// Takes what phones send, where they can.
+    pub(crate) smtp: Option<SmtpServer>,
+    memory: Option<MemoryStore>,
+    dir: TempDir,
+    phones: AtomicUsize,
     _stop: tokio::sync::oneshot::Sender<()>,
-    _dir: TempDir,
 }
 
 /// What tests set: short heartbeats, no linger.
@@ -66,12 +72,22 @@ impl World {
         Self::with(kind, config()).await
     }
 
+    /// One whose phones can send.
+    pub(crate) async fn sending(kind: Kind) -> Self {
+        Self::build(kind, config(), Some(SmtpServer::start(SmtpOptions::new()).await)).await
+    }
+
     pub(crate) async fn with(kind: Kind, config: MailConfig) -> Self {
+        Self::build(kind, config, None).await
+    }
+
+    async fn build(kind: Kind, config: MailConfig, smtp: Option<SmtpServer>) -> Self {
         let dir = TempDir::new().expect("a directory");
         let state = State::in_memory().expect("memory");
         let journal = Journal::open(&state, "alice").await.expect("a journal");
+        let mut memory = None;
         let store: Arc<dyn MailStore> = match kind {
-            Kind::Memory => Arc::new(MemoryStore::open(journal).await.expect("a mailbox")),
+            Kind::Memory => Arc::new(memory.insert(MemoryStore::open(journal).await.expect("a mailbox")).clone()),
             Kind::Maildir => {
                 for sub in ["tmp", "new", "cur"] {
                     std::fs::create_dir(dir.path().join(sub)).expect("made");
@@ -81,19 +97,24 @@ impl World {
             }
         };
         let hub = Hub::new(HubConfig::default());
-        let builder = Mail::builder(hub.clone(), state, config).account("alice", ["alice"], Arc::clone(&store));
+        let mut builder = Mail::builder(hub.clone(), state, config).account("alice", ["alice"], Arc::clone(&store));
+        if let Some(smtp) = &smtp {
+            let submitter = SmtpSubmitter::new(SmtpConfig::new(format!("smtp://{}", smtp.addr())));
+            let submitter: Arc<dyn Submitter> = Arc::new(submitter.expect("it can be used"));
+            builder = builder.submission("alice", ["alice@example.org"], Some(submitter));
+        }
         let mail = builder.build().expect("an account");
         let mut transports = Config::default();
         transports.authorizer = mail.authorizer(Arc::new(users()));
         let push = Push::new(hub, transports).expect("no origins");
         let app = push_mail::eas_router(mail.clone(), push);
         let (addr, stop) = listen(app, if kind == Kind::Memory { 2 } else { 0 });
-        Self { addr, mail, store, phones: Default::default(), _stop: stop, _dir: dir }
+        Self { addr, mail, store, smtp, memory, dir, phones: AtomicUsize::default(), _stop: stop }
     }
 
     /// A phone of alice's that has done nothing yet.
     pub(crate) fn fresh_phone(&self) -> Phone {
-        let number = self.phones.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = self.phones.fetch_add(1, Ordering::Relaxed);
         Phone::new(self.addr, "alice", PASSWORD, &format!("DEV{number:04}"))
     }
 
@@ -139,11 +160,20 @@ impl World {
         self.put(folder, testkit::mail::plain(subject, &format!("This is {subject}."))).await
     }
 
-    /// A message that came in January 2020, as far as its header tells.
+    /// A message that came into the inbox in January 2020.
     pub(crate) async fn deliver_old(&self, folder: FolderId, subject: &str) -> Uid {
         let raw = testkit::mail::plain(subject, "This is old.");
-        let raw = String::from_utf8(raw).expect("ASCII").replace("Sat, 21 Nov 2026 13:14:15 +0130", OLD);
-        self.put(folder, raw.into_bytes()).await
+        if let Some(memory) = &self.memory {
+            let appended = memory.append_received(folder, raw.into(), Flags::default(), OLD_S * 1000).await;
+            return appended.expect("appended").uid.expect("a number");
+        }
+        let number = self.phones.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{OLD_S}.M{number}P1.host");
+        std::fs::write(self.dir.path().join("tmp").join(&name), raw).expect("written");
+        std::fs::rename(self.dir.path().join("tmp").join(&name), self.dir.path().join("new").join(&name))
+            .expect("delivered");
+        let page = self.store.changes(folder, Token::START, 1000).await.expect("changes");
+        page.changes.iter().map(|change| change.uid).max().expect("a message")
     }
 
     /// Messages into the inbox: their subjects, in the order of the alphabet.

@@ -31,7 +31,7 @@ use push_transports::server::ServeConfig;
 
 pub(crate) use error::ConfigError;
 pub(crate) use flags::Flags;
-pub(crate) use mail::{Account, Imap, MailSettings, Mailbox, Maildir, Remote};
+pub(crate) use mail::{Account, Imap, MailSettings, Mailbox, Maildir, Remote, Sending};
 pub(crate) use tls::TlsSettings;
 
 use env::Environment;

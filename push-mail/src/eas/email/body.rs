@@ -1,7 +1,5 @@
 //! The body of a message in the form that a device takes.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
 use super::mime::{Kind, Part};
@@ -119,16 +117,17 @@ impl<'p, 'm> Shown<'p, 'm> {
             for place in places {
                 let part = &self.parts[*place];
                 let text = decode::text(part);
-                let html = if is_html(part) { Cow::Owned(text) } else { Cow::Owned(page(&text)) };
+                let html = if is_html(part) { text } else { page(&text) };
                 append(&mut all, &html);
             }
         }
         text::lines(&all)
     }
 
-    /// In the first of the forms that a device takes in which it was written, else in the first that can be made, as
-    /// long as none is wanted whole and is too long. [MS-ASAIRS] 2.2.2.3.2.
-    fn chosen(&self, view: &View) -> (Preference, String) {
+    /// In the form in which it was written if a device takes that, else in the first that can be made of it; the next
+    /// where it is wanted whole or not at all and is too long ([MS-ASAIRS] 2.2.2.3.2). `None` where a device takes no
+    /// form that there is.
+    fn chosen(&self, view: &View) -> Option<(Preference, String)> {
         let native = self.native();
         let mut listed: Vec<Preference> =
             view.bodies.iter().filter(|one| matches!(one.form, Form::Text | Form::Html)).copied().collect();
@@ -138,11 +137,14 @@ impl<'p, 'm> Shown<'p, 'm> {
             let whole = self.in_form(preference.form);
             let fits = preference.truncation.is_none_or(|most| whole.len() <= most as usize);
             if fits || !preference.all_or_none {
-                return (*preference, whole);
+                return Some((*preference, whole));
             }
             first.get_or_insert((*preference, whole));
         }
-        first.unwrap_or_else(|| (Preference::whole(Form::Text), self.text()))
+        if view.bodies.is_empty() {
+            return Some((Preference::whole(Form::Text), self.text()));
+        }
+        first
     }
 
     fn in_form(&self, form: Form) -> String {
@@ -166,7 +168,7 @@ fn join(texts: impl Iterator<Item = String>) -> String {
 
 /// A page that shows the text.
 fn page(plain: &str) -> String {
-    let shown = text::to_html(&text::lines(plain));
+    let shown = text::to_html(plain);
     format!("<html><body><div>{shown}</div></body></html>")
 }
 
@@ -190,13 +192,19 @@ pub(super) fn elements(raw: &Bytes, shown: &Shown<'_, '_>, is_smime: bool, view:
             let most = preference.truncation.or(view.mime_truncation);
             let kept = kept(preference, most, whole.len(), |most| most);
             let data = (kept > 0).then(|| Element::opaque(air_sync_base::DATA, whole.slice(..kept)));
-            let body = sized(body, Form::Mime, whole.len(), kept).with_all(data);
-            all.push(body.with_all(preview(preference, || shown.text())));
+            // [MS-ASCMD] 2.2.3.110.2: `Truncated` says it either way, for MIME alone.
+            let body =
+                sized(body, Form::Mime, whole.len()).with_text(air_sync_base::TRUNCATED, u8::from(kept < whole.len()));
+            all.push(body.with_all(data).with_all(preview(preference, || shown.text())));
         }
-        None => {
-            let (preference, whole) = shown.chosen(view);
-            all.push(textual(body, &preference, &whole, shown));
-        }
+        None => all.push(match shown.chosen(view) {
+            Some((preference, whole)) => textual(body, &preference, &whole, shown),
+            None => {
+                let native = shown.native();
+                let size = shown.in_form(native).len();
+                sized(body, native, size).with_text(air_sync_base::TRUNCATED, 1)
+            }
+        }),
     }
     if let Some(preference) = &view.body_part {
         // [MS-ASAIRS] 2.2.2.10: with a status of its own.
@@ -210,8 +218,12 @@ fn textual(body: Element, preference: &Preference, whole: &str, shown: &Shown<'_
     let at = |most| text::beginning(whole, most).len();
     let kept = kept(preference, preference.truncation, whole.len(), at);
     let data = (kept > 0).then(|| Element::text(air_sync_base::DATA, &whole[..kept]));
-    let preview = preview(preference, || shown.text());
-    sized(body, preference.form, whole.len(), kept).with_all(data).with_all(preview)
+    // [MS-ASAIRS] 2.2.2.35.1: none beside text.
+    let is_said = preference.form == Form::Text && data.is_some();
+    let preview = if is_said { None } else { preview(preference, || shown.text()) };
+    // [MS-ASAIRS] 2.2.2.20.2: where it is there, what is given is not all.
+    let truncated = (kept < whole.len()).then(|| Element::text(air_sync_base::TRUNCATED, 1));
+    sized(body, preference.form, whole.len()).with_all(truncated).with_all(data).with_all(preview)
 }
 
 /// How much of so many bytes is given.
@@ -223,10 +235,8 @@ fn kept(preference: &Preference, most: Option<u32>, size: usize, at: impl FnOnce
     }
 }
 
-fn sized(body: Element, form: Form, size: usize, kept: usize) -> Element {
-    body.with_text(air_sync_base::TYPE, form as u8)
-        .with_text(air_sync_base::ESTIMATED_DATA_SIZE, size)
-        .with_text(air_sync_base::TRUNCATED, u8::from(kept < size))
+fn sized(body: Element, form: Form, size: usize) -> Element {
+    body.with_text(air_sync_base::TYPE, form as u8).with_text(air_sync_base::ESTIMATED_DATA_SIZE, size)
 }
 
 /// [MS-ASAIRS] 2.2.2.35: plain text beside whatever form.

@@ -13,6 +13,9 @@ use crate::wbxml::{Element, Tag};
 /// Characters of a list of addresses ([MS-ASEMAIL] 2.2.2.75, To, and others).
 const ADDRESSES: usize = 32_768;
 
+/// Characters of the list of those who get it without the others knowing ([MS-ASEMAIL] 2.2.2.9, Bcc).
+const BCC: usize = 1024;
+
 /// Characters of one address with its name.
 const ADDRESS: usize = 1024;
 
@@ -68,25 +71,25 @@ fn joined(all: impl Iterator<Item = String>, separator: &str, most: usize) -> St
 }
 
 /// The element of a list of addresses, if there are any.
-fn element(root: &Part<'_>, name: &HeaderName<'_>, tag: Tag) -> Option<Element> {
-    let list = joined(addresses(root, name).filter_map(address), ", ", ADDRESSES);
+fn element(root: &Part<'_>, name: &HeaderName<'_>, tag: Tag, most: usize) -> Option<Element> {
+    let list = joined(addresses(root, name).filter_map(address), ", ", most);
     (!list.is_empty()).then(|| Element::text(tag, list))
 }
 
 pub(super) fn to(root: &Part<'_>) -> Option<Element> {
-    element(root, &HeaderName::To, email::TO)
+    element(root, &HeaderName::To, email::TO, ADDRESSES)
 }
 
 pub(super) fn cc(root: &Part<'_>) -> Option<Element> {
-    element(root, &HeaderName::Cc, email::CC)
+    element(root, &HeaderName::Cc, email::CC, ADDRESSES)
 }
 
 pub(super) fn bcc(root: &Part<'_>) -> Option<Element> {
-    element(root, &HeaderName::Bcc, email2::BCC)
+    element(root, &HeaderName::Bcc, email2::BCC, BCC)
 }
 
 pub(super) fn reply_to(root: &Part<'_>) -> Option<Element> {
-    element(root, &HeaderName::ReplyTo, email::REPLY_TO)
+    element(root, &HeaderName::ReplyTo, email::REPLY_TO, ADDRESSES)
 }
 
 /// The author, the first of several.

@@ -58,7 +58,8 @@ pub(crate) fn attachment(raw: &Bytes, part: u32) -> Option<Attachment> {
 fn readable(message: &Message<'_>, view: &View, version: Version) -> Vec<Element> {
     let parts = mime::parts(message.raw);
     let root = &parts[0];
-    if root.headers.is_empty() && root.raw.is_empty() && !message.raw.is_empty() {
+    let is_known = |header: &mail_parser::Header<'_>| !matches!(header.name, mail_parser::HeaderName::Other(_));
+    if !root.headers.iter().any(is_known) && root.raw.is_empty() && !message.raw.is_empty() {
         return unreadable(message);
     }
     let class = MessageClass::of(&parts);
@@ -85,6 +86,7 @@ fn readable(message: &Message<'_>, view: &View, version: Version) -> Vec<Element
     data.push(Element::text(air_sync_base::NATIVE_BODY_TYPE, shown.native() as u8));
     data.push(envelope::conversation_id(root, &subject));
     data.push(envelope::conversation_index(root, received_ms));
+    data.push(Element::new(email::CATEGORIES));
     data.extend(marks::last_verb(message.flags));
     data.extend(envelope::sender(root));
     if version >= Version::V16_1 {
@@ -101,8 +103,7 @@ fn unreadable(message: &Message<'_>) -> Vec<Element> {
     let received_ms = envelope::received_ms(None, message.received_ms);
     let body = Element::new(air_sync_base::BODY)
         .with_text(air_sync_base::TYPE, 1)
-        .with_text(air_sync_base::ESTIMATED_DATA_SIZE, 0)
-        .with_text(air_sync_base::TRUNCATED, 0);
+        .with_text(air_sync_base::ESTIMATED_DATA_SIZE, 0);
     vec![
         Element::text(email::SUBJECT, "(unreadable message)"),
         Element::text(email::DATE_RECEIVED, envelope::time(received_ms)),

@@ -47,6 +47,7 @@ pub(super) fn to_html(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\n' => out.push_str("<br>\n"),
+            '\r' => {}
             _ => out.push(character),
         }
     }

@@ -11,6 +11,9 @@ use crate::wbxml::{Element, Tag};
 /// Longest name of a folder, in characters ([MS-ASCMD] 2.2.3.47.2, DisplayName).
 const MAX_NAME: usize = 256;
 
+/// The type of the folder in which Exchange keeps whom a user has written to.
+const RECIPIENTS: u8 = 19;
+
 /// What is needed by all three.
 struct Change<'a> {
     site: &'a Site,
@@ -93,7 +96,7 @@ impl Change<'_> {
 
     /// The path that is asked for: the parent's, and the name.
     fn path(&self, hierarchy: &Hierarchy) -> Result<String, FolderStatus> {
-        let parent = self.document.child_text(tag::PARENT_ID).unwrap_or_else(|| ROOT.to_string());
+        let parent = self.document.child_text(tag::PARENT_ID).ok_or(FolderStatus::Malformed)?;
         let name = self.document.child_text(tag::DISPLAY_NAME).ok_or(FolderStatus::Malformed)?;
         if name.trim().is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(FolderStatus::Malformed);
@@ -108,9 +111,11 @@ impl Change<'_> {
 
     async fn create(&self, hierarchy: &Hierarchy) -> Changed {
         let kind = self.document.child_text(tag::TYPE).and_then(|text| text.trim().parse::<u8>().ok());
-        // Folders for a purpose are there, or are none of a device's business.
-        if !matches!(kind, Some(1 | 12)) {
-            return Err(FolderStatus::Malformed);
+        match kind {
+            Some(1 | 12) => {}
+            Some(RECIPIENTS) => return Err(FolderStatus::Special),
+            // Folders for a purpose are there.
+            _ => return Err(FolderStatus::Malformed),
         }
         let path = self.path(hierarchy)?;
         let is_there =
@@ -143,7 +148,11 @@ impl Change<'_> {
     }
 
     async fn update(&self, hierarchy: &Hierarchy) -> Changed {
-        let folder = self.own_folder(hierarchy)?;
+        let folder = self.folder(hierarchy)?;
+        if is_special(folder.kind) {
+            // [MS-ASCMD] 2.2.3.177.5 has one status for both.
+            return Err(FolderStatus::Exists);
+        }
         let path = self.path(hierarchy)?;
         if path == folder.path {
             return Ok(None);

@@ -98,3 +98,8 @@ pub(super) fn is_stale(eas: &Eas, id: &DeviceId, now: &Hierarchy) -> Result<bool
     let known = told.as_ref().and_then(|told| told.known(lost.as_deref()));
     Ok(known.is_none_or(|known| *known != tree_of(now)))
 }
+
+/// Whether a device has ever asked for the tree.
+pub(super) fn is_known(eas: &Eas, id: &DeviceId) -> Result<bool, StateError> {
+    Ok(eas.rows.read(id, PART.0)?.is_some())
+}

@@ -2,6 +2,7 @@
 
 mod answers;
 mod commands;
+mod gate;
 mod login;
 mod query;
 
@@ -126,9 +127,7 @@ async fn command(site: &Site, request: Request) -> Result<Response, Problem> {
     let command = asked.command;
     let version = match version(asked.version, request.headers()) {
         Ok(version) => version,
-        Err(told) => {
-            return Ok(answers::whole(told.unwrap_or_else(|| answers::status(command, Status::VERSION_NOT_SUPPORTED))));
-        }
+        Err(other) => return Ok(answers::whole(refuse_version(site, command, other))),
     };
     check_media_type(request.headers())?;
     let policy_key = asked.policy_key.or_else(|| policy_key(request.headers()));
@@ -152,12 +151,15 @@ async fn command(site: &Site, request: Request) -> Result<Response, Problem> {
         document,
         request,
     };
-    Ok(answers::respond(command, dispatch::dispatch(site, call).await))
+    let answered = match gate::let_in(site, &call).await {
+        Ok(()) => dispatch::dispatch(site, call).await,
+        Err(refused) => Err(refused),
+    };
+    Ok(answers::respond(command, answered))
 }
 
-/// The version that is asked for; else what is said of one that is not spoken: with the status of the command, or as
-/// those of before 14.0 are told it ([MS-ASCMD] 2.2.2).
-fn version(packed: Option<Tenths>, headers: &HeaderMap) -> Result<Version, Option<http::Response<Bytes>>> {
+/// The version that is asked for; else which one that is not spoken.
+fn version(packed: Option<Tenths>, headers: &HeaderMap) -> Result<Version, Tenths> {
     let named = || {
         let text = headers.get(&PROTOCOL_VERSION)?.to_str().ok()?.trim();
         let (whole, tenth) = text.split_once('.').unwrap_or((text, "0"));
@@ -172,13 +174,26 @@ fn version(packed: Option<Tenths>, headers: &HeaderMap) -> Result<Version, Optio
     match asked {
         141 => Ok(Version::V14_1),
         161 => Ok(Version::V16_1),
-        140.. => Err(None),
-        _ => {
-            let mut response = answers::refusal(StatusCode::BAD_REQUEST, "versions 14.1 and 16.1 are spoken here");
-            response.headers_mut().insert(PROTOCOL_VERSIONS, VERSIONS);
-            Err(Some(response))
-        }
+        other => Err(other),
     }
+}
+
+/// What is said to a version that is not spoken. Documents of 14.0 and later say it themselves; before, HTTP did: 449 to
+/// a device that has not taken the policy, and 400 ([MS-ASCMD] 2.2.2).
+fn refuse_version(site: &Site, command: Command, asked: Tenths) -> http::Response<Bytes> {
+    if asked >= 140 {
+        return answers::status(command, Status::VERSION_NOT_SUPPORTED);
+    }
+    let is_to_provision = site.mail.eas.config.provision && !gate::is_exempt(command);
+    let status = if is_to_provision { provision_first() } else { StatusCode::BAD_REQUEST };
+    let mut response = answers::refusal(status, "versions 14.1 and 16.1 are spoken here");
+    response.headers_mut().insert(PROTOCOL_VERSIONS, VERSIONS);
+    response
+}
+
+/// A status of its own, which Microsoft calls `Retry After Sending a PROVISION Command`.
+fn provision_first() -> StatusCode {
+    StatusCode::from_u16(449).expect("three digits")
 }
 
 /// Bodies that phones send. What names no type is read as what it is.

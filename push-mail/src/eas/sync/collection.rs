@@ -129,6 +129,11 @@ impl Collection {
         key
     }
 
+    /// What was told of these items is void: the device has taken them away.
+    pub(crate) fn take_away(&mut self, uids: &[u64]) {
+        self.told.retain(|(uid, _)| !uids.contains(uid));
+    }
+
     /// The key for the answer to the first key: nothing is held, and everything is to be told.
     pub(crate) fn begin(class: Class, options: Options, count: u64, random: u32) -> (Self, String) {
         let mut new = Self { count, class, options, ..Self::default() };

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call, Eas, Part, Status};
+use super::{Answer, Call, Eas, Part, Status, folders};
 use crate::account::Account;
 use crate::direct::OnItsWay;
 use crate::direct::devices::DeviceId;
@@ -33,7 +33,7 @@ use crate::wbxml::Element;
 use crate::wbxml::tags::air_sync as tag;
 use collection::Collection;
 pub(super) use count::{Counted, count};
-use folder::{Done, Work};
+use folder::{Done, SyncError, Work};
 use held::Held;
 use request::{Asked, Bounds, Refused, Request};
 
@@ -79,6 +79,21 @@ pub(super) fn differs(eas: &Eas, account: &Account, id: &DeviceId, folder: Folde
     let Some(token) = token else { return Ok(true) };
     let mut held = Held::new(&eas.rows, id, folder, delta);
     look::differs(account, folder, &collection, (token, &mut held), today(account))
+}
+
+/// The device has taken these items away itself, and knows it: the rows that say that it does not hold them.
+pub(super) fn taken_away(
+    eas: &Eas,
+    id: &DeviceId,
+    folder: FolderId,
+    uids: &[u64],
+) -> Result<Vec<held::Row>, crate::state::StateError> {
+    let Some(mut collection) = load(eas, id, folder)? else { return Ok(Vec::new()) };
+    collection.take_away(uids);
+    let delta = uids.iter().map(|uid| (*uid, None)).collect();
+    let mut rows = Held::new(&eas.rows, id, folder, delta).settle()?;
+    rows.push((part(folder), Some(serde_json::to_vec(&collection).expect("plain data is JSON"))));
+    Ok(rows)
 }
 
 /// Counted from 1970.
@@ -161,6 +176,7 @@ fn as_before(id: String, window: Option<usize>) -> Asked {
 /// Answers once. [`Answer::Empty`] if there is nothing to tell.
 async fn run(site: &Site, call: &Call, plan: &Plan) -> Result<Answer, Status> {
     let _turn = site.mail.direct.devices.turn(&call.id).await;
+    let knows_folders = folders::is_known(&site.mail.eas, &call.id).map_err(|_| Status::SERVER_ERROR)?;
     let mut rows = Vec::new();
     let mut answers = Vec::new();
     let mut on_their_way = Vec::new();
@@ -168,7 +184,8 @@ async fn run(site: &Site, call: &Call, plan: &Plan) -> Result<Answer, Status> {
     let mut room = plan.window.filter(|window| *window > 0).unwrap_or(most).min(most);
     for asked in &plan.folders {
         let work = Work { site, call, asked, room };
-        let done = match work.run().await {
+        let done = if knows_folders { work.run().await } else { Err(SyncError::NoFolder) };
+        let done = match done {
             Ok(done) => done,
             Err(error) => Done::failed(asked, error),
         };

@@ -39,7 +39,7 @@ pub(super) async fn commands(
         for (told, change) in batch {
             let Some(element) = one(work.call, collection, folder, (*told, change), &mut items) else { continue };
             bytes += size(&element);
-            if bytes > work.site.mail.eas.config.max_answer && !rendered.commands.is_empty() {
+            if bytes > work.site.mail.eas.config.max_sync_answer && !rendered.commands.is_empty() {
                 cut(&mut rendered, collection, change);
                 return Ok(rendered);
             }

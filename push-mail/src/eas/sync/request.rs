@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::wbxml::tags::air_sync as tag;
 use crate::wbxml::{Element, Tag};
 
+/// Changes of a device's own in one folder of a request ([MS-ASCMD] 3.1.5.8).
+const MOST_COMMANDS: usize = 200;
+
 /// What a device changes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -145,6 +148,9 @@ fn collection(asked: &Element, is_partial: bool) -> Result<Asked, Refused> {
         // The first answer tells nothing, and nothing can be changed before it.
         return Err(Refused::Protocol);
     }
+    if commands.is_some_and(|commands| commands.elements().count() > MOST_COMMANDS) {
+        return Err(Refused::Protocol);
+    }
     let commands = commands.map(|all| all.elements().map(command).collect::<Result<Vec<_>, _>>()).transpose()?;
     Ok(Asked {
         id: text(asked, tag::COLLECTION_ID)?,
@@ -152,15 +158,27 @@ fn collection(asked: &Element, is_partial: bool) -> Result<Asked, Refused> {
         wants_changes: wants_changes.unwrap_or(!begins),
         window: number(asked, tag::WINDOW_SIZE)?,
         deletes_as_moves: is_set(asked, tag::DELETES_AS_MOVES)?.unwrap_or(true),
-        // A second one is of the SMS that some devices sync with their mail.
-        options: asked.child(tag::OPTIONS).cloned(),
+        options: options(asked)?,
         commands: commands.unwrap_or_default(),
     })
 }
 
+/// How it wants the folder: of its own class, beside which there may be those of the SMS that some devices sync with
+/// their mail ([MS-ASCMD] 2.2.3.125.5, Options).
+fn options(asked: &Element) -> Result<Option<Element>, Refused> {
+    let class = |options: &Element| options.child_text(tag::CLASS).unwrap_or_default();
+    let mut all: Vec<_> = asked.children(tag::OPTIONS).map(|options| (class(options), options)).collect();
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if all.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Err(Refused::Protocol);
+    }
+    Ok(all.into_iter().find(|(class, _)| class != "SMS").map(|(_, options)| options.clone()))
+}
+
 fn command(element: &Element) -> Result<Command, Refused> {
     let data = || element.child(tag::APPLICATION_DATA).cloned().ok_or(Refused::Protocol);
-    let id = || text(element, tag::SERVER_ID);
+    // One that is empty is the name of no item: the others are carried out.
+    let id = || element.child_text(tag::SERVER_ID).ok_or(Refused::Protocol);
     match element.tag {
         tag::ADD => Ok(Command::Add { client_id: text(element, tag::CLIENT_ID)?, data: data()? }),
         tag::CHANGE => Ok(Command::Change { id: id()?, data: data()? }),

@@ -233,7 +233,8 @@ fn refusal(status: &Status) -> StoreError {
     }
 }
 
-async fn read_token(path: &std::path::Path) -> Result<String, StoreError> {
+/// The token in a file that somebody else renews.
+pub(crate) async fn read_token(path: &std::path::Path) -> Result<String, StoreError> {
     let shown = path.display().to_string();
     let owned = path.to_owned();
     let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(owned)).await;

@@ -41,6 +41,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use config::{Credentials, ImapConfig};
 pub use counters::ImapCounters;
+pub(crate) use login::read_token;
 
 use super::{
     Applied, Command, FolderId, Hierarchy, Hint, HintSender, Hints, Item, MailStore, Page, StoreError, StoreErrorKind,

@@ -7,7 +7,7 @@ use super::session::Session;
 use super::task::Task;
 use super::work::{Ask, Work};
 use crate::journal::Look;
-use crate::store::{Applied, Command, FolderId, Hierarchy, Item, StoreError, StoreErrorKind, Uid, Wanted};
+use crate::store::{Applied, Class, Command, FolderId, Hierarchy, Item, StoreError, StoreErrorKind, Uid, Wanted};
 
 impl Task {
     /// Does what is asked and answers. An error is the connection's.
@@ -159,6 +159,10 @@ impl Task {
                     Err(error) => Err(explained(session, error, folder, &name).await),
                 }
             }
+            Command::Replace { folder, .. } => {
+                key(folder)?;
+                Err(StoreError::mail_only())
+            }
             Command::Mark { folder, uid, add, remove } => {
                 session.mark(&key(folder)?, uid, add, remove).await?;
                 Ok(Applied { uid: Some(uid), folder: None })
@@ -175,13 +179,14 @@ impl Task {
                 session.remove(&key(folder)?, uid).await?;
                 Ok(Applied::default())
             }
-            Command::CreateFolder { path } => {
+            Command::CreateFolder { path } | Command::CreateFolderOf { class: Class::Email, path } => {
                 let name = self.free_name(session, &path).await?;
                 session.create(&name).await?;
                 let hierarchy = self.list(session, true).await?;
                 let made = hierarchy.folders.iter().find(|folder| folder.path == path).map(|folder| folder.id);
                 Ok(Applied { uid: None, folder: made })
             }
+            Command::CreateFolderOf { .. } => Err(StoreError::mail_only()),
             Command::RenameFolder { folder, path } => {
                 let from = self.not_inbox(folder)?;
                 let to = self.free_name(session, &path).await?;

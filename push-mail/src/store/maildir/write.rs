@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::file::{self, Place};
 use super::scan::Entry;
 use super::{Shared, blocking};
-use crate::store::{Applied, Command, Flags, FolderId, StoreError, StoreErrorKind, Uid};
+use crate::store::{Applied, Class, Command, Flags, FolderId, StoreError, StoreErrorKind, Uid};
 
 /// How often a file is looked for anew that other programs rename meanwhile.
 const ATTEMPTS: usize = 5;
@@ -36,7 +36,14 @@ impl Shared {
             Command::Mark { folder, uid, add, remove } => self.mark(folder, uid, add, remove).await,
             Command::Move { folder, uid, to } => self.move_to(folder, uid, to).await,
             Command::Delete { folder, uid } => self.delete(folder, uid).await,
-            Command::CreateFolder { path } => self.create_folder(path).await,
+            Command::CreateFolder { path } | Command::CreateFolderOf { class: Class::Email, path } => {
+                self.create_folder(path).await
+            }
+            Command::Replace { folder, .. } => {
+                self.dir(folder).await?;
+                Err(StoreError::mail_only())
+            }
+            Command::CreateFolderOf { .. } => Err(StoreError::mail_only()),
             Command::RenameFolder { folder, path } => self.rename_folder(folder, path).await,
             Command::DeleteFolder { folder } => self.delete_folder(folder).await,
         }

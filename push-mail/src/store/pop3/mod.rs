@@ -272,6 +272,7 @@ impl Shared {
         match command {
             Command::Delete { folder, uid } => self.delete(folder, uid).await,
             Command::Append { folder, .. }
+            | Command::Replace { folder, .. }
             | Command::Mark { folder, .. }
             | Command::Move { folder, .. }
             | Command::RenameFolder { folder, .. }
@@ -279,7 +280,7 @@ impl Shared {
                 self.journal.folder_key(folder)?;
                 Err(unsupported())
             }
-            Command::CreateFolder { .. } => Err(unsupported()),
+            Command::CreateFolder { .. } | Command::CreateFolderOf { .. } => Err(unsupported()),
         }
     }
 

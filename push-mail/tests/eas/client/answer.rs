@@ -23,13 +23,15 @@ impl fmt::Debug for Answer {
 }
 
 impl Answer {
-    pub(crate) fn checked(command: &'static str, version: &str, response: Response) -> Self {
+    pub(crate) fn checked(command: &'static str, response: Response) -> Self {
         check_framing(command, &response);
         let http = response.status();
         if http != 200 {
             return Self { http, document: None, parts: Vec::new(), response };
         }
-        assert_eq!(response.header("ms-server-activesync"), Some(version), "{command}: {response:?}");
+        // MS-ASHTTP §2.2.2.1.2.8: the server's version, whatever the phone speaks.
+        let is_number = |value: &str| value.starts_with(|first: char| first.is_ascii_digit());
+        assert!(response.header("ms-server-activesync").is_some_and(is_number), "{command}: {response:?}");
         let cached = response.header("cache-control").unwrap_or_default();
         assert!(cached.contains("private") || cached.contains("no-store"), "{command}: {response:?}");
         let body = Bytes::from(response.body.clone());

@@ -71,7 +71,7 @@ impl Phone {
         fetched.properties.unwrap_or_else(|| panic!("status {}", fetched.status))
     }
 
-    /// Moves items, each from one folder to another.
+    /// Moves items, each from one folder to another. The Sync behind tells that they are gone here, and new there.
     pub(crate) async fn move_items(&mut self, moves: &[(&str, &str, &str)]) -> Vec<Moved> {
         let element = |(id, from, to): &(&str, &str, &str)| {
             Element::new(m::MOVE)
@@ -90,14 +90,9 @@ impl Phone {
             })
             .collect();
         assert_eq!(moved.len(), moves.len(), "{answer:?}");
-        for (moved, (id, from, _)) in moved.iter().zip(moves) {
+        for (moved, (id, ..)) in moved.iter().zip(moves) {
             assert_eq!(moved.from, *id, "{answer:?}");
             assert_eq!(moved.status == 3, moved.to.is_some(), "3 is success, and nothing else: {answer:?}");
-            if moved.status == 3
-                && let Some(held) = self.held.get_mut(*from)
-            {
-                held.items.remove(*id);
-            }
         }
         moved
     }

@@ -24,10 +24,8 @@ use push_mail::wbxml::{Element, encode};
 use testkit::http::{Connection, Request, Response};
 
 pub(crate) use answer::Answer;
-pub(crate) use compose::message;
 use folders::FolderRow;
-pub(crate) use mirror::{Held, Told};
-pub(crate) use ping::Parked;
+pub(crate) use mirror::Held;
 pub(crate) use sync::{Act, Ask};
 
 /// Where a server answers.
@@ -161,7 +159,7 @@ impl Phone {
     ) -> io::Result<Answer> {
         let request = self.request(command, document);
         let response = self.exchange(&request).await?;
-        Ok(Answer::checked(command, self.version, response))
+        Ok(Answer::checked(command, response))
     }
 
     /// The answer's document; the command must have been understood, and have something to say.

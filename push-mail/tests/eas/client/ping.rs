@@ -60,11 +60,11 @@ impl Phone {
             self.watched = folders.elements().filter_map(|folder| folder.child_text(p::ID)).collect();
         }
         let request = self.request("Ping", document);
-        let (addr, version) = (self.addr, self.version);
+        let addr = self.addr;
         Parked(tokio::spawn(async move {
             let response = request.send(addr).await;
             let at = Instant::now();
-            (Answer::checked("Ping", version, response), at)
+            (Answer::checked("Ping", response), at)
         }))
     }
 

@@ -288,8 +288,8 @@ impl Phone {
     /// A Sync that hangs, over a connection of its own; its answer is to be taken in with [`Phone::take_sync`].
     pub(crate) fn start_sync(&self, asks: &[Ask], others: Vec<Element>) -> tokio::task::JoinHandle<Answer> {
         let request = self.request("Sync", Some(&self.sync_document(asks, others)));
-        let (addr, version) = (self.addr, self.version);
-        tokio::spawn(async move { Answer::checked("Sync", version, request.send(addr).await) })
+        let addr = self.addr;
+        tokio::spawn(async move { Answer::checked("Sync", request.send(addr).await) })
     }
 
     /// The subjects held of a folder.

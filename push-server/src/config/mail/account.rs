@@ -23,6 +23,7 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) readers: Vec<String>,
     pub(crate) mailbox: Mailbox,
+    pub(crate) sending: Sending,
 }
 
 /// What there is of an account whatever its kind.
@@ -30,6 +31,37 @@ pub(crate) struct Account {
 pub(crate) struct Base {
     pub(crate) name: Option<String>,
     pub(crate) readers: Vec<String>,
+}
+
+/// Who an account is when it sends, and how it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sending {
+    /// The one that it prefers first.
+    pub(crate) addresses: Vec<String>,
+    /// Without it nothing is sent.
+    pub(crate) url: Option<String>,
+    /// With a password or a token once it was read; neither for a server that asks nobody.
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) password_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) timeout: Duration,
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            url: None,
+            user: None,
+            password: None,
+            password_file: None,
+            token_file: None,
+            ca: None,
+            timeout: Duration::from_secs(30),
+        }
+    }
 }
 
 /// Where an account's messages lie.
@@ -127,7 +159,7 @@ pub(super) fn read<'a>(
     before: &[Account],
 ) -> Result<Account, ConfigError> {
     let of_kinds = names(&keys::MAILDIR).chain(names(&keys::REMOTE)).chain(names(&keys::IMAP));
-    let known: Vec<_> = names(&keys::ACCOUNT).chain(["kind"]).chain(of_kinds).collect();
+    let known: Vec<_> = names(&keys::ACCOUNT).chain(["kind"]).chain(names(&keys::SENDING)).chain(of_kinds).collect();
     let section = Section::new(file, "mail.account.", value, &known)?;
     let mut base = Base::default();
     section.fill(&keys::ACCOUNT, &mut base)?;
@@ -155,7 +187,8 @@ pub(super) fn read<'a>(
         "pop3" => Mailbox::Pop3(read_remote(&section, &["pop3", "pop3s"], false)?),
         _ => Mailbox::Memory,
     };
-    Ok(Account { name, readers: base.readers, mailbox })
+    let sending = read_sending(&section, &name)?;
+    Ok(Account { name, readers: base.readers, mailbox, sending })
 }
 
 fn names<S>(keys: &'static [Key<S>]) -> impl Iterator<Item = &'static str> {
@@ -227,6 +260,56 @@ fn read_remote(section: &Section<'_>, schemes: &[&str], has_token: bool) -> Resu
         remote.password = Some(first_line(path).map_err(|problem| refuse("password_file", problem))?);
     }
     Ok(remote)
+}
+
+/// How the account `name` sends, if it does.
+fn read_sending(section: &Section<'_>, name: &str) -> Result<Sending, ConfigError> {
+    let mut sending = Sending::default();
+    section.fill(&keys::SENDING, &mut sending)?;
+    let refuse = |name: &str, problem: &str| section.refuse(section.place_of(name), name, problem.to_owned());
+    let Some(url) = &sending.url else {
+        let needless = names(&keys::SENDING).find(|name| *name != "addresses" && section.place_of(name).is_some());
+        return match needless {
+            Some(needless) => Err(refuse(needless, "nothing is sent without 'smtp_url'")),
+            None => Ok(sending),
+        };
+    };
+    if !["smtp://", "smtps://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(refuse("smtp_url", &format!("{url:?} begins neither with smtp:// nor with smtps://")));
+    }
+    let proofs = [sending.password.is_some(), sending.password_file.is_some(), sending.token_file.is_some()];
+    let needed = usize::from(sending.user.is_some());
+    if proofs.iter().filter(|is_given| **is_given).count() != needed {
+        let problem = "with 'smtp_user' one of 'smtp_password', 'smtp_password_file' and 'smtp_token_file' is needed, and one \
+                       alone; none without";
+        return Err(refuse("smtp_user", problem));
+    }
+    if sending.addresses.is_empty() {
+        let user = sending.user.as_deref().unwrap_or_default();
+        let known = [name, user].into_iter().find(|one| check_address(one).is_ok());
+        let known =
+            known.ok_or_else(|| refuse("addresses", "neither 'name' nor 'smtp_user' is an address to send from"))?;
+        sending.addresses = vec![known.to_owned()];
+    }
+    if let Some(path) = &sending.password_file {
+        sending.password = Some(first_line(path).map_err(|problem| refuse("smtp_password_file", &problem))?);
+    }
+    Ok(sending)
+}
+
+/// Addresses that mail can be from.
+pub(super) fn check_addresses(addresses: &[String]) -> Result<(), String> {
+    addresses.iter().try_for_each(|address| check_address(address))
+}
+
+fn check_address(text: &str) -> Result<(), String> {
+    let is_odd = |c: char| c.is_control() || c.is_whitespace() || "<>,".contains(c);
+    let is_split = text.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    if is_split && !text.contains(is_odd) {
+        Ok(())
+    } else {
+        Err(format!("{text:?} is no address, as alice@example.org is"))
+    }
 }
 
 /// The password in a file: its first line, without the line's end.

@@ -1,7 +1,7 @@
 //! The keys of `[mail]` and of `[[mail.account]]`.
 
 use super::super::keys::{Field, Key, keys, list};
-use super::account::{Imap, Maildir, Remote};
+use super::account::{Imap, Maildir, Remote, Sending};
 use super::{MailSettings, account::Base};
 
 const HOUR_S: u64 = 3600;
@@ -60,6 +60,26 @@ pub(crate) const ACCOUNT: [Key<Base>; 2] = keys![
         |s| Field::MaybeText(&mut s.name);
     "readers", "users who may read it; while no token is configured anyone may",
         |s| Field::List(&mut s.readers, super::account::check_readers);
+];
+
+/// Keys of sending, for accounts of every kind.
+pub(crate) const SENDING: [Key<Sending>; 8] = keys![
+    "addresses", "addresses of its own, the one to send from first; not set: 'name' or 'smtp_user', if that is one",
+        |s| Field::List(&mut s.addresses, super::account::check_addresses);
+    "smtp_url", "smtps://host[:port] or smtp://host[:port], where its phones' messages go",
+        |s| Field::MaybeText(&mut s.url);
+    "smtp_user", "the login there; not set: none",
+        |s| Field::MaybeText(&mut s.user);
+    "smtp_password", "its password; or one of the next two",
+        |s| Field::Secret(&mut s.password);
+    "smtp_password_file", "a file whose first line is the password",
+        |s| Field::MaybePath(&mut s.password_file);
+    "smtp_token_file", "a file with an OAuth 2 access token, read at each login",
+        |s| Field::MaybePath(&mut s.token_file);
+    "smtp_ca", "certificate authorities to believe besides the system's, a file in PEM",
+        |s| Field::MaybePath(&mut s.ca);
+    "smtp_timeout_s", "how long the server may be silent when something is expected of it",
+        |s| Field::Seconds(&mut s.timeout, 1..=HOUR_S);
 ];
 
 /// Keys of an account of kind `maildir`.
@@ -122,6 +142,7 @@ pub(crate) fn help(out: &mut String) {
     list(&MAIL, &mut MailSettings::default(), out);
     out.push_str("\nKeys of each [[mail.account]], and kind = \"maildir\" | \"imap\" | \"pop3\" | \"memory\":\n");
     list(&ACCOUNT, &mut Base::default(), out);
+    list(&SENDING, &mut Sending::default(), out);
     out.push_str(" kind = \"maildir\":\n");
     list(&MAILDIR, &mut Maildir::default(), out);
     out.push_str(" kind = \"imap\" and \"pop3\":\n");

@@ -14,7 +14,7 @@ use push_mail::lmtp::LmtpConfig;
 use toml::Spanned;
 use toml::de::DeValue;
 
-pub(crate) use account::{Account, Imap, Mailbox, Maildir, Remote};
+pub(crate) use account::{Account, Imap, Mailbox, Maildir, Remote, Sending};
 pub(crate) use keys::help;
 
 use super::error::ConfigError;

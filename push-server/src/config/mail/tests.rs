@@ -153,3 +153,69 @@ fn a_refusal_never_shows_a_password() {
         assert!(!read(&text).expect_err(wrong).contains("hunter2"), "{wrong}");
     }
 }
+
+#[test]
+fn an_account_of_any_kind_may_send() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("password");
+    std::fs::write(&file, "hunter2\n").expect("written");
+    let text = format!(
+        r#"
+        [[mail.account]]
+        name = "alice"
+        kind = "memory"
+        addresses = ["alice@example.org", "a@example.net"]
+        smtp_url = "smtps://mail.example"
+        smtp_user = "alice"
+        smtp_password_file = {file:?}
+        smtp_timeout_s = 5
+        [[mail.account]]
+        name = "bob@example.org"
+        kind = "memory"
+        smtp_url = "smtp://localhost:25"
+        [[mail.account]]
+        name = "carol"
+        kind = "memory"
+        smtp_url = "smtp://mail.example"
+        smtp_user = "carol@example.org"
+        smtp_token_file = "token"
+        [[mail.account]]
+        name = "dave"
+        kind = "memory"
+        addresses = ["dave@example.org"]
+    "#
+    );
+    let mail = read(&text).expect("valid");
+    let [alice, bob, carol, dave] = mail.accounts.as_slice() else { panic!("four accounts") };
+    assert_eq!(alice.sending.addresses, ["alice@example.org", "a@example.net"]);
+    assert_eq!(alice.sending.password.as_ref().map(|secret| secret.reveal()), Some("hunter2"));
+    assert_eq!(alice.sending.timeout, Duration::from_secs(5));
+    assert_eq!((bob.sending.addresses.as_slice(), &bob.sending.user), (&["bob@example.org".to_owned()][..], &None));
+    assert_eq!(carol.sending.addresses, ["carol@example.org"]);
+    assert_eq!((dave.sending.addresses.len(), &dave.sending.url), (1, &None));
+}
+
+#[test]
+fn sending_that_cannot_be_is_refused_with_its_place() {
+    for (lines, expected) in [
+        ("smtp_user = \"u\"\n", "line 4, 'mail.account.smtp_user': nothing is sent without 'smtp_url'"),
+        ("smtp_timeout_s = 3\n", "line 4, 'mail.account.smtp_timeout_s': nothing is sent"),
+        ("smtp_url = \"mail.example\"\n", "line 4, 'mail.account.smtp_url': \"mail.example\" begins neither with"),
+        ("smtp_url = \"smtp://h\"\n", "line 1, 'mail.account.addresses': neither 'name' nor 'smtp_user' is"),
+        ("smtp_url = \"smtp://h\"\nsmtp_user = \"a@b\"\n", "line 5, 'mail.account.smtp_user': with 'smtp_user' one of"),
+        (
+            "smtp_url = \"smtp://h\"\nsmtp_user = \"a@b\"\nsmtp_password = \"hunter2\"\nsmtp_token_file = \"t\"\n",
+            "line 5, 'mail.account.smtp_user': with 'smtp_user' one of",
+        ),
+        ("smtp_url = \"smtp://h\"\nsmtp_password = \"hunter2\"\n", "'mail.account.smtp_user': with 'smtp_user' one"),
+        ("addresses = [\"a@b\", \"c\"]\n", "line 4, 'mail.account.addresses': \"c\" is no address"),
+        (
+            "addresses = [\"a@b\"]\nsmtp_url = \"smtp://h\"\nsmtp_user = \"u\"\nsmtp_password_file = \"/nowhere/x\"\n",
+            "line 7, 'mail.account.smtp_password_file': /nowhere/x cannot be read",
+        ),
+    ] {
+        let text = format!("[[mail.account]]\nname = \"a\"\nkind = \"memory\"\n{lines}");
+        let error = read(&text).expect_err(&text);
+        assert!(error.contains(expected) && !error.contains("hunter2"), "{text}\n  said: {error}\n  not:  {expected}");
+    }
+}

@@ -1,0 +1,1 @@
+//! ItemOperations over a mailbox in memory.

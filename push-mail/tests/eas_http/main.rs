@@ -1,0 +1,7 @@
+//! Exchange ActiveSync over HTTP: paths, queries, logins, versions, the policy, settings; one trap a test.
+
+mod http;
+mod login;
+mod provision;
+mod settings;
+mod world;
