@@ -1,6 +1,6 @@
 //! Pings that are woken: one of many mailboxes at a time, and all those of one together.
 
-use super::progress;
+use super::{progress, with_mail};
 use crate::Result;
 use crate::args::WakeArgs;
 use crate::client::tally::{Latency, histogram};
@@ -9,9 +9,6 @@ use crate::device::{Control, Devices, Manners, Speech};
 use crate::lane::Lane;
 use crate::mailbox::account;
 use crate::report::{Report, Spread};
-
-/// Payloads do not matter here.
-const SIZE: usize = 100;
 
 /// How long is waited for answers that nobody is to get.
 const QUIET_NS: u64 = 300 * MS;
@@ -25,12 +22,8 @@ const PAIRS_MS: u64 = 2000;
 /// Scenario `wake`.
 pub(crate) fn wake(args: &WakeArgs) -> Result<()> {
     let WakeArgs { kind, pings, changes, rounds, server } = args;
-    let mut server = server.clone();
-    server.mail.mailboxes = server.mail.mailboxes.max(1);
+    let (_dir, server, lane) = with_mail(server)?;
     let (mailboxes, folders) = (server.mail.mailboxes, server.mail.folders);
-    let dir = tempfile::tempdir()?;
-    server.mail.mail_dir = Some(dir.path().to_owned());
-    let lane = Lane::push(&server, SIZE)?;
     let devices = Devices::new(lane.target()?, *kind)?;
     let mut crowd = Crowd { control: Control::new(lane.target()?)?, devices, lane, speech: *kind, mailboxes };
     (0..*pings).for_each(|number| crowd.devices.add(account(number % mailboxes), folders));

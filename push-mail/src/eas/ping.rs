@@ -18,7 +18,7 @@ use crate::wbxml::tags::ping as tag;
 use crate::wbxml::{Element, Tag};
 
 /// What the device asked for last.
-const PART: Part = Part("ping");
+pub(super) const PART: Part = Part("ping");
 
 /// Longest name of a folder ([MS-ASCMD] 2.2.3.89, Id).
 const MAX_ID: usize = 64;

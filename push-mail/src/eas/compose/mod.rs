@@ -16,7 +16,7 @@ mod memory;
 mod quote;
 mod request;
 #[cfg(test)]
-mod tests;
+pub(in crate::eas) mod tests;
 mod turns;
 
 use std::sync::Arc;
@@ -45,6 +45,16 @@ pub(in crate::eas) async fn answer(site: &Site, call: &Call) -> Result<Answer, S
     let request = Request::read(call)?;
     send(&site.mail, Arc::clone(&call.account), Arc::clone(&call.id), request).await?;
     Ok(Answer::Empty)
+}
+
+/// Sends a message of the server's own making for a device, kept with what was sent; once for each `client_id`.
+pub(in crate::eas) async fn send_own(mail: &Mail, call: &Call, client_id: String, mime: Vec<u8>) -> Result<(), Status> {
+    let client_id = Some(client_id);
+    let request = Request { client_id, mime: mime.into(), save_in_sent: true, source: None, forwardees: Vec::new() };
+    match send(mail, Arc::clone(&call.account), Arc::clone(&call.id), request).await {
+        Err(Status::ALREADY_SENT) => Ok(()),
+        sent => sent,
+    }
 }
 
 /// Cancel safety: dropped while others send, nothing happens; dropped later, it goes on.

@@ -43,7 +43,7 @@ enum Moment {
 
 /// The world outside, which no crash changes.
 #[derive(Clone, Debug, Default)]
-struct World(Arc<Mutex<Inside>>);
+pub(in crate::eas) struct World(Arc<Mutex<Inside>>);
 
 #[derive(Debug, Default)]
 struct Inside {
@@ -67,7 +67,7 @@ impl World {
         is_it
     }
 
-    fn arrived(&self) -> Vec<String> {
+    pub(in crate::eas) fn arrived(&self) -> Vec<String> {
         self.with(|inside| inside.arrived.iter().map(|one| String::from_utf8_lossy(&one.raw).into_owned()).collect())
     }
 }
@@ -119,15 +119,15 @@ impl Opened for Way {
 }
 
 /// A running server.
-struct Server {
+pub(in crate::eas) struct Server {
     world: World,
-    mail: Mail,
-    account: Arc<Account>,
-    store: MemoryStore,
+    pub(in crate::eas) mail: Mail,
+    pub(in crate::eas) account: Arc<Account>,
+    pub(in crate::eas) store: MemoryStore,
 }
 
 impl Server {
-    async fn start(world: &World) -> Self {
+    pub(in crate::eas) async fn start(world: &World) -> Self {
         Self::with(world, MailConfig::default()).await
     }
 
@@ -151,7 +151,7 @@ impl Server {
     }
 
     /// The folders with what is in them, as text and marks.
-    async fn held(&self, path: &str) -> Vec<(String, Flags)> {
+    pub(in crate::eas) async fn held(&self, path: &str) -> Vec<(String, Flags)> {
         let tree = self.store.hierarchy().await.expect("folders");
         let Some(folder) = tree.folders.iter().find(|folder| folder.path == path) else { return Vec::new() };
         let page = self.store.changes(folder.id, crate::store::Token::START, 100).await.expect("a page");

@@ -17,7 +17,7 @@ mod marks;
 mod mime;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(in crate::eas) mod text;
 mod view;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,11 +27,14 @@ use bytes::Bytes;
 use super::{ItemId, Version};
 use crate::store::Flags;
 use crate::wbxml::Element;
-use crate::wbxml::tags::{air_sync_base, email, email2};
+use crate::wbxml::tags::{air_sync_base, email, email2, find};
 
 pub(crate) use attachments::Attachment;
 pub(crate) use marks::{Marks, SHOWN, changed_data, marks};
 pub(crate) use view::{Form, MimeSupport, Preference, View, WrongView};
+
+/// Characters of the preview of a message that was found ([MS-ASCMD] 2.2.3.136).
+const PREVIEW: usize = 255;
 
 /// A message that a device is told of.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +51,40 @@ pub(crate) fn application_data(message: &Message<'_>, view: &View, version: Vers
     // The parser says that it never panics; of what strangers send, one folder must not hang on that.
     let whole = catch_unwind(AssertUnwindSafe(|| readable(message, view, version)));
     whole.unwrap_or_else(|_| unreadable(message))
+}
+
+/// The same of a message that a list of found ones shows: no body, but how it begins ([MS-ASCMD] 2.2.3.139.1).
+pub(crate) fn listed(message: &Message<'_>, version: Version) -> Vec<Element> {
+    let names = [
+        email::SUBJECT,
+        email::DATE_RECEIVED,
+        email::DISPLAY_TO,
+        email::IMPORTANCE,
+        email::READ,
+        email::FROM,
+        email2::IS_DRAFT,
+    ];
+    let view =
+        View { bodies: vec![Preference { truncation: Some(0), ..Preference::whole(Form::Text) }], ..View::default() };
+    let mut data = application_data(message, &view, version);
+    let has_attachments = data.iter().any(|element| element.tag == air_sync_base::ATTACHMENTS);
+    data.retain(|element| names.contains(&element.tag));
+    let preview = crate::message::summary(message.raw, 4 * PREVIEW).preview.unwrap_or_default();
+    let preview = text::line(&preview, PREVIEW);
+    if !preview.is_empty() {
+        data.push(Element::text(find::PREVIEW, preview));
+    }
+    data.push(Element::text(find::HAS_ATTACHMENTS, u8::from(has_attachments)));
+    data
+}
+
+/// The id of the conversation that a message belongs to; empty if it cannot be read.
+pub(crate) fn conversation_id(raw: &Bytes) -> Vec<u8> {
+    let id = || {
+        let root = mime::headers_of(raw);
+        envelope::conversation_id(&root, &envelope::subject(&root)).to_bytes().to_vec()
+    };
+    catch_unwind(AssertUnwindSafe(id)).unwrap_or_default()
 }
 
 /// The part of a message that a device fetches by its number.

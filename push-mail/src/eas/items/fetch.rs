@@ -31,6 +31,11 @@ impl<'c> Fetching<'c> {
         Self { call, left: most, parts: Vec::new(), last: None, tree: None }
     }
 
+    /// Something was changed: what was read may not be there any more.
+    pub(super) fn forget(&mut self) {
+        (self.last, self.tree) = (None, None);
+    }
+
     /// What a fetch comes to: its status, what it names, and its properties if there are any.
     pub(super) async fn fetch(&mut self, asked: &Fetch) -> Element {
         let properties =
