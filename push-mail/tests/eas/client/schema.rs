@@ -514,7 +514,9 @@ fn text(element: &Element, form: &str) -> Result<(), String> {
         "number" => text.parse().is_ok_and(|number| in_ranges(number, words)),
         "date" => is_like(&text, "0000-00-00T00:00:00.000Z"),
         "compact" => is_like(&text, "00000000T000000Z"),
-        "base64" => text.len() % 4 == 0 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)),
+        "base64" => {
+            text.len().is_multiple_of(4) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
+        }
         _ => unreachable!("no such form: {form}"),
     };
     if fits { Ok(()) } else { Err(format!("\"{text}\" instead of {form}")) }
