@@ -39,6 +39,7 @@ mod compose;
 mod folders;
 mod item_operations;
 mod moves;
+mod others;
 mod ping;
 mod provision;
 mod random;
