@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use push_core::BoxFuture;
 
-use super::clock::now_ms;
 use super::content;
+use super::now_ms;
 use super::{
     Applied, Class, Command, Flags, Folder, FolderId, FolderKind, Hierarchy, Hint, HintSender, Hints, Item, MailStore,
     Page, StoreError, StoreErrorKind, Token, Uid, Wanted,

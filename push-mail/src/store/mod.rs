@@ -28,6 +28,7 @@ use push_core::BoxFuture;
 
 use crate::journal::Known;
 
+pub(crate) use clock::now_ms;
 pub use command::{Applied, Command};
 pub use error::{StoreError, StoreErrorKind};
 pub use folder::{Class, Folder, FolderId, FolderKind, Hierarchy};

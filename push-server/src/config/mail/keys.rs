@@ -1,6 +1,6 @@
 //! The keys of `[mail]` and of `[[mail.account]]`.
 
-use super::super::keys::{Field, Key, list};
+use super::super::keys::{Field, Key, keys, list};
 use super::account::{Imap, Maildir, Remote, Sending};
 use super::{MailSettings, account::Base, user};
 
@@ -9,12 +9,6 @@ const DAY_S: u64 = 24 * HOUR_S;
 const MANY: u64 = 1_000_000_000;
 /// Heartbeats as EAS has them are at most 59 min; down to 1 s for tests.
 const HEARTBEAT_S: std::ops::RangeInclusive<u64> = 1..=3540;
-
-macro_rules! keys {
-    ($($name:literal, $about:literal, |$settings:ident| $field:expr;)*) => {
-        [$(Key { name: $name, about: $about, field: |$settings| $field },)*]
-    };
-}
 
 /// Keys of `[mail]`.
 pub(crate) const MAIL: [Key<MailSettings>; 20] = keys![
