@@ -159,11 +159,10 @@ impl Server {
         let id = FolderId(folder as u32 + 1);
         let key = copy.key.clone().unwrap_or_else(|| "0".to_owned());
         let mut asked = Element::new(tag::COLLECTION).with_text(tag::SYNC_KEY, &key).with_text(tag::COLLECTION_ID, id);
+        asked.push(Element::new(tag::OPTIONS).with_text(tag::FILTER_TYPE, FILTERS[device]));
         if key != "0" {
-            let options = Element::new(tag::OPTIONS).with_text(tag::FILTER_TYPE, FILTERS[device]);
             asked.push(Element::text(tag::DELETES_AS_MOVES, 0));
             asked.push(Element::text(tag::WINDOW_SIZE, window));
-            asked.push(options);
             let acts: Vec<Element> = copy.acts.iter().map(|act| act_element(id, *act)).collect();
             if !acts.is_empty() {
                 asked.push(Element::new(tag::COMMANDS).with_all(acts));
