@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::asked::{Fetch, What};
 use super::{failed, status};
-use crate::eas::{Call, FileReference, ItemId, email};
+use crate::eas::{Call, FileReference, ItemId, email, pim};
 use crate::store::{Class, FolderId, Hierarchy, Item, Wanted};
 use crate::wbxml::tags::{air_sync, air_sync_base, document_library, item_operations as tags, search};
 use crate::wbxml::{Content, Element};
@@ -102,7 +102,14 @@ impl<'c> Fetching<'c> {
         let item = self.read(at).await?;
         let raw = item.raw.as_ref().ok_or(status::NOT_FOUND)?;
         let message = email::Message { raw, flags: item.flags, received_ms: item.received_ms, at };
-        let mut data = email::application_data(&message, &asked.view, self.call.version);
+        let (view, version) = (&asked.view, self.call.version);
+        let mut data = match self.class(at.folder) {
+            Class::Email => email::application_data(&message, view, version),
+            class => {
+                let me = self.call.account.submission.addresses.first();
+                pim::data(raw, class, view, version, me.map_or("", |me| me))
+            }
+        };
         if !asked.schema.is_empty() {
             data.retain(|element| asked.schema.contains(&element.tag));
         }
