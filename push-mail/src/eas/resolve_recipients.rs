@@ -13,7 +13,7 @@ use crate::wbxml::Element;
 use crate::wbxml::tags::resolve_recipients as tag;
 
 /// Names in one request ([MS-ASCMD] 3.1.5.8).
-const NAMES: usize = 20;
+const NAMES: usize = 100;
 
 /// Longest name, in characters ([MS-ASCMD] 2.2.3.183).
 const NAME_CHARS: usize = 256;

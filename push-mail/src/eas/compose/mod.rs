@@ -5,7 +5,7 @@
 //!       ─▶ opened ─▶ remembered as in doubt ─▶ handed over ─▶ remembered as sent ─▶ filed: Sent, marks ─▶ empty answer
 //! ```
 //!
-//! Once it is begun it goes on, though the device be gone: what it asks again is answered by what is remembered.
+//! Once it is begun it goes on, though the device be gone: where it asks again, it hears status 118.
 //!
 //! **From**: what a device writes must be from one of its account's addresses; anything else is replaced by the first of
 //! them, and its name kept (RFC 6409 §8.1). A device cannot choose what to send as, and a refusal would leave the message
@@ -92,11 +92,10 @@ impl Job {
         let known = self.request.client_id.as_deref().map_or(Known::New, |id| memory.look(id, &digest));
         match known {
             Known::New => self.send(&mut memory, &digest).await,
-            // A lost answer is given again.
-            Known::Repeated(State::Filed) => Ok(()),
             Known::Repeated(State::Sent) => {
                 self.file(None).await;
-                self.remember(&mut memory, &digest, State::Filed).await
+                self.remember(&mut memory, &digest, State::Filed).await?;
+                Err(Status::ALREADY_SENT)
             }
             Known::Repeated(State::InDoubt) => {
                 let (account, device) = (&*self.account.name, &*self.id.device);
@@ -106,8 +105,8 @@ impl Job {
                 self.remember(&mut memory, &digest, State::Doubted).await?;
                 Err(Status::ALREADY_SENT)
             }
-            Known::Repeated(State::Doubted) => Err(Status::ALREADY_SENT),
-            Known::OfAnother => Err(Status::ALREADY_SENT),
+            // [MS-ASCMD] 2.2.2, 118: whoever repeats it need not, and knows so now.
+            Known::Repeated(State::Filed | State::Doubted) | Known::OfAnother => Err(Status::ALREADY_SENT),
         }
     }
 

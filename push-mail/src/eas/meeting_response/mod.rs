@@ -24,7 +24,7 @@ use crate::store::{Class, Command, FolderId, FolderKind, MailStore, StoreError, 
 use crate::wbxml::Element;
 use crate::wbxml::tags::{air_sync_base, meeting_response as tag, search};
 
-/// Answers in one request.
+/// Answers in one request ([MS-ASCMD] 3.1.5.8).
 const MOST: usize = 100;
 
 /// Items of a calendar that are looked at together.
@@ -40,7 +40,8 @@ pub(in crate::eas) async fn answer(site: &Site, call: &Call) -> Result<Answer, S
     let document = call.document.as_ref().ok_or(Status::INVALID_CONTENT)?;
     let requests: Vec<_> = document.children(tag::REQUEST).take(MOST + 1).collect();
     if !(1..=MOST).contains(&requests.len()) {
-        return Err(Status::INVALID_XML);
+        let result = Element::new(tag::RESULT).with_text(tag::STATUS, Status::INVALID_XML.0);
+        return Ok(Answer::Document(Element::new(tag::MEETING_RESPONSE).with(result)));
     }
     let now = pim::moment::of_millis(site.mail.hub.clock().unix_ms());
     let mut answer = Element::new(tag::MEETING_RESPONSE);
