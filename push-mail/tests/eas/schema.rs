@@ -369,7 +369,7 @@ const PROPERTIES: &str = "
 ";
 
 /// The answers that there are.
-const ROOTS: [&str; 18] = [
+const ROOTS: [&str; 19] = [
     "AirSync:Sync",
     "ComposeMail:SendMail",
     "ComposeMail:SmartForward",
@@ -388,6 +388,7 @@ const ROOTS: [&str; 18] = [
     "ResolveRecipients:ResolveRecipients",
     "Search:Search",
     "Settings:Settings",
+    "ValidateCert:ValidateCert",
 ];
 
 /// Whether an answer's document is one that a device expects; what is wrong, and where, otherwise.

@@ -47,7 +47,8 @@ pub(in crate::eas) async fn answer(site: &Site, call: &Call) -> Result<Answer, S
     let mut answer = Element::new(tag::MEETING_RESPONSE);
     for request in requests {
         let mut result = Element::new(tag::RESULT);
-        if let Some(id) = request.child_text(tag::REQUEST_ID) {
+        // What is no id is not told again.
+        if let Some(id) = request.child_text(tag::REQUEST_ID).filter(|id| (1..=64).contains(&id.len())) {
             result.push(Element::text(tag::REQUEST_ID, id));
         }
         match respond(&site.mail, call, request, now).await {

@@ -3,6 +3,7 @@ mod compose;
 mod folders;
 mod item_operations;
 mod moves;
+mod people;
 mod ping;
 mod provision;
 mod random;
