@@ -13,6 +13,7 @@
 mod call;
 mod compose;
 mod config;
+mod content;
 pub(crate) mod devices;
 mod dispatch;
 pub(crate) mod email;

@@ -14,6 +14,7 @@ mod body;
 mod decode;
 mod envelope;
 mod marks;
+mod meeting;
 mod mime;
 #[cfg(test)]
 mod tests;
@@ -99,7 +100,13 @@ fn readable(message: &Message<'_>, view: &View, version: Version) -> Vec<Element
     if !root.headers.iter().any(is_known) && root.raw.is_empty() && !message.raw.is_empty() {
         return unreadable(message);
     }
-    let class = MessageClass::of(&parts);
+    let meeting = meeting::Meeting::of(&parts);
+    let request = meeting.as_ref().and_then(|meeting| meeting.element(version));
+    // What says that it invites, and to what nobody can see, is a message with a file.
+    let meeting = meeting.filter(|meeting| request.is_some() || meeting.purpose.is_answer());
+    let class = MessageClass::of(&parts, meeting.as_ref());
+    // Who can answer the invitation needs no file of it.
+    let hidden = meeting.filter(|_| request.is_some()).map(|meeting| meeting.place);
     let shown = body::Shown::of(&parts);
     let received_ms = envelope::received_ms(Some(root), message.received_ms);
     let subject = envelope::subject(root);
@@ -114,12 +121,13 @@ fn readable(message: &Message<'_>, view: &View, version: Version) -> Vec<Element
     data.push(Element::text(email::THREAD_TOPIC, envelope::topic(&subject)));
     data.push(Element::text(email::IMPORTANCE, envelope::importance(root)));
     data.push(marks::read(message.flags));
-    data.extend(attachments::element(&parts, &shown, message.at));
+    data.extend(attachments::element(&parts, &shown, hidden, message.at));
     data.extend(body::elements(message.raw, &shown, class.is_smime(), view));
     data.push(Element::text(email::MESSAGE_CLASS, class.name()));
+    data.extend(request);
     data.push(Element::text(email::INTERNET_CPID, 65001));
     data.push(marks::flag(message.flags));
-    data.push(Element::text(email::CONTENT_CLASS, "urn:content-classes:message"));
+    data.push(Element::text(email::CONTENT_CLASS, class.content()));
     data.push(Element::text(air_sync_base::NATIVE_BODY_TYPE, shown.native() as u8));
     data.push(envelope::conversation_id(root, &subject));
     data.push(envelope::conversation_index(root, received_ms));
@@ -163,10 +171,11 @@ enum MessageClass {
     SignedInClear,
     NotDelivered,
     WasRead,
+    Meeting(meeting::Purpose),
 }
 
 impl MessageClass {
-    fn of(parts: &[mime::Part<'_>]) -> Self {
+    fn of(parts: &[mime::Part<'_>], meeting: Option<&meeting::Meeting>) -> Self {
         let root = &parts[0];
         let has =
             |name: &str, word: &str| root.parameter(name).is_some_and(|own| own.to_ascii_lowercase().contains(word));
@@ -175,7 +184,15 @@ impl MessageClass {
             "multipart/signed" if has("protocol", "pkcs7-signature") => MessageClass::SignedInClear,
             "multipart/report" if has("report-type", "delivery-status") => MessageClass::NotDelivered,
             "multipart/report" if has("report-type", "disposition-notification") => MessageClass::WasRead,
-            _ => MessageClass::Note,
+            _ => meeting.map_or(MessageClass::Note, |meeting| MessageClass::Meeting(meeting.purpose)),
+        }
+    }
+
+    /// [MS-ASEMAIL] 2.2.2.20, ContentClass.
+    const fn content(self) -> &'static str {
+        match self {
+            MessageClass::Meeting(_) => "urn:content-classes:calendarmessage",
+            _ => "urn:content-classes:message",
         }
     }
 
@@ -190,6 +207,11 @@ impl MessageClass {
             MessageClass::SignedInClear => "IPM.Note.SMIME.MultipartSigned",
             MessageClass::NotDelivered => "REPORT.IPM.Note.NDR",
             MessageClass::WasRead => "REPORT.IPM.Note.IPNRN",
+            MessageClass::Meeting(meeting::Purpose::Request) => "IPM.Schedule.Meeting.Request",
+            MessageClass::Meeting(meeting::Purpose::Cancellation) => "IPM.Schedule.Meeting.Canceled",
+            MessageClass::Meeting(meeting::Purpose::Acceptance) => "IPM.Schedule.Meeting.Resp.Pos",
+            MessageClass::Meeting(meeting::Purpose::Refusal) => "IPM.Schedule.Meeting.Resp.Neg",
+            MessageClass::Meeting(meeting::Purpose::MaybeAcceptance) => "IPM.Schedule.Meeting.Resp.Tent",
         }
     }
 }

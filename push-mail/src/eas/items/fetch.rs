@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::asked::{Fetch, What};
 use super::{failed, status};
-use crate::eas::{Call, FileReference, ItemId, email};
+use crate::eas::{Call, FileReference, ItemId, content, email};
 use crate::store::{Class, FolderId, Hierarchy, Item, Wanted};
 use crate::wbxml::tags::{air_sync, air_sync_base, document_library, item_operations as tags, search};
 use crate::wbxml::{Content, Element};
@@ -100,9 +100,9 @@ impl<'c> Fetching<'c> {
             return Err(status::PROTOCOL);
         }
         let item = self.read(at).await?;
-        let raw = item.raw.as_ref().ok_or(status::NOT_FOUND)?;
-        let message = email::Message { raw, flags: item.flags, received_ms: item.received_ms, at };
-        let mut data = email::application_data(&message, &asked.view, self.call.version);
+        let class = self.class(at.folder);
+        let data = content::data(self.call, class, &item, (at, item.flags), &asked.view);
+        let mut data = data.ok_or(status::NOT_FOUND)?;
         if !asked.schema.is_empty() {
             data.retain(|element| asked.schema.contains(&element.tag));
         }

@@ -83,7 +83,7 @@ fn phones(card: &Component) -> Vec<(Tag, &Line)> {
     let kind_of = |line: &Line| PHONES.iter().position(|phone| has(line, phone.types)).unwrap_or(PHONES.len() - 1);
     // Those of no kind come last: they take what is left.
     for place in 0..PHONES.len() {
-        for line in card.all("TEL").filter(|line| kind_of(line) == place) {
+        for line in card.all("TEL").filter(|line| kind_of(line) == place && !number(line).is_empty()) {
             let is_free = |tag: &&Tag| found.iter().all(|(taken, _)| taken != *tag);
             let free = PHONES[place].tags.iter().find(is_free).copied();
             found.extend(free.map(|tag| (tag, line)));
@@ -202,9 +202,10 @@ fn lists(card: &mut Component, change: &Change<'_>, name: &str, params: &[(&str,
         let Some(text) = change.text(tag) else { continue };
         let text = plain_address(&text);
         match lines.get_mut(place) {
+            Some(Some(line)) if line.to_text() == text => {}
             Some(slot) if text.is_empty() => *slot = None,
-            Some(Some(line)) if line.to_text() != text => *line = line.with_value(&escaped(text)),
-            Some(_) => {}
+            Some(Some(line)) => *line = line.with_value(&escaped(text)),
+            Some(None) => {}
             None if text.is_empty() => {}
             None => lines.push(Some(Line::new(name, params, &escaped(text)))),
         }

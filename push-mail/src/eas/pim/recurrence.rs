@@ -329,7 +329,10 @@ fn pattern(parts: &Parts<'_>, start: Moment) -> Option<Pattern> {
 /// In UTC, where a day alone is the beginning on that day.
 fn until(text: &str, start: Moment) -> Option<NaiveDateTime> {
     let at = dates::parse(text).ok()?;
-    if text.ends_with(['Z', 'z']) || start.is_day() {
+    if start.is_day() {
+        return Some(at.date().and_time(start.wall().time()));
+    }
+    if text.ends_with(['Z', 'z']) {
         return Some(at);
     }
     let wall = if text.contains(['T', 't']) { at } else { at.date().and_time(start.wall().time()) };

@@ -13,6 +13,7 @@ mod count;
 mod folder;
 mod hanging;
 pub(super) mod held;
+mod items;
 pub(super) mod look;
 mod options;
 mod render;
@@ -155,7 +156,16 @@ fn plan(site: &Site, call: &Call) -> Result<Plan, Refused> {
 
 /// A folder that is to be synced as it was in the request before.
 fn as_before(id: String, window: Option<usize>) -> Asked {
-    Asked { id, key: None, wants_changes: true, window, deletes_as_moves: true, options: None, commands: Vec::new() }
+    Asked {
+        id,
+        key: None,
+        wants_changes: true,
+        window,
+        deletes_as_moves: true,
+        options: None,
+        supported: None,
+        commands: Vec::new(),
+    }
 }
 
 /// Answers once. [`Answer::Empty`] if there is nothing to tell.

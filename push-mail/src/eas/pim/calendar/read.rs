@@ -7,9 +7,20 @@ use crate::eas::Version;
 use crate::eas::email::{Form, View};
 use crate::pim::moment::{Moment, Zones};
 use crate::pim::{Component, Line};
-use crate::wbxml::Element;
 use crate::wbxml::tags::{air_sync_base, calendar};
+use crate::wbxml::{Element, Tag};
 use calcard::common::timezone::Tz;
+
+/// What a series can have that an exception of it has not.
+const MAY_BE_MISSING: [Tag; 7] = [
+    calendar::SUBJECT,
+    calendar::LOCATION,
+    air_sync_base::LOCATION,
+    calendar::REMINDER,
+    calendar::CATEGORIES,
+    air_sync_base::BODY,
+    calendar::ATTENDEES,
+];
 
 /// The children of `ApplicationData`.
 pub(in super::super) fn data(root: &Component, reader: &Reader<'_>) -> Vec<Element> {
@@ -117,6 +128,7 @@ fn exceptions(
         Version::V14_1 => Element::text(calendar::EXCEPTION_START_TIME, dates::compact(original.utc())),
         _ => Element::text(air_sync_base::INSTANCE_ID, dates::compact(original.utc())),
     };
+    let of_series: Vec<_> = shared(event, start, zones, reader).into_iter().chain(people::attendees(event)).collect();
     let mut all = Vec::new();
     for line in event.all("EXDATE") {
         for original in Moment::all_of(line, zones) {
@@ -131,9 +143,26 @@ fn exceptions(
         let Some(own_start) = moment(inner, "DTSTART", zones) else { continue };
         let one = Element::new(calendar::EXCEPTION).with(of(original));
         let one = one.with_all(shared(inner, own_start, zones, reader));
-        all.push(one.with_all(people::attendees(inner)).with_all(people::meeting_status(inner, reader.me)));
+        let one = one.with_all(people::attendees(inner)).with_all(people::meeting_status(inner, reader.me));
+        all.push(with_what_is_missing(one, &of_series));
     }
     (!all.is_empty()).then(|| Element::new(calendar::EXCEPTIONS).with_all(all))
+}
+
+/// [MS-ASCAL] 2.2.2.21: what an exception does not say is as in the series, so that what it lacks is said to be empty.
+fn with_what_is_missing(mut one: Element, of_series: &[Element]) -> Element {
+    let lacks = |one: &Element, tag| one.child(tag).is_none();
+    for element in of_series.iter().filter(|element| MAY_BE_MISSING.contains(&element.tag)) {
+        if lacks(&one, element.tag) {
+            one.push(match element.tag {
+                air_sync_base::BODY => Element::new(element.tag)
+                    .with_text(air_sync_base::TYPE, Form::Text as u8)
+                    .with_text(air_sync_base::ESTIMATED_DATA_SIZE, 0),
+                tag => Element::new(tag),
+            });
+        }
+    }
+    one
 }
 
 /// What holds for all that follow cannot be said to devices.
