@@ -78,7 +78,7 @@ async fn respond(mail: &Mail, call: &Call, request: &Element, now: NaiveDateTime
     let invitation = Invitation::read(&raw, class, &account.submission.addresses).ok_or(NO_INVITATION)?;
     if let Some(wanted) = request.child(tag::SEND_RESPONSE) {
         let words = wanted.child(air_sync_base::BODY).and_then(|body| body.child_text(air_sync_base::DATA));
-        let mime = invitation.reply(response, words.as_deref(), now);
+        let mime = invitation.reply(response, words.as_deref(), now).ok_or(SERVER_ERROR)?;
         // Said once, however often it is asked for.
         let client_id = format!("meeting {id} {}", response.word());
         compose::send_own(mail, call, client_id, mime).await.map_err(|_| SERVER_ERROR)?;
