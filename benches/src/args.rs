@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::device::Speech;
 use crate::kind::Kind;
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
@@ -186,19 +187,22 @@ pub(crate) struct BurstArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IdleKind {
     Of(Kind),
-    Ping,
+    /// A parked ping.
+    Parked(Speech),
 }
 
 fn idle_kind(name: &str) -> Result<IdleKind, String> {
     match name {
-        "ping" => Ok(IdleKind::Ping),
+        "ping" => Ok(IdleKind::Parked(Speech::Ping)),
+        "eas" => Ok(IdleKind::Parked(Speech::Eas)),
         name => Kind::from_str(name, false).map(IdleKind::Of),
     }
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct IdleArgs {
-    /// A transport's kind, or `ping`: parked pings of Direct Push, over `--mailboxes` with `--folders` each
+    /// A transport's kind, or parked pings of Direct Push over `--mailboxes` with `--folders` each: `ping` by the calls in
+    /// JSON, `eas` by Exchange ActiveSync
     #[arg(long, default_value = "ws", value_parser = idle_kind)]
     pub(crate) kind: IdleKind,
     #[arg(long, default_value_t = 10_000)]
@@ -310,6 +314,9 @@ pub(crate) struct PingArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WakeArgs {
+    /// Pings by the calls in JSON, or of Exchange ActiveSync
+    #[arg(long, default_value = "ping")]
+    pub(crate) kind: Speech,
     /// Parked pings, over `--mailboxes`: each is woken alone if there are several, all together if there is one
     #[arg(long, default_value_t = 10_000)]
     pub(crate) pings: usize,

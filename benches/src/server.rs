@@ -49,7 +49,9 @@ async fn run_until_killed(args: &ServerArgs) -> Result<()> {
     }
     let push = Push::new(hub, transports)?;
     if let Some(served) = served {
-        app = app.nest("/push/mail", push_mail::router(served.mail.clone(), push.clone())).merge(served.router());
+        let mail = served.mail.clone();
+        app = app.nest("/push/mail", push_mail::router(mail.clone(), push.clone())).merge(served.router());
+        app = app.merge(push_mail::eas_router(mail, push.clone()));
     }
     let app = app.nest_service("/push", push.service());
     // Whoever reads the address finds everything open.

@@ -1,9 +1,8 @@
 //! All accounts, and what is asked of them.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use push_core::{Authorizer, Hub};
 use sha1::{Digest as _, Sha1};
@@ -12,6 +11,7 @@ use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
 use crate::eas::{DeviceSummary, Eas};
+use crate::logins::{Logins, Password};
 use crate::name::account_segment;
 use crate::readers::Readers;
 use crate::state::{State, StateError};
@@ -64,6 +64,7 @@ pub struct Mail {
     pub(crate) direct: Arc<Direct>,
     pub(crate) eas: Arc<Eas>,
     pub(crate) hook_token: Option<HookToken>,
+    pub(crate) logins: Arc<Logins>,
 }
 
 /// What a mail server shows that posts to `hook/dovecot`: its digest, so that it is nowhere to be seen, and the time of a
@@ -118,6 +119,7 @@ pub struct MailBuilder {
     accounts: Vec<New>,
     submissions: BTreeMap<String, Submission>,
     hook_token: Option<HookToken>,
+    users: HashMap<String, Password>,
 }
 
 /// An account to be: its name, its readers, its mailbox.
@@ -156,6 +158,15 @@ impl MailBuilder {
     #[must_use]
     pub fn hook_token(mut self, token: &str) -> Self {
         self.hook_token = Some(HookToken::new(token));
+        self
+    }
+
+    /// Lets a mail program of a phone log in over Exchange ActiveSync as this user, with this password, to the accounts that
+    /// have it among their readers; a second password of the same user takes the place of the first. Who has a name and a
+    /// secret that the authorizer knows may log in too, unless that lets anyone do anything.
+    #[must_use]
+    pub fn user(mut self, name: impl Into<String>, password: Password) -> Self {
+        self.users.insert(name.into(), password);
         self
     }
 
@@ -202,7 +213,8 @@ impl MailBuilder {
         }
         accounts.values().for_each(Account::start);
         let accounts = Arc::new(Accounts(accounts));
-        Ok(Mail { hub: self.hub, accounts, direct, eas, hook_token: self.hook_token })
+        let logins = Arc::new(Logins::new(self.users, &eas.config));
+        Ok(Mail { hub: self.hub, accounts, direct, eas, hook_token: self.hook_token, logins })
     }
 }
 
@@ -217,7 +229,8 @@ impl Mail {
     /// Mail whose folders are channels of `hub`, and whose devices are remembered in `state`, where the journals of the
     /// accounts are too.
     pub fn builder(hub: Hub, state: State, config: MailConfig) -> MailBuilder {
-        MailBuilder { hub, state, config, accounts: Vec::new(), submissions: BTreeMap::new(), hook_token: None }
+        let (accounts, submissions, users) = (Vec::new(), BTreeMap::new(), HashMap::new());
+        MailBuilder { hub, state, config, accounts, submissions, hook_token: None, users }
     }
 
     /// The names of the accounts.
@@ -280,9 +293,7 @@ impl Mail {
     pub fn devices(&self, account: Option<&str>) -> Result<Vec<DeviceSummary>, StateError> {
         let mut devices = Vec::new();
         for account in self.accounts.all().filter(|its| account.is_none_or(|name| name == &*its.name)) {
-            for (id, mut summary) in self.eas.rows.devices(&account.name)? {
-                let pings = self.direct.devices.load(&id)?.and_then(|device| device.ping);
-                summary.heartbeat = pings.map(|ping| Duration::from_secs(ping.heartbeat_s));
+            for summary in self.eas.rows.devices(&account.name)? {
                 devices.push(summary);
             }
         }

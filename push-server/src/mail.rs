@@ -91,6 +91,9 @@ pub(crate) async fn open(
         builder = builder.account(name(), &account.readers, store);
         builder = builder.submission(name(), account.sending.addresses.clone(), submitter);
     }
+    for user in &settings.users {
+        builder = builder.user(&user.name, user.password.clone());
+    }
     let mail = builder.build().map_err(OpenError::Mail)?;
     Ok(Some(Opened { mail, maildirs }))
 }

@@ -1,33 +1,26 @@
 //! Pings of Direct Push that are parked: what one takes, and what nothing to do costs.
 
 use super::memory::settled_rss;
-use super::progress;
+use super::{progress, with_mail};
 use crate::Result;
 use crate::args::IdleArgs;
 use crate::clock::MS;
-use crate::device::{Control, Devices};
+use crate::device::{Control, Devices, Speech};
 use crate::lane::Lane;
 use crate::mailbox::account;
 use crate::report::Report;
 
-/// Payloads do not matter here.
-const SIZE: usize = 100;
-
 /// Devices that are there before memory is looked at: what the first of a process load and allocate is not the others'.
 const WARM_UP: usize = 64;
 
-/// Scenario `idle --kind ping`.
-pub(super) fn idle(args: &IdleArgs) -> Result<()> {
+/// Scenarios `idle --kind ping` and `idle --kind eas`.
+pub(super) fn idle(args: &IdleArgs, speech: Speech) -> Result<()> {
     let IdleArgs { connections: pings, cycles, secs, at_most, server, .. } = args;
-    let mut server = server.clone();
-    server.mail.mailboxes = server.mail.mailboxes.max(1);
+    let (_dir, server, lane) = with_mail(server)?;
     let (mailboxes, folders) = (server.mail.mailboxes, server.mail.folders);
-    let dir = tempfile::tempdir()?;
-    server.mail.mail_dir = Some(dir.path().to_owned());
-    let lane = Lane::push(&server, SIZE)?;
     let mut control = Control::new(lane.target()?)?;
-    let mut devices = Devices::new(lane.target()?)?;
-    let settings = format!("{pings} pings of {folders} folders each over {mailboxes} mailboxes");
+    let mut devices = Devices::new(lane.target()?, speech)?;
+    let settings = format!("{pings} pings ({speech:?}) of {folders} folders each over {mailboxes} mailboxes");
     let mut report = Report::new("idle", &settings, &server);
 
     progress("devices get to know their mailboxes");

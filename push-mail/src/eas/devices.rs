@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::{Key, ROWS, Rows};
 use super::settings::Info;
-use super::{Part, Version};
+use super::{Part, Version, ping};
 use crate::direct::devices::DeviceId;
+use crate::direct::ping::PingParameters;
 use crate::state::{Durability, StateError};
 
 /// The row that a device has from its first request on.
@@ -88,7 +89,7 @@ impl Seen {
         self.last_ms = heard.unix_ms - heard.unix_ms % HOUR_MS;
         self.device_type = heard.device_type.to_owned();
         self.user_agent = shortened(heard.user_agent);
-        self.version = heard.version.to_string();
+        self.version = heard.version.as_str().to_owned();
     }
 
     /// Whether there is something new in it.
@@ -237,14 +238,15 @@ impl Rows {
     }
 
     /// The devices of an account, the one heard last before the others.
-    pub(crate) fn devices(&self, account: &str) -> Result<Vec<(DeviceId, DeviceSummary)>, StateError> {
+    pub(crate) fn devices(&self, account: &str) -> Result<Vec<DeviceSummary>, StateError> {
         let mut devices = Vec::new();
         for (user, device) in self.last_heard(account, None)?.into_keys() {
             let user = Some(user).filter(|user| !user.is_empty());
             let id = DeviceId { account: account.into(), user: user.as_deref().map(Into::into), device: device.into() };
             let Some(seen) = self.load::<Seen>(&id, SEEN)? else { continue };
             let info: Info = self.load(&id, Info::PART)?.unwrap_or_default();
-            let summary = DeviceSummary {
+            let pings: Option<PingParameters> = self.load(&id, ping::PART)?;
+            devices.push(DeviceSummary {
                 account: account.to_owned(),
                 user,
                 device: id.own_name().to_owned(),
@@ -256,11 +258,10 @@ impl Rows {
                 friendly_name: info.friendly_name,
                 first_seen_ms: seen.first_ms,
                 last_seen_ms: seen.last_ms,
-                heartbeat: None,
-            };
-            devices.push((id, summary));
+                heartbeat: pings.map(|ping| Duration::from_secs(ping.heartbeat_s)),
+            });
         }
-        devices.sort_by_key(|(_, summary)| std::cmp::Reverse(summary.last_seen_ms));
+        devices.sort_by_key(|device| std::cmp::Reverse(device.last_seen_ms));
         Ok(devices)
     }
 }

@@ -80,7 +80,7 @@ async fn who_watches_hears_of_mail_and_of_its_going_and_the_server_is_left_alone
     let page = store.changes(inbox, page.token, 10).await.expect("changes");
     assert_eq!(page.changes.len(), 1);
     drop((one, other));
-    // One session may just be under way.
+    // One session may just be under way; then nothing is to happen for a time in which there would be several.
     let mut sessions = store.counters().sessions;
     let end = Instant::now() + GUARD;
     loop {

@@ -2,4 +2,5 @@
 
 mod client;
 mod scenarios;
+mod schema;
 mod world;

@@ -12,7 +12,7 @@ use push_mail::state::State;
 use push_mail::store::memory::MemoryStore;
 use push_mail::wbxml::tags::{provision, settings};
 use push_mail::wbxml::{Element, Limits, Tag, decode, encode};
-use push_mail::{EasConfig, Mail, MailConfig};
+use push_mail::{EasConfig, Mail, MailConfig, Password};
 use push_transports::server::{ServeConfig, bind, serve};
 use push_transports::{Config, Push};
 use testkit::http::{Request, Response};
@@ -20,6 +20,9 @@ use testkit::http::{Request, Response};
 pub(crate) const PATH: &str = "/Microsoft-Server-ActiveSync";
 pub(crate) const WBXML: &str = "application/vnd.ms-sync.wbxml";
 pub(crate) const POLICY_TYPE: &str = "MS-EAS-Provisioning-WBXML";
+
+/// Of `correct horse`, by another implementation.
+const HASH: &str = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$rAjuexKlLdAHLvqk7TeeiWZjW4OPoRGwldJXdHbTuKI";
 
 pub(crate) struct World {
     pub(crate) addr: SocketAddr,
@@ -38,12 +41,32 @@ impl World {
         Self::over(set, State::in_memory().expect("memory"), tokens()).await
     }
 
+    /// `alice` and `bob` by passwords, `eve` by a token, over that authorizer or the tokens of the others.
+    pub(crate) async fn with_passwords(
+        set: impl FnOnce(&mut EasConfig),
+        authorizer: Option<Arc<dyn Authorizer>>,
+    ) -> Self {
+        let hashed = Password::argon2(HASH).expect("a hash");
+        let users = [("alice", Password::plain("pässword")), ("bob", hashed)];
+        let authorizer = authorizer.unwrap_or_else(tokens);
+        Self::build(set, State::in_memory().expect("memory"), authorizer, &users).await
+    }
+
     /// Anyone may do anything.
     pub(crate) async fn open() -> Self {
         Self::over(|_| {}, State::in_memory().expect("memory"), Arc::new(Open)).await
     }
 
     pub(crate) async fn over(set: impl FnOnce(&mut EasConfig), state: State, authorizer: Arc<dyn Authorizer>) -> Self {
+        Self::build(set, state, authorizer, &[]).await
+    }
+
+    async fn build(
+        set: impl FnOnce(&mut EasConfig),
+        state: State,
+        authorizer: Arc<dyn Authorizer>,
+        users: &[(&str, Password)],
+    ) -> Self {
         let hub = Hub::new(HubConfig::default());
         let mut config = MailConfig::default();
         set(&mut config.eas);
@@ -52,6 +75,9 @@ impl World {
             let journal = Journal::open(&state, name).await.expect("a journal");
             let store = MemoryStore::open(journal).await.expect("a mailbox");
             builder = builder.account(name, [reader], Arc::new(store));
+        }
+        for (name, password) in users {
+            builder = builder.user(*name, password.clone());
         }
         let mail = builder.build().expect("accounts");
         let mut transports = Config::default();

@@ -50,69 +50,42 @@ pub(crate) enum Field<'a> {
     List(&'a mut Vec<String>, fn(&[String]) -> Result<(), String>),
 }
 
+/// A table of keys: name, what it is, and what it sets.
+macro_rules! keys {
+    ($($name:literal, $about:literal, |$settings:ident| $field:expr;)*) => {
+        [$(Key { name: $name, about: $about, field: |$settings| $field },)*]
+    };
+}
+pub(super) use keys;
+
 /// The keys that are no limits.
-const GENERAL: [Key; 13] = [
-    Key { name: "listen", about: "where to listen; port 0 takes a free one", field: |s| Field::Address(&mut s.listen) },
-    Key {
-        name: "metrics_listen",
-        about: "another address for /metrics alone, without a token",
-        field: |s| Field::MaybeAddress(&mut s.metrics_listen),
-    },
-    Key {
-        name: "origins",
-        about: "origins of pages elsewhere that may reach it: https://app.example",
-        field: |s| Field::List(&mut s.transports.origins, check_origins),
-    },
-    Key {
-        name: "hosts",
-        about: "names under which it answers: push.example; any if empty and a token is configured",
-        field: |s| Field::List(&mut s.transports.hosts, check_hosts),
-    },
-    Key {
-        name: "data",
-        about: "directory for what outlives a restart: devices of mail; in this version history stays in memory",
-        field: |s| Field::MaybePath(&mut s.data),
-    },
-    Key {
-        name: "echo",
-        about: "answer /push/echo, a plain WebSocket echo",
-        field: |s| Field::Flag(&mut s.transports.echo),
-    },
-    Key {
-        name: "log",
-        about: "what to log on stderr: error, warn, info, debug, trace, or by module",
-        field: |s| Field::Filter(&mut s.log),
-    },
-    Key {
-        name: "demo",
-        about: "the page at / and the host's load that it shows; on while no token is configured",
-        field: |s| Field::MaybeFlag(&mut s.demo),
-    },
-    Key {
-        name: "active_types",
-        about: "media types that mixed sends as they are though browsers run them: image/svg+xml",
-        field: |s| Field::List(&mut s.transports.active_types, check_media_types),
-    },
-    Key {
-        name: "lots",
-        about: "tasks that hold the waiting connections; by default one a core; 0: each connection has a task of its own",
-        field: |s| Field::MaybeCount(&mut s.lots, 0..=1024),
-    },
-    Key {
-        name: "drain_notice_s",
-        about: "after SIGTERM: how long it still accepts, so that probes of /readyz see 503",
-        field: |s| Field::Seconds(&mut s.drain_notice, 0..=600),
-    },
-    Key {
-        name: "drain_window_s",
-        about: "after SIGTERM: over how long at most clients are asked to come back, a thousand in a second",
-        field: |s| Field::Seconds(&mut s.drain_window, 0..=3600),
-    },
-    Key {
-        name: "grace_s",
-        about: "after the notice: how long connections may take to end before they are cut",
-        field: |s| Field::Seconds(&mut s.serve.grace, 0..=3600),
-    },
+const GENERAL: [Key; 13] = keys![
+    "listen", "where to listen; port 0 takes a free one",
+        |s| Field::Address(&mut s.listen);
+    "metrics_listen", "another address for /metrics alone, without a token",
+        |s| Field::MaybeAddress(&mut s.metrics_listen);
+    "origins", "origins of pages elsewhere that may reach it: https://app.example",
+        |s| Field::List(&mut s.transports.origins, check_origins);
+    "hosts", "names under which it answers: push.example; any if empty and a token is configured",
+        |s| Field::List(&mut s.transports.hosts, check_hosts);
+    "data", "directory for what outlives a restart: devices of mail; in this version history stays in memory",
+        |s| Field::MaybePath(&mut s.data);
+    "echo", "answer /push/echo, a plain WebSocket echo",
+        |s| Field::Flag(&mut s.transports.echo);
+    "log", "what to log on stderr: error, warn, info, debug, trace, or by module",
+        |s| Field::Filter(&mut s.log);
+    "demo", "the page at / and the host's load that it shows; on while no token is configured",
+        |s| Field::MaybeFlag(&mut s.demo);
+    "active_types", "media types that mixed sends as they are though browsers run them: image/svg+xml",
+        |s| Field::List(&mut s.transports.active_types, check_media_types);
+    "lots", "tasks that hold the waiting connections; by default one a core; 0: each connection has a task of its own",
+        |s| Field::MaybeCount(&mut s.lots, 0..=1024);
+    "drain_notice_s", "after SIGTERM: how long it still accepts, so that probes of /readyz see 503",
+        |s| Field::Seconds(&mut s.drain_notice, 0..=600);
+    "drain_window_s", "after SIGTERM: over how long at most clients are asked to come back, a thousand in a second",
+        |s| Field::Seconds(&mut s.drain_window, 0..=3600);
+    "grace_s", "after the notice: how long connections may take to end before they are cut",
+        |s| Field::Seconds(&mut s.serve.grace, 0..=3600);
 ];
 
 /// All top-level keys.

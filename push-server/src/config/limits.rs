@@ -1,20 +1,14 @@
 //! The limits: whatever a stranger can make the server do, hold or wait for has a key here.
 
-use super::keys::{Field, Key};
+use super::keys::{Field, Key, keys};
 
 const YEAR_S: u64 = 365 * 24 * 3600;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 const MANY: u64 = 1_000_000_000;
 
-macro_rules! limits {
-    ($($name:literal, $about:literal, |$settings:ident| $field:expr;)*) => {
-        [$(Key { name: $name, about: $about, field: |$settings| $field },)*]
-    };
-}
-
 /// Limits of the accept loop, the transports and the hub, in this order.
-pub(crate) const LIMITS: [Key; LIMITS_LEN] = limits![
+pub(crate) const LIMITS: [Key; LIMITS_LEN] = keys![
     "max_connections", "TCP connections at a time; by default what the limit of open files allows, less 512",
         |s| Field::MaybeCount(&mut s.max_connections, 1..=MANY);
     "max_subscribers", "subscribers, parked polls included; by default and at most max_connections less a sixteenth or 512",

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::error::ConfigError;
 use super::file::{File, Section};
-use super::keys::{Field, Key, list};
+use super::keys::{Field, Key, keys, list};
 
 /// All that can be set about TLS.
 #[derive(Clone, Debug, Default)]
@@ -22,27 +22,15 @@ pub(crate) struct TlsSettings {
 }
 
 /// Keys of `[tls]`.
-pub(crate) const TLS: [Key<TlsSettings>; 4] = [
-    Key {
-        name: "cert",
-        about: "file of the certificate chain, PEM, the server's own first",
-        field: |s| Field::MaybePath(&mut s.cert),
-    },
-    Key {
-        name: "key",
-        about: "file of its private key, PEM: PKCS#8, PKCS#1 or SEC1",
-        field: |s| Field::MaybePath(&mut s.key),
-    },
-    Key {
-        name: "listen",
-        about: "where TLS is spoken beside the plain 'listen'; by default 'listen' itself speaks TLS",
-        field: |s| Field::MaybeAddress(&mut s.listen),
-    },
-    Key {
-        name: "self_signed",
-        about: "names for a certificate to make into 'data' at the first start, which phones refuse",
-        field: |s| Field::List(&mut s.self_signed, check_names),
-    },
+pub(crate) const TLS: [Key<TlsSettings>; 4] = keys![
+    "cert", "file of the certificate chain, PEM, the server's own first",
+        |s| Field::MaybePath(&mut s.cert);
+    "key", "file of its private key, PEM: PKCS#8, PKCS#1 or SEC1",
+        |s| Field::MaybePath(&mut s.key);
+    "listen", "where TLS is spoken beside the plain 'listen'; by default 'listen' itself speaks TLS",
+        |s| Field::MaybeAddress(&mut s.listen);
+    "self_signed", "names for a certificate to make into 'data' at the first start, which phones refuse",
+        |s| Field::List(&mut s.self_signed, check_names);
 ];
 
 /// Reads `[tls]`.

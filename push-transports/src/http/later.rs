@@ -15,7 +15,7 @@ use push_core::BoxFuture;
 
 use super::body::PushBody;
 #[cfg(target_os = "linux")]
-use super::parked::wait::WaitOffer;
+use super::parked::offer::LaterOffer;
 #[cfg(target_os = "linux")]
 use crate::server::lot::{OnLot, Takeover};
 use crate::server::{ConnectionInfo, Wait, Waiting};
@@ -45,7 +45,7 @@ pub fn later<B>(request: &Request<B>, wait: impl Wait, lasts: Duration) -> BoxFu
     if may_be_taken_over(request) {
         return Box::pin(offer(waiting));
     }
-    Box::pin(async move { waiting.answer().await.map(PushBody::full) })
+    Box::pin(async move { waiting.in_place().await.map(PushBody::full) })
 }
 
 /// Whether the answer may be a session that has the connection for itself: see `Call`, which asks the same.
@@ -61,7 +61,7 @@ async fn offer(mut waiting: Waiting) -> Response<PushBody> {
     if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(waiting.poll_answer(cx))).await {
         return answer.map(PushBody::full);
     }
-    let offer = WaitOffer::new(waiting);
+    let offer = LaterOffer::new(waiting);
     let mut response = Response::new(PushBody::later(Box::pin(offer.clone().into_bytes())));
     response.extensions_mut().insert(Takeover(Arc::new(offer)));
     response

@@ -11,7 +11,9 @@ use push_core::{Action, Batch, Budget, Ending, Gap, Outcome, Subscriber};
 use super::body::PushBody;
 use super::credentials;
 #[cfg(target_os = "linux")]
-use super::parked::poll::{PollOffer, Waiting};
+use super::parked::offer::LaterOffer;
+#[cfg(target_os = "linux")]
+use super::parked::poll::Waiting;
 use super::push::{Push, Shared};
 use super::request::Call;
 use super::stream::client;
@@ -65,7 +67,7 @@ fn answer_later(
         let ending = ending.map(|ending| push.shared.with_retry(ending));
         return respond(asked, &Told { batch, gaps: Vec::new(), ending });
     }
-    let offer = PollOffer::new(Waiting { push: push.clone(), subscriber, asked, until, expires_at });
+    let offer = LaterOffer::new(Waiting { push: push.clone(), subscriber, asked, until, expires_at });
     let mut response = Response::new(PushBody::later(Box::pin(offer.clone().into_bytes())));
     asked.head(response.headers_mut());
     response.extensions_mut().insert(Takeover(std::sync::Arc::new(offer)));

@@ -119,7 +119,7 @@ impl Waiting {
     }
 
     /// Waits in place. Dropping the future drops the wait.
-    pub(crate) async fn answer(mut self) -> Response<Bytes> {
+    pub(crate) async fn in_place(mut self) -> Response<Bytes> {
         let mut over = pin!(sleep_until(self.until));
         poll_fn(|cx| match self.poll_answer(cx) {
             Poll::Ready(answer) => Poll::Ready(answer),

@@ -1,5 +1,6 @@
 //! Who asks, and at which mailbox.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -64,53 +65,114 @@ pub(super) fn meanings(user: &str) -> Vec<String> {
     meanings
 }
 
-impl Site {
-    /// Who sent a request with these headers, and the mailbox that is meant by it.
-    pub(super) async fn log_in(&self, headers: &HeaderMap) -> Result<(Identity, Arc<Account>), Problem> {
-        let credentials = shown(headers)?;
-        let identity = self.identify(&credentials).await?;
-        let account = self.account_of(&identity, &credentials).await?;
-        Ok((identity, account))
-    }
+/// Who has logged in.
+struct Known {
+    identity: Identity,
+    /// By a password of its own, and not by what the authorizer knows.
+    by_password: bool,
+}
 
-    async fn identify(&self, credentials: &Credentials) -> Result<Identity, Problem> {
-        let authorizer = self.push.authorizer();
-        let refused = || Problem::new(Code::Unauthorized, "user and password do not fit");
-        let identity = match credentials {
+impl Site {
+    /// Who sent a request with these headers from `peer`, and the mailbox that is meant by it.
+    pub(super) async fn log_in(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<(Identity, Arc<Account>), Problem> {
+        let credentials = shown(headers)?;
+        let login = match &credentials {
             // Phones ask without a login first, and want to be asked for one, where anyone may do anything too.
             Credentials::None => return Err(Problem::new(Code::Unauthorized, "a login is needed")),
-            Credentials::Bearer(_) => authorizer.authenticate(credentials).await.map_err(|_| refused())?,
-            Credentials::Basic { user, secret } => {
-                let mut found = None;
-                for user in meanings(user) {
-                    let meant = Credentials::Basic { user, secret: secret.clone() };
-                    found = authorizer.authenticate(&meant).await.ok();
-                    if found.is_some() {
-                        break;
-                    }
-                }
-                found.ok_or_else(refused)?
-            }
+            Credentials::Basic { user, .. } => user.as_str(),
+            Credentials::Bearer(_) => "",
         };
-        if identity.expires_ms.is_some_and(|at| at <= self.mail.hub.clock().unix_ms()) {
+        let (logins, now) = (&self.mail.logins, self.mail.hub.clock().now());
+        let secret = secret_of(&credentials);
+        let known = logins.known(login, secret);
+        if let Some(left) = logins.refuses(login, peer, now).filter(|_| known.is_none()) {
+            return Err(Problem::new(Code::RateLimited, "too many logins were wrong").retry_after(left));
+        }
+        let found = match known.flatten() {
+            Some(user) => Some(Known::user(user)),
+            None => self.identify(&credentials).await,
+        };
+        let Some(known) = found else {
+            logins.is_wrong(login, peer, now);
+            tracing::info!(login, peer = peer.map(tracing::field::display), "a login is wrong");
+            return Err(Problem::new(Code::Unauthorized, "user and password do not fit"));
+        };
+        let by_password = known.by_password.then(|| known.identity.user.clone()).flatten();
+        logins.is_right(login, secret, by_password, peer);
+        if known.identity.expires_ms.is_some_and(|at| at <= self.mail.hub.clock().unix_ms()) {
             return Err(Problem::new(Code::Unauthorized, "the token has expired"));
         }
-        Ok(identity)
+        let account = self.account_of(&known, &meanings(login)).await?;
+        Ok((known.identity, account))
+    }
+
+    /// A user by its password, else whom the authorizer knows. Where there are passwords nobody gets in without.
+    async fn identify(&self, credentials: &Credentials) -> Option<Known> {
+        let (authorizer, logins) = (self.push.authorizer(), &self.mail.logins);
+        if let Credentials::Basic { user, secret } = credentials
+            && logins.has_users()
+            && let Some(user) = logins.user(&meanings(user), secret).await
+        {
+            return Some(Known::user(user));
+        }
+        if logins.has_users() && authorizer.is_open() {
+            return None;
+        }
+        let shown = match credentials {
+            Credentials::Basic { user, secret } => {
+                meanings(user).into_iter().map(|user| Credentials::Basic { user, secret: secret.clone() }).collect()
+            }
+            other => vec![other.clone()],
+        };
+        for credentials in &shown {
+            if let Ok(identity) = authorizer.authenticate(credentials).await {
+                return Some(Known { identity, by_password: false });
+            }
+        }
+        None
     }
 
     /// The mailbox of the login's own name, else the user's own, else the only one that it may read.
-    async fn account_of(&self, identity: &Identity, credentials: &Credentials) -> Result<Arc<Account>, Problem> {
-        if let Credentials::Basic { user, .. } = credentials {
-            for name in meanings(user) {
-                if let Some(account) = self.mail.accounts.by_name(&name)
-                    && let Ok(account) = self.account(identity, Some(&account.name)).await
-                {
-                    return Ok(account);
-                }
+    async fn account_of(&self, known: &Known, names: &[String]) -> Result<Arc<Account>, Problem> {
+        let accounts = &self.mail.accounts;
+        if known.by_password {
+            let user = known.identity.user.as_ref();
+            let is_reader = |account: &&Arc<Account>| user.is_some_and(|user| account.readers.contains(user));
+            let named = names.iter().map(String::as_str).chain(user.map(|user| &**user));
+            let found = named.filter_map(|name| accounts.by_name(name)).find(is_reader);
+            let found = found.or_else(|| {
+                let mut readable = accounts.all().filter(is_reader);
+                readable.next().filter(|_| readable.next().is_none())
+            });
+            return found.cloned().ok_or_else(|| Problem::new(Code::Forbidden, "not a reader of one account"));
+        }
+        for name in names {
+            if accounts.by_name(name).is_some()
+                && let Ok(account) = self.account(&known.identity, Some(name)).await
+            {
+                return Ok(account);
             }
         }
-        let found = self.account(identity, None).await;
+        let found = self.account(&known.identity, None).await;
         found.map_err(|problem| Problem::new(Code::Forbidden, problem.detail().to_owned()))
+    }
+}
+
+impl Known {
+    fn user(user: Arc<str>) -> Self {
+        let identity = Identity { user: Some(user), ..Identity::default() };
+        Self { identity, by_password: true }
+    }
+}
+
+fn secret_of(credentials: &Credentials) -> &str {
+    match credentials {
+        Credentials::None => "",
+        Credentials::Bearer(secret) | Credentials::Basic { secret, .. } => secret,
     }
 }
 

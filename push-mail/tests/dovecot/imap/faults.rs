@@ -89,7 +89,8 @@ async fn nothing_is_missed_while_the_server_is_killed_again_and_again() {
         for number in 0..5 {
             client.append("INBOX", &message(&number.to_string())).await;
         }
-        // In the middle of whatever it does.
+        // Dovecot tells of changes half a second later. The time itself is what is tried: the kill falls before, into and
+        // behind that moment, and nothing tells when it is.
         sleep(Duration::from_millis(480 + 15 * round)).await;
         dovecot.kill();
         dovecot.restart().await;

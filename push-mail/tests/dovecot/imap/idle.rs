@@ -82,6 +82,7 @@ async fn there_is_no_connection_while_nobody_watches_or_asks() {
     gone("the connection outlives a question").await;
     let mut hints = store.watch(&[inbox]);
     assert_eq!(next(&mut hints).await, Hint::Ready);
+    // Thrice the time after which it would be closed: what does not happen in it is what is tried.
     sleep(Duration::from_millis(300)).await;
     assert!(store.counters().connected, "while somebody watches it stays");
     drop(hints);
@@ -109,7 +110,7 @@ async fn a_change_is_hinted_soon_after_dovecot_tells_of_it() {
             assert_eq!(found.len(), 1, "{hidden:?}");
             token = next;
             times.push((hinted, began.elapsed()));
-            // So that the next one does not fall into the same half second.
+            // Dovecot gathers what comes within half a second of what it told, and nothing tells that the half second is over.
             sleep(Duration::from_millis(700)).await;
         }
         times.sort();

@@ -313,7 +313,7 @@ fn check_address(text: &str) -> Result<(), String> {
 }
 
 /// The password in a file: its first line, without the line's end.
-fn first_line(path: &std::path::Path) -> Result<Secret, String> {
+pub(super) fn first_line(path: &std::path::Path) -> Result<Secret, String> {
     let name = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
     let line = text.lines().next().unwrap_or_default().to_owned();

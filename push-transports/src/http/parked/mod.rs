@@ -4,9 +4,10 @@
 //! kind are written. A member that can no longer be served like the others is resumed: a task with a session of its own,
 //! the same that any server polls as a body.
 
+pub(crate) mod offer;
 pub(crate) mod poll;
 pub(crate) mod stream;
-pub(crate) mod wait;
+mod wait;
 
 use std::sync::Arc;
 use std::time::SystemTime;

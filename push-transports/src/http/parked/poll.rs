@@ -1,23 +1,23 @@
 //! `poll` on a connection of its own: parked until there is something to say, answered together with all that wait for
 //! the same.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::response::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use push_core::{Batch, BoxFuture, Budget, Crowd, Ending, Subscriber};
 use tokio::io::AsyncWriteExt as _;
 
-use super::{date, key_of, may_take_over};
+use super::offer::Later;
+use super::{date, key_of};
 use crate::http::poll::{Asked, Told, answer, wait};
 use crate::http::push::Push;
 use crate::proto::head;
 use crate::proto::lot::pass::{Framing, Pass, PassBuilder};
 use crate::proto::params::Format;
 use crate::server::ConnectionIo;
-use crate::server::lot::{Cohort, Extra, Kind, Member, Offer, Parking, Session, Taken};
+use crate::server::lot::{Cohort, Extra, Kind, Member, Parking, Session, Taken};
 
 /// A poll that has nothing to say yet. It has looked, and was told nothing.
 pub(crate) struct Waiting {
@@ -29,70 +29,20 @@ pub(crate) struct Waiting {
     pub(crate) expires_at: Option<Instant>,
 }
 
-/// What a handler offers: a poll that becomes a session, or a body if that may not be.
-#[derive(Clone)]
-pub(crate) struct PollOffer(Arc<Mutex<Place>>);
-
-/// Where a poll waits, and where its answer is left if it does not become a session.
-struct Place {
-    waiting: Option<Waiting>,
-    told: Option<(StatusCode, HeaderMap, Bytes)>,
-}
-
-impl PollOffer {
-    pub(crate) fn new(waiting: Waiting) -> Self {
-        Self(Arc::new(Mutex::new(Place { waiting: Some(waiting), told: None })))
-    }
-
-    fn place(&self) -> MutexGuard<'_, Place> {
-        // Nothing in here can panic half-way: a poisoned lock holds what it always holds.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for what there is to tell, unless somebody has.
-    async fn be_told(&self) {
-        let waiting = self.place().waiting.take();
-        if let Some(mut waiting) = waiting {
-            let told = waiting.wait().await;
-            self.place().told = Some(answer(waiting.asked, &told));
-        }
-    }
-
-    /// The answer's bytes, as a body.
-    pub(crate) async fn into_bytes(self) -> Bytes {
-        self.be_told().await;
-        self.place().told.as_mut().map(|(_, _, bytes)| std::mem::take(bytes)).unwrap_or_default()
-    }
-}
-
-impl Offer for PollOffer {
-    fn take(&self, head: &Parts) -> Option<Box<dyn Session>> {
-        if !may_take_over(head) {
-            return None;
-        }
-        Some(Box::new(self.place().waiting.take()?))
-    }
-
-    /// A head that tells what the body says has to wait for it.
-    fn complete(&self, mut head: Parts) -> BoxFuture<'static, Parts> {
-        let offer = self.clone();
+impl Later for Waiting {
+    fn answer(mut self) -> BoxFuture<'static, Response<Bytes>> {
         Box::pin(async move {
-            let is_in_head = offer.place().waiting.as_ref().is_none_or(|waiting| waiting.asked.format == Format::Raw);
-            if is_in_head {
-                offer.be_told().await;
-            }
-            if let Some((status, headers, _)) = &offer.place().told {
-                head.headers.extend(headers.clone());
-                head.status = if head.status == StatusCode::OK { *status } else { head.status };
-            }
-            head
+            let Self { push, subscriber, asked, until, expires_at } = &mut self;
+            let told = wait(&push.shared, subscriber, *asked, *until, *expires_at).await;
+            let (status, headers, bytes) = answer(*asked, &told);
+            let mut answer = Response::new(bytes);
+            (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+            answer
         })
     }
-}
 
-impl Waiting {
-    async fn wait(&mut self) -> Told {
-        wait(&self.push.shared, &mut self.subscriber, self.asked, self.until, self.expires_at).await
+    fn is_in_head(&self) -> bool {
+        self.asked.format == Format::Raw
     }
 }
 
