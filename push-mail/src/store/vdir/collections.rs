@@ -105,7 +105,7 @@ fn free_path(dir: &Path, name: &str, taken: &mut HashSet<String>) -> String {
     let called = called.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()).map(|text| text.trim().to_owned());
     let called = called.filter(|text| !text.is_empty() && !text.chars().any(char::is_control));
     let path = part_of_path(called.as_deref().unwrap_or(name));
-    let path = if taken.contains(&path) { part_of_path(&format!("{path} ({name})")) } else { path };
+    let path = if taken.contains(&path) { format!("{path} ({})", part_of_path(name)) } else { path };
     taken.insert(path.clone());
     path
 }
