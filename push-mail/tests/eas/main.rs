@@ -2,5 +2,4 @@
 
 mod client;
 mod scenarios;
-mod schema;
 mod world;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use push_mail::wbxml::{Element, Limits, Tag, decode, to_xml};
 use testkit::http::Response;
 
-use crate::schema;
+use super::schema;
 
 /// The answer to a command.
 #[derive(Clone)]
