@@ -32,6 +32,8 @@ pub mod state;
 mod stats;
 pub mod store;
 pub mod submit;
+#[cfg(test)]
+mod trial;
 pub mod wbxml;
 
 pub use config::MailConfig;

@@ -23,6 +23,8 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) readers: Vec<String>,
     pub(crate) mailbox: Mailbox,
+    /// Where its calendars and address books are.
+    pub(crate) vdir: Option<PathBuf>,
     pub(crate) sending: Sending,
 }
 
@@ -38,6 +40,7 @@ impl Account {
 pub(crate) struct Base {
     pub(crate) name: Option<String>,
     pub(crate) readers: Vec<String>,
+    pub(crate) vdir: Option<PathBuf>,
 }
 
 /// Who an account is when it sends, and how it does.
@@ -198,7 +201,7 @@ pub(super) fn read<'a>(
         _ => Mailbox::Memory,
     };
     let sending = read_sending(&section, &name)?;
-    Ok(Account { name, readers: base.readers, mailbox, sending })
+    Ok(Account { name, readers: base.readers, mailbox, vdir: base.vdir, sending })
 }
 
 fn names<S>(keys: &'static [Key<S>]) -> impl Iterator<Item = &'static str> {

@@ -97,11 +97,13 @@ pub(crate) const USER: [Key<user::Keys>; 4] = keys![
 ];
 
 /// Keys of `[[mail.account]]` of every kind, beside `kind`.
-pub(crate) const ACCOUNT: [Key<Base>; 2] = keys![
+pub(crate) const ACCOUNT: [Key<Base>; 3] = keys![
     "name", "what it is called in channels and calls",
         |s| Field::MaybeText(&mut s.name);
     "readers", "users who may read it; while no token is configured anyone may",
         |s| Field::List(&mut s.readers, super::account::check_readers);
+    "vdir", "a directory of calendars and address books that belong to it, one file an item",
+        |s| Field::MaybePath(&mut s.vdir);
 ];
 
 /// Keys of sending, for accounts of every kind.

@@ -47,6 +47,7 @@ fn an_account_of_each_kind_is_read() {
         [[mail.account]]
         name = "dave"
         kind = "memory"
+        vdir = "/var/dav/dave"
     "#;
     let mail = read(text).expect("valid");
     let [alice, bob, carol, dave] = mail.accounts.as_slice() else { panic!("four accounts") };
@@ -58,6 +59,7 @@ fn an_account_of_each_kind_is_read() {
     assert_eq!(remote.poll.0, Duration::from_secs(5));
     assert!(matches!(&carol.mailbox, Mailbox::Pop3(remote) if remote.max_messages == Some(5)), "{carol:?}");
     assert_eq!((&dave.mailbox, dave.readers.len()), (&Mailbox::Memory, 0));
+    assert_eq!((dave.vdir.as_deref(), &alice.vdir), (Some(Path::new("/var/dav/dave")), &None));
     assert!(!format!("{mail:?}").contains("hunter2"));
 }
 
