@@ -12,7 +12,6 @@ mod config;
 mod described;
 pub mod device;
 pub mod direct;
-#[allow(dead_code, unused_imports, reason = "its commands are being built")]
 mod eas;
 pub mod hook;
 mod http;

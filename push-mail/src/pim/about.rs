@@ -86,7 +86,7 @@ fn end_of(event: &Component, zones: &Zones) -> u64 {
     let Some(start) = moment("DTSTART") else { return u64::MAX };
     let by_length = || {
         let length = duration(event.line("DURATION")?.value())?;
-        Some(start.utc().checked_add_signed(length)?)
+        start.utc().checked_add_signed(length)
     };
     let whole_day = || start.is_day().then(|| start.utc().checked_add_signed(chrono::Duration::days(1))).flatten();
     let end = moment("DTEND").map(Moment::utc).or_else(by_length).or_else(whole_day);

@@ -433,7 +433,10 @@ fn keyword<'l>(text: &'l str, word: &str) -> Option<&'l str> {
 /// What follows a `BEGIN`, up to its `END`.
 fn component(lines: &mut Lines<'_>, name: &str, depth: usize) -> Option<Component> {
     let mut component = Component::new(&name.to_ascii_uppercase());
-    while depth < MAX_DEPTH {
+    if depth >= MAX_DEPTH {
+        return None;
+    }
+    loop {
         let line = lines.next()?;
         if let Some(name) = keyword(&line.text, "BEGIN") {
             let mut inner = self::component(lines, name, depth + 1)?;
@@ -447,7 +450,6 @@ fn component(lines: &mut Lines<'_>, name: &str, depth: usize) -> Option<Componen
             component.parts.push(Part::Line(line));
         }
     }
-    None
 }
 
 /// Takes lines from a text.
