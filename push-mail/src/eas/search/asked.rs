@@ -57,14 +57,11 @@ impl Asked {
             "documentlibrary" => Store::DocumentLibrary,
             _ => return Err(status::INVALID),
         };
-        let pictures = options.and_then(|options| options.child(tags::PICTURE)).map(pictures).transpose()?;
+        let pictures = options.and_then(|options| options.child(tags::PICTURE));
+        let pictures =
+            pictures.map(|element| Pictures::parse(element, (tags::MAX_SIZE, tags::MAX_PICTURES))).transpose()?;
         Ok(Self { store, range, rebuild: has(tags::REBUILD_RESULTS), view, pictures })
     }
-}
-
-fn pictures(element: &Element) -> Result<Pictures, u16> {
-    let number = |tag| element.child_text(tag).map(|text| text.trim().parse().map_err(|_| status::INVALID)).transpose();
-    Ok(Pictures { max_bytes: number(tags::MAX_SIZE)?, max_count: number(tags::MAX_PICTURES)? })
 }
 
 fn mailbox(query: &Element, is_deep: bool) -> Result<Query, u16> {

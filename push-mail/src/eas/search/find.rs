@@ -62,17 +62,14 @@ impl Asked {
             None => Range::DEFAULT,
         };
         if criterion.tag == tags::GAL_SEARCH_CRITERION {
-            let pictures = options.and_then(|options| options.child(tags::PICTURE)).map(pictures).transpose()?;
+            let pictures = options.and_then(|options| options.child(tags::PICTURE));
+            let limits = (tags::MAX_SIZE, tags::MAX_PICTURES);
+            let pictures = pictures.map(|element| Pictures::parse(element, limits)).transpose()?;
             return Ok(Self { range, query: Err(query.to_text()), pictures });
         }
         let is_deep = options.is_some_and(|options| options.child(tags::DEEP_TRAVERSAL).is_some());
         Ok(Self { range, query: Ok(mailbox(query, is_deep)?), pictures: None })
     }
-}
-
-fn pictures(element: &Element) -> Result<Pictures, u16> {
-    let number = |tag| element.child_text(tag).map(|text| text.trim().parse().map_err(|_| status::INVALID)).transpose();
-    Ok(Pictures { max_bytes: number(tags::MAX_SIZE)?, max_count: number(tags::MAX_PICTURES)? })
 }
 
 fn mailbox(query: &Element, is_deep: bool) -> Result<Query, u16> {

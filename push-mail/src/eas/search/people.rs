@@ -42,6 +42,17 @@ pub(super) struct Pictures {
     pub(super) max_count: Option<usize>,
 }
 
+impl Pictures {
+    /// What `Picture` says; the tags of the largest size and the most are those of the command.
+    pub(super) fn parse(element: &Element, (size, most): (Tag, Tag)) -> Result<Self, u16> {
+        let number = |tag| {
+            let text = element.child_text(tag);
+            text.map(|text| text.trim().parse().map_err(|_| status::INVALID)).transpose()
+        };
+        Ok(Self { max_bytes: number(size)?, max_count: number(most)? })
+    }
+}
+
 /// Statuses of pictures ([MS-ASCMD] 2.2.2).
 const NO_PICTURE: u16 = 173;
 const PICTURE_TOO_LARGE: u16 = 174;
