@@ -82,6 +82,9 @@ pub(crate) struct ServerArgs {
     /// Lots of the server (`ServeConfig::lots`), one a thread unless given; 0: each connection is a task of its own
     #[arg(long)]
     pub(crate) lots: Option<usize>,
+    /// Devices that ping speak TLS
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// The server's heartbeat interval in seconds
     #[arg(long, default_value_t = 25)]
     pub(crate) heartbeat: u64,
@@ -136,6 +139,7 @@ impl ServerArgs {
             format!("--heartbeat={heartbeat}"),
             format!("--retention={retention}"),
         ];
+        flags.extend(self.tls.then(|| "--tls".to_owned()));
         flags.extend(mail.to_flags());
         flags
     }
@@ -367,7 +371,7 @@ mod tests {
     #[test]
     fn a_server_is_started_with_the_settings_that_were_asked_for() {
         let mail = MailArgs { mailboxes: 6, folders: 7, linger: 8, maildirs: 9, mail_dir: Some("m".into()) };
-        let args = ServerArgs { threads: 2, lots: Some(5), heartbeat: 3, retention: 4, mail };
+        let args = ServerArgs { threads: 2, lots: Some(5), tls: true, heartbeat: 3, retention: 4, mail };
         let line = ["benches".to_owned(), "server".to_owned()].into_iter().chain(args.to_flags());
         let Role::Server(read) = Cli::parse_from(line).role else { panic!("the role of a server") };
         assert_eq!(format!("{read:?}"), format!("{args:?}"));

@@ -31,6 +31,8 @@ pub mod state;
 mod stats;
 pub mod store;
 pub mod submit;
+#[cfg(test)]
+mod trial;
 pub mod wbxml;
 
 pub use config::MailConfig;

@@ -94,6 +94,11 @@ pub(crate) async fn open(
         let store = store.map_err(|source| OpenError::Account { name: name(), source })?;
         let submitter = submitter(&account.sending).map_err(|source| OpenError::Sending { name: name(), source })?;
         builder = builder.account(name(), &account.readers, store);
+        if let Mailbox::Imap(remote, imap) = &account.mailbox
+            && imap.login
+        {
+            builder = builder.login_by_imap(&account.name, imap_config(remote, imap));
+        }
         builder = builder.submission(name(), account.sending.addresses.clone(), submitter);
     }
     for user in &settings.users {

@@ -5,17 +5,17 @@
 
 mod control;
 mod eas;
+mod line;
 mod talk;
 
-use std::net::SocketAddrV4;
-use std::os::fd::OwnedFd;
-
 pub(crate) use self::control::Control;
+use self::line::Line;
+pub(crate) use self::line::Target;
 use self::talk::Answer;
 pub(crate) use self::talk::Speech;
 use crate::Result;
 use crate::clock::{Guard, MS, now_ns};
-use crate::poller::{Poller, Read, connect, read, reset, send_all};
+use crate::poller::{Poller, Read};
 
 /// Requests that are unanswered at a time while devices are prepared or begin to wait.
 const UNDER_WAY: usize = 64;
@@ -59,7 +59,7 @@ struct Device {
     name: String,
     /// The sync key of folder 1 and so on.
     keys: Vec<String>,
-    connection: Option<OwnedFd>,
+    connection: Option<Line>,
     doing: Doing,
     spill: Vec<u8>,
     /// When the ping was sent that waits.
@@ -95,7 +95,7 @@ impl Faults {
 
 /// See the module.
 pub(crate) struct Devices {
-    target: SocketAddrV4,
+    target: Target,
     speech: Speech,
     host: String,
     poller: Poller,
@@ -114,11 +114,11 @@ pub(crate) struct Devices {
 }
 
 impl Devices {
-    pub(crate) fn new(target: SocketAddrV4, speech: Speech) -> Result<Self> {
+    pub(crate) fn new(target: Target, speech: Speech) -> Result<Self> {
         Ok(Self {
+            host: target.addr.to_string(),
             target,
             speech,
-            host: target.to_string(),
             poller: Poller::new()?,
             devices: Vec::new(),
             manners: Manners::Hold,
@@ -222,7 +222,7 @@ impl Devices {
     pub(crate) fn close(&mut self) -> Result<()> {
         for device in &mut self.devices {
             if let Some(socket) = device.connection.take() {
-                reset(socket)?;
+                socket.reset()?;
             }
             device.doing = Doing::Nothing;
             device.spill.clear();
@@ -245,9 +245,9 @@ impl Devices {
     }
 
     fn connect(&mut self, key: usize) -> Result<()> {
-        let socket = connect(self.target)?;
-        self.poller.add(&socket, key)?;
-        self.devices[key].connection = Some(socket);
+        let line = Line::open(&self.target)?;
+        self.poller.add(&line, key)?;
+        self.devices[key].connection = Some(line);
         Ok(())
     }
 
@@ -280,8 +280,8 @@ impl Devices {
     }
 
     fn send(&mut self, key: usize, request: &[u8]) -> Result<()> {
-        let socket = self.devices[key].connection.as_ref().ok_or("a device without a connection")?;
-        if send_all(socket, request) { Ok(()) } else { Err("a device's connection broke".into()) }
+        let line = self.devices[key].connection.as_mut().ok_or("a device without a connection")?;
+        if line.send(request) { Ok(()) } else { Err("a device's connection broke".into()) }
     }
 
     /// Takes what happens, for which it waits `timeout_ns` at most.
@@ -297,9 +297,9 @@ impl Devices {
     fn read(&mut self, key: usize) -> Result<()> {
         loop {
             let device = &mut self.devices[key];
-            let Some(socket) = &device.connection else { return Ok(()) };
-            match read(socket, &mut self.scratch) {
-                Read::Bytes(n) => device.spill.extend_from_slice(&self.scratch[..n]),
+            let Some(line) = &mut device.connection else { return Ok(()) };
+            match line.read(&mut self.scratch, &mut device.spill) {
+                Read::Bytes(_) => {}
                 Read::Nothing => return Ok(()),
                 Read::End => {
                     self.faults.closed += 1;
@@ -367,7 +367,7 @@ impl Devices {
         self.preparing -= 1;
         self.told[key] = 0;
         if let Some(socket) = self.devices[key].connection.take() {
-            reset(socket)?;
+            socket.reset()?;
         }
         Ok(())
     }

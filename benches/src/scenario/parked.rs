@@ -19,7 +19,7 @@ pub(super) fn idle(args: &IdleArgs, speech: Speech) -> Result<()> {
     let (_dir, server, lane) = with_mail(server)?;
     let (mailboxes, folders) = (server.mail.mailboxes, server.mail.folders);
     let mut control = Control::new(lane.target()?)?;
-    let mut devices = Devices::new(lane.target()?, speech)?;
+    let mut devices = Devices::new(control.target()?, speech)?;
     let settings = format!("{pings} pings ({speech:?}) of {folders} folders each over {mailboxes} mailboxes");
     let mut report = Report::new("idle", &settings, &server);
 

@@ -35,7 +35,7 @@ pub(crate) fn ping(args: &PingArgs) -> Result<()> {
     let mut postman = Postman::new(maildirs)?;
     let lane = Lane::push(&server, SIZE)?;
     let mut control = Control::new(lane.target()?)?;
-    let mut devices = Devices::new(lane.target()?, Speech::Ping)?;
+    let mut devices = Devices::new(control.target()?, Speech::Ping)?;
     (0..*accounts).for_each(|number| devices.add(account(number), 1));
     for number in 0..*parked {
         devices.add(account(accounts + number % server.mail.mailboxes), 1);

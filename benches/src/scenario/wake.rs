@@ -24,8 +24,9 @@ pub(crate) fn wake(args: &WakeArgs) -> Result<()> {
     let WakeArgs { kind, pings, changes, rounds, server } = args;
     let (_dir, server, lane) = with_mail(server)?;
     let (mailboxes, folders) = (server.mail.mailboxes, server.mail.folders);
-    let devices = Devices::new(lane.target()?, *kind)?;
-    let mut crowd = Crowd { control: Control::new(lane.target()?)?, devices, lane, speech: *kind, mailboxes };
+    let mut control = Control::new(lane.target()?)?;
+    let devices = Devices::new(control.target()?, *kind)?;
+    let mut crowd = Crowd { control, devices, lane, speech: *kind, mailboxes };
     (0..*pings).for_each(|number| crowd.devices.add(account(number % mailboxes), folders));
     progress("devices get to know their mailboxes");
     crowd.devices.prepare(0)?;
@@ -155,7 +156,7 @@ impl Crowd {
 
     /// What a ping costs: each is parked, and answered when the next of its device comes.
     fn rounds_of_pings(&mut self, rounds: usize, report: &mut Report) -> Result<()> {
-        let mut pairs = Devices::new(self.lane.target()?, self.speech)?;
+        let mut pairs = Devices::new(self.control.target()?, self.speech)?;
         for number in 0..PAIRS {
             let first = pairs.len();
             pairs.add_named(format!("pair-{number}"), account(number % self.mailboxes), 1);

@@ -204,8 +204,13 @@ impl Rows {
             self.count(&id.account, |_| count);
         }
         if count + 1 > self.most {
-            let all = self.last_heard(&id.account, None)?.into_iter().collect();
-            self.forget(&id.account, all, count + 1 - self.most + self.most / 10).await?;
+            let all: Vec<_> = self.last_heard(&id.account, None)?.into_iter().collect();
+            // Two first requests of one device at a time were counted twice.
+            let count = all.len();
+            self.count(&id.account, |_| count);
+            if count + 1 > self.most {
+                self.forget(&id.account, all, count + 1 - self.most + self.most / 10).await?;
+            }
         }
         Ok(ControlFlow::Continue(()))
     }

@@ -1,5 +1,6 @@
 //! What a Search asks for.
 
+use super::people::Pictures;
 use super::query::{Query, Range, time_ms, words};
 use super::status;
 use crate::eas::email::View;
@@ -14,6 +15,8 @@ pub(super) struct Asked {
     pub(super) range: Range,
     pub(super) rebuild: bool,
     pub(super) view: View,
+    /// Of people.
+    pub(super) pictures: Option<Pictures>,
 }
 
 /// Where it looks.
@@ -54,8 +57,14 @@ impl Asked {
             "documentlibrary" => Store::DocumentLibrary,
             _ => return Err(status::INVALID),
         };
-        Ok(Self { store, range, rebuild: has(tags::REBUILD_RESULTS), view })
+        let pictures = options.and_then(|options| options.child(tags::PICTURE)).map(pictures).transpose()?;
+        Ok(Self { store, range, rebuild: has(tags::REBUILD_RESULTS), view, pictures })
     }
+}
+
+fn pictures(element: &Element) -> Result<Pictures, u16> {
+    let number = |tag| element.child_text(tag).map(|text| text.trim().parse().map_err(|_| status::INVALID)).transpose();
+    Ok(Pictures { max_bytes: number(tags::MAX_SIZE)?, max_count: number(tags::MAX_PICTURES)? })
 }
 
 fn mailbox(query: &Element, is_deep: bool) -> Result<Query, u16> {

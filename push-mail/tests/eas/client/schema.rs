@@ -175,6 +175,7 @@ ResolveRecipients:Recipient = Type DisplayName EmailAddress Availability? Certif
 ResolveRecipients:Availability = Status MergedFreeBusy?
 ResolveRecipients:Certificates = Status CertificateCount? RecipientCount? Certificate* MiniCertificate?
 ResolveRecipients:Picture = all Status Data?
+ResolveRecipients:Data = bytes
 ResolveRecipients:Status = number 1-8 101-177
 ResolveRecipients:To = some
 ResolveRecipients:RecipientCount = number 0-
@@ -369,7 +370,7 @@ const PROPERTIES: &str = "
 ";
 
 /// The answers that there are.
-const ROOTS: [&str; 18] = [
+const ROOTS: [&str; 19] = [
     "AirSync:Sync",
     "ComposeMail:SendMail",
     "ComposeMail:SmartForward",
@@ -388,6 +389,7 @@ const ROOTS: [&str; 18] = [
     "ResolveRecipients:ResolveRecipients",
     "Search:Search",
     "Settings:Settings",
+    "ValidateCert:ValidateCert",
 ];
 
 /// Whether an answer's document is one that a device expects; what is wrong, and where, otherwise.

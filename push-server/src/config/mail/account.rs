@@ -28,6 +28,13 @@ pub(crate) struct Account {
     pub(crate) sending: Sending,
 }
 
+impl Account {
+    /// Whether its mail server decides who logs in by phone.
+    pub(crate) fn has_login(&self) -> bool {
+        matches!(&self.mailbox, Mailbox::Imap(_, imap) if imap.login)
+    }
+}
+
 /// What there is of an account whatever its kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Base {
@@ -114,6 +121,8 @@ pub(crate) struct Remote {
 pub(crate) struct Imap {
     /// In the place of a password.
     pub(crate) token_file: Option<PathBuf>,
+    /// Whether the server decides who logs in by phone.
+    pub(crate) login: bool,
     pub(crate) keep: Duration,
     pub(crate) idle: Duration,
     pub(crate) safety: Duration,
@@ -126,6 +135,7 @@ impl Default for Imap {
     fn default() -> Self {
         Self {
             token_file: None,
+            login: false,
             keep: Duration::from_secs(30),
             idle: Duration::from_secs(28 * 60),
             safety: Duration::from_secs(600),

@@ -244,6 +244,20 @@ fn phones_and_their_users_are_read() {
 }
 
 #[test]
+fn where_anybodys_login_is_decided_here_nobody_gets_in_without() {
+    let imap =
+        "[[mail.account]]\nname = \"a\"\nkind = \"imap\"\nurl = \"imap://localhost\"\nuser = \"u\"\npassword = \"p\"\n";
+    let user = "[[mail.user]]\nname = \"alice\"\npassword = \"a-password\"\n";
+    for (text, is_open) in [(imap.to_owned(), true), (format!("{imap}login = true\n"), false), (user.to_owned(), false)]
+    {
+        let mut settings = Settings::default();
+        let read = File { path: Path::new("push.toml"), text: &text }.apply(&mut settings);
+        assert_eq!((read, settings.is_open()), (Ok(()), is_open), "{text}");
+        settings.mail.accounts.iter().for_each(|account| assert_ne!(account.has_login(), is_open));
+    }
+}
+
+#[test]
 fn users_and_phones_that_cannot_be_are_refused_with_their_place() {
     for (text, refusal) in [
         ("[[mail.user]]\npassword = \"p\"\n", "'mail.user.name': it is missing"),
