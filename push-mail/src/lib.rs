@@ -23,7 +23,6 @@ mod mail;
 pub mod message;
 mod name;
 mod net;
-#[allow(dead_code, unused_imports, reason = "its users are being built")]
 mod pim;
 mod readers;
 pub mod simulator;
