@@ -65,7 +65,7 @@ async fn s19_tc27_what_others_change_is_told_as_a_change(world: World) {
     ] {
         world.mark(folder, uid, add, remove).await;
         let told = phone.sync_one(Ask::of(&inbox)).await;
-        assert_eq!(told.changed, [id.clone()], "{told:?}");
+        assert_eq!(told.changed, std::slice::from_ref(&id), "{told:?}");
         let held = &phone.held[&inbox];
         assert_eq!((held.is_read(&id), held.is_flagged(&id)), (read, flagged), "{:?}", held.item(&id));
         assert_eq!(held.field(&id, e::SUBJECT), "marked", "a change leaves the rest");
