@@ -35,6 +35,7 @@
 //!
 //! [`random`] has no scenario to it: others, and phones that lose answers, do whatever comes.
 
+mod classes;
 mod compose;
 mod folders;
 mod item_operations;
