@@ -12,7 +12,6 @@ mod config;
 mod described;
 pub mod device;
 pub mod direct;
-#[allow(dead_code, unused_imports, reason = "its commands are being built")]
 mod eas;
 pub mod hook;
 mod http;
@@ -24,7 +23,6 @@ mod mail;
 pub mod message;
 mod name;
 mod net;
-#[allow(dead_code, unused_imports, reason = "its users are being built")]
 mod pim;
 mod readers;
 pub mod simulator;
@@ -32,6 +30,8 @@ pub mod state;
 mod stats;
 pub mod store;
 pub mod submit;
+#[cfg(test)]
+mod trial;
 pub mod wbxml;
 
 pub use config::MailConfig;

@@ -11,11 +11,12 @@ use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
 use crate::eas::{DeviceSummary, Eas};
-use crate::logins::{Logins, Password};
+use crate::logins::{Logins, Password, Server};
 use crate::name::account_segment;
 use crate::readers::Readers;
 use crate::state::{State, StateError};
 use crate::stats::MailStats;
+use crate::store::imap::ImapConfig;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore, StoreError};
 use crate::submit::{Submission, Submitter};
 
@@ -120,6 +121,7 @@ pub struct MailBuilder {
     submissions: BTreeMap<String, Submission>,
     hook_token: Option<HookToken>,
     users: HashMap<String, Password>,
+    servers: Vec<Server>,
 }
 
 /// An account to be: its name, its readers, its mailbox.
@@ -170,6 +172,15 @@ impl MailBuilder {
         self
     }
 
+    /// Lets the mail server decide who opens this account over Exchange ActiveSync: who logs in as the account or as the
+    /// user of `imap`, with a password that the server takes for that user. What it says holds for
+    /// [`EasConfig::login_cache`](crate::EasConfig::login_cache).
+    #[must_use]
+    pub fn login_by_imap(mut self, account: impl AsRef<str>, imap: ImapConfig) -> Self {
+        self.servers.push(Server { account: account.as_ref().into(), imap });
+        self
+    }
+
     /// Begins to watch the mailboxes.
     ///
     /// # Errors
@@ -213,7 +224,7 @@ impl MailBuilder {
         }
         accounts.values().for_each(Account::start);
         let accounts = Arc::new(Accounts(accounts));
-        let logins = Arc::new(Logins::new(self.users, &eas.config));
+        let logins = Arc::new(Logins::new(self.users, self.servers, &eas.config));
         Ok(Mail { hub: self.hub, accounts, direct, eas, hook_token: self.hook_token, logins })
     }
 }
@@ -229,8 +240,9 @@ impl Mail {
     /// Mail whose folders are channels of `hub`, and whose devices are remembered in `state`, where the journals of the
     /// accounts are too.
     pub fn builder(hub: Hub, state: State, config: MailConfig) -> MailBuilder {
-        let (accounts, submissions, users) = (Vec::new(), BTreeMap::new(), HashMap::new());
-        MailBuilder { hub, state, config, accounts, submissions, hook_token: None, users }
+        let (accounts, submissions) = (Vec::new(), BTreeMap::new());
+        let (users, servers) = (HashMap::new(), Vec::new());
+        MailBuilder { hub, state, config, accounts, submissions, hook_token: None, users, servers }
     }
 
     /// The names of the accounts.

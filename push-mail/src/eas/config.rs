@@ -32,6 +32,10 @@ pub struct EasConfig {
     pub login_failures: u32,
     /// How long that lasts after the last wrong one; 10 min by default.
     pub login_forget: Duration,
+    /// For how long what a mail server says of a login holds; 10 min by default. See [`MailBuilder::login_by_imap`].
+    ///
+    /// [`MailBuilder::login_by_imap`]: crate::MailBuilder::login_by_imap
+    pub login_cache: Duration,
     /// Where phones reach this server, as Autodiscover tells them: `https://mail.example.org/Microsoft-Server-ActiveSync`.
     /// By default the host that they asked, with `https` unless that is a loopback address.
     pub external_url: Option<String>,
@@ -50,6 +54,7 @@ impl Default for EasConfig {
             allowed: Vec::new(),
             login_failures: 10,
             login_forget: Duration::from_secs(600),
+            login_cache: Duration::from_secs(600),
             external_url: None,
         }
     }

@@ -18,7 +18,7 @@ use crate::state::{Durability, StateError};
 /// The row that a device has from its first request on.
 const SEEN: Part = Part("device");
 
-/// A device that was heard is written down no more often, unless it says something new of itself.
+/// A device that was heard is written down no more often, unless it speaks another version.
 const HOUR_MS: u64 = 3_600_000;
 
 /// A device not heard for so long makes room for another one of its user.
@@ -92,11 +92,10 @@ impl Seen {
         self.version = heard.version.as_str().to_owned();
     }
 
-    /// Whether there is something new in it.
+    /// Whether it is to be written down. A name that changes waits for the hour: some phones have several programs, which
+    /// take turns.
     fn is_news(&self, heard: Heard<'_>) -> bool {
-        let mut after = self.clone();
-        after.hear(heard);
-        after != *self
+        heard.unix_ms.saturating_sub(self.last_ms) >= HOUR_MS || self.version != heard.version.as_str()
     }
 }
 
@@ -204,8 +203,13 @@ impl Rows {
             self.count(&id.account, |_| count);
         }
         if count + 1 > self.most {
-            let all = self.last_heard(&id.account, None)?.into_iter().collect();
-            self.forget(&id.account, all, count + 1 - self.most + self.most / 10).await?;
+            let all: Vec<_> = self.last_heard(&id.account, None)?.into_iter().collect();
+            // Two first requests of one device at a time were counted twice.
+            let count = all.len();
+            self.count(&id.account, |_| count);
+            if count + 1 > self.most {
+                self.forget(&id.account, all, count + 1 - self.most + self.most / 10).await?;
+            }
         }
         Ok(ControlFlow::Continue(()))
     }

@@ -23,6 +23,8 @@ pub(crate) mod http;
 mod ids;
 mod items;
 mod meeting_response;
+#[cfg(test)]
+mod model_tests;
 mod move_items;
 mod pim;
 mod ping;

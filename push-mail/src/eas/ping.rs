@@ -12,7 +12,7 @@ use crate::direct::WaitingPing;
 use crate::direct::live::Watched;
 use crate::direct::ping::{PingAnswer, PingFolder, PingParameters, PingRequest};
 use crate::direct::waiting::Outcome;
-use crate::http::Site;
+use crate::http::{Site, left_of};
 use crate::store::{Class, FolderId};
 use crate::wbxml::tags::ping as tag;
 use crate::wbxml::{Element, Tag};
@@ -70,6 +70,7 @@ async fn try_answer(site: &Site, call: &Call) -> Result<Answer, PingAnswer> {
     waiting.live().compare(&[], &mut Default::default());
     let heartbeat = Duration::from_secs(parameters.heartbeat_s);
     let (waiting, lasts) = site.mail.direct.lasting(waiting, heartbeat);
+    let lasts = lasts.min(left_of(&call.identity, call.account.clock().unix_ms()));
     let response = later(&call.request, Parked(waiting), lasts).await;
     Ok(Answer::Response(Box::new(response.map(Body::new))))
 }

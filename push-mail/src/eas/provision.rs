@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::{self, Info};
+use super::settings;
 use super::{Answer, Call, Part, Status};
 use crate::http::Site;
 use crate::wbxml::Element;

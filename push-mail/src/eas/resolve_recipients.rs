@@ -110,7 +110,8 @@ fn instant(text: Option<String>) -> Option<i64> {
 pub(in crate::eas) async fn answer(call: &Call) -> Result<Answer, Status> {
     let document = call.document.as_ref().ok_or(Status(PROTOCOL_ERROR))?;
     let names: Vec<_> = document.children(tag::TO).take(NAMES + 1).map(Element::to_text).collect();
-    if !(1..=NAMES).contains(&names.len()) || names.iter().any(|name| name.chars().count() > NAME_CHARS) {
+    let is_name = |name: &String| (1..=NAME_CHARS).contains(&name.trim().chars().count());
+    if !(1..=NAMES).contains(&names.len()) || !names.iter().all(is_name) {
         return Err(Status(PROTOCOL_ERROR));
     }
     let options = Options::read(document)?;

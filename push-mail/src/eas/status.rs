@@ -13,15 +13,11 @@ impl Status {
     pub(crate) const INVALID_MIME: Status = Status(107);
     pub(crate) const SERVER_ERROR: Status = Status(110);
     pub(crate) const RETRY_LATER: Status = Status(111);
-    pub(crate) const MAILBOX_QUOTA: Status = Status(113);
-    pub(crate) const SEND_QUOTA: Status = Status(115);
     pub(crate) const RECIPIENT_UNRESOLVED: Status = Status(116);
-    pub(crate) const REPLY_NOT_ALLOWED: Status = Status(117);
     pub(crate) const ALREADY_SENT: Status = Status(118);
     pub(crate) const NO_RECIPIENT: Status = Status(119);
     pub(crate) const SUBMISSION_FAILED: Status = Status(120);
     pub(crate) const ATTACHMENT_TOO_LARGE: Status = Status(122);
-    pub(crate) const USER_DISABLED: Status = Status(126);
     pub(crate) const DEVICE_BLOCKED: Status = Status(129);
     pub(crate) const COMMAND_NOT_SUPPORTED: Status = Status(137);
     pub(crate) const VERSION_NOT_SUPPORTED: Status = Status(138);

@@ -7,6 +7,7 @@ mod json;
 mod ping;
 
 pub(crate) use body::Arriving;
+pub(crate) use ping::left_of;
 
 use std::sync::Arc;
 

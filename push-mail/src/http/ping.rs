@@ -101,6 +101,6 @@ fn only_device(site: &Site, identity: &Identity, account: &Account) -> Option<St
 }
 
 /// For how long its credentials hold: the next ping shows new ones.
-fn left_of(identity: &Identity, unix_ms: u64) -> Duration {
+pub(crate) fn left_of(identity: &Identity, unix_ms: u64) -> Duration {
     identity.expires_ms.map_or(Duration::MAX, |at| Duration::from_millis(at.saturating_sub(unix_ms)))
 }

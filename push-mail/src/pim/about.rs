@@ -1,10 +1,12 @@
 //! What a store has to know of an item.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use calcard::common::timezone::Tz;
 use calcard::icalendar::ICalendar;
 use calcard::icalendar::dates::TimeOrDelta;
 
-use super::lines::{Component, Document};
+use super::document::{Component, Document};
 use super::moment::{Moment, Zones, duration, millis};
 use crate::store::Class;
 
@@ -23,6 +25,11 @@ pub(crate) struct About {
 
 /// What a file is; `None` where it is no item that is understood.
 pub(crate) fn about(raw: &[u8]) -> Option<About> {
+    // Of what strangers write, one folder must not hang on a fault in the library.
+    catch_unwind(AssertUnwindSafe(|| read(raw))).ok().flatten()
+}
+
+fn read(raw: &[u8]) -> Option<About> {
     let document = Document::parse(raw)?;
     if document.root.name == "VCARD" {
         return Some(About { class: Class::Contacts, uid: document.root.text("UID"), ends_ms: u64::MAX });
@@ -75,10 +82,10 @@ fn end_of_events(document: &Document) -> u64 {
         return u64::MAX;
     }
     let ends = expanded.events.into_iter().map(|event| match event.end {
-        TimeOrDelta::Time(end) => end.naive_utc(),
-        TimeOrDelta::Delta(length) => event.start.naive_utc() + length,
+        TimeOrDelta::Time(end) => Some(end.naive_utc()),
+        TimeOrDelta::Delta(length) => event.start.naive_utc().checked_add_signed(length),
     });
-    ends.map(millis).max().unwrap_or(0).max(single)
+    ends.map(|end| end.map_or(u64::MAX, millis)).max().unwrap_or(0).max(single)
 }
 
 fn end_of(event: &Component, zones: &Zones) -> u64 {
@@ -86,7 +93,7 @@ fn end_of(event: &Component, zones: &Zones) -> u64 {
     let Some(start) = moment("DTSTART") else { return u64::MAX };
     let by_length = || {
         let length = duration(event.line("DURATION")?.value())?;
-        Some(start.utc().checked_add_signed(length)?)
+        start.utc().checked_add_signed(length)
     };
     let whole_day = || start.is_day().then(|| start.utc().checked_add_signed(chrono::Duration::days(1))).flatten();
     let end = moment("DTEND").map(Moment::utc).or_else(by_length).or_else(whole_day);

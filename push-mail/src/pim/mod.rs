@@ -1,7 +1,7 @@
 //! Calendars, address books, tasks and notes as files: iCalendar (RFC 5545) and vCard (RFC 6350, RFC 2426).
 //!
 //! ```text
-//!  bytes ─▶ lines: components and their lines, as they were written ─▶ bytes: what nobody touched is the same
+//!  bytes ─▶ document: components and their lines, as they were written ─▶ bytes: what nobody touched is the same
 //!  bytes ─▶ about: what it is, its UID, when it ends
 //! ```
 //!
@@ -9,10 +9,12 @@
 //! recurrence means, and a zone, is told by the library `calcard`.
 
 mod about;
+mod document;
 mod lines;
 pub(crate) mod moment;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use about::{About, about, hash};
-pub(crate) use lines::{Component, Document, Line, escaped, split, unescaped, written_parts};
+pub(crate) use document::{Component, Document};
+pub(crate) use lines::{Line, escaped, split, unescaped, written_parts};

@@ -1,9 +1,10 @@
 //! Moments: as iCalendar writes them, and the zones that they are told in.
 
 use calcard::common::timezone::Tz;
-use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc};
+use chrono::{DateTime, Datelike as _, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc};
 
-use super::lines::{Component, Line};
+use super::document::Component;
+use super::lines::Line;
 
 /// What a `DTSTART` or another property of its kind says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,11 +31,16 @@ impl Moment {
     }
 
     fn parse(value: &str, zone: Option<Tz>) -> Option<Self> {
+        // Years of four digits: no sum of them and any zone overflows.
+        let is_near = |day: NaiveDate| (1..=9998).contains(&day.year());
         if let Ok(day) = NaiveDate::parse_from_str(value, "%Y%m%d") {
-            return Some(Moment::Day(day));
+            return is_near(day).then_some(Moment::Day(day));
         }
         let is_utc = value.ends_with(['Z', 'z']);
         let time = NaiveDateTime::parse_from_str(value.trim_end_matches(['Z', 'z']), "%Y%m%dT%H%M%S").ok()?;
+        if !is_near(time.date()) {
+            return None;
+        }
         Some(match zone {
             _ if is_utc => Moment::Utc(time),
             Some(zone) if zone.is_utc() => Moment::Utc(time),

@@ -81,6 +81,9 @@ fn items_are_told_by_class_uid_and_end() {
         ("DTSTART;VALUE=DATE:20260105\r\nRRULE:FREQ=DAILY;UNTIL=20260107\r\n", 1_767_830_400_000),
         ("DTSTART;VALUE=DATE:20260105\r\nRRULE:FREQ=DAILY\r\n", u64::MAX),
         ("SUMMARY:none\r\n", u64::MAX),
+        ("DTSTART:99991231T235959Z\r\nDURATION:P9999999W\r\n", u64::MAX),
+        ("DTSTART:20260105T100000Z\r\nDURATION:P4294967295W\r\nRRULE:FREQ=DAILY;COUNT=2\r\n", u64::MAX),
+        ("DTSTART:+2620000105T100000Z\r\n", u64::MAX),
         ("DTSTART:20260105T100000Z\r\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=2\r\n", u64::MAX),
     ] {
         let told = end(&event(lines)).expect("an event");

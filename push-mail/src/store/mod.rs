@@ -17,12 +17,15 @@ mod folder;
 mod hints;
 pub mod imap;
 mod item;
+pub mod joined;
 #[cfg(unix)]
 pub mod maildir;
 pub mod memory;
 mod pace;
 pub mod pop3;
 mod retry;
+#[cfg(unix)]
+pub mod vdir;
 
 use push_core::BoxFuture;
 

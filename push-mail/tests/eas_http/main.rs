@@ -4,5 +4,6 @@ mod autodiscover;
 mod http;
 mod login;
 mod provision;
+mod servers;
 mod settings;
 mod world;

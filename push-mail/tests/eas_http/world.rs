@@ -87,14 +87,7 @@ impl World {
             .nest("/push/mail", push_mail::router(mail.clone(), push.clone()))
             .nest_service("/push", push.service())
             .fallback_service(push_mail::eas_router(mail.clone(), push));
-        let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
-        let addr = listener.local_addr().expect("bound");
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        tokio::spawn(async move {
-            let mut config = ServeConfig::default();
-            config.lots = 2;
-            serve(listener, app, config, async { drop(stopped.await) }).await;
-        });
+        let (addr, stop) = listen(app);
         Self { addr, mail, _stop: stop }
     }
 
@@ -112,6 +105,19 @@ impl World {
         let version = "16.1".to_owned();
         Phone { world: self, authorization, device: device.to_owned(), version, key: None }
     }
+}
+
+/// Serves it until the sender is dropped.
+pub(crate) fn listen(app: axum::Router) -> (SocketAddr, tokio::sync::oneshot::Sender<()>) {
+    let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
+    let addr = listener.local_addr().expect("bound");
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let mut config = ServeConfig::default();
+        config.lots = 2;
+        serve(listener, app, config, async { drop(stopped.await) }).await;
+    });
+    (addr, stop)
 }
 
 fn tokens() -> Arc<dyn Authorizer> {

@@ -110,7 +110,8 @@ const SHORT_SECRET_BYTES: usize = 16;
 impl Settings {
     /// Whether anyone may do anything.
     pub(crate) fn is_open(&self) -> bool {
-        self.tokens.is_empty() && self.mail.users.is_empty()
+        let has_logins = !self.mail.users.is_empty() || self.mail.accounts.iter().any(Account::has_login);
+        self.tokens.is_empty() && !has_logins
     }
 
     /// Whether the page is served and the host's load published.
@@ -159,7 +160,11 @@ impl Settings {
             self.tokens.iter().any(|token| token.identity.user.as_deref() == Some(reader))
                 || self.mail.users.iter().any(|user| user.name == *reader)
         };
-        let unread = self.mail.accounts.iter().filter(move |account| !account.readers.iter().any(is_user));
+        let unread = self
+            .mail
+            .accounts
+            .iter()
+            .filter(move |account| !account.has_login() && !account.readers.iter().any(is_user));
         unread.filter(|_| !self.is_open()).map(|account| {
             let name = &account.name;
             format!("nobody can read the mail account {name:?}: none of its 'readers' is a [[mail.user]] or the 'user' of a [[token]]")

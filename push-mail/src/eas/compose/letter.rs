@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use bytes::Bytes;
-use mail_builder::headers::Header as _;
 use mail_builder::headers::address::Address as Written;
 use mail_builder::headers::date::Date;
 use mail_parser::{Address, HeaderName, Message, MessageParser};

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use mail_builder::headers::address::Address as Written;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::mime::{BodyPart, MimePart};
-use mail_parser::{Address, Header, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders};
+use mail_parser::{Address, Header, HeaderName, HeaderValue, Message, MessageParser};
 
 use self::html::{escaped, inserted, nested};
 use self::parts::{Parts, is_of_body, is_sealed};

@@ -9,12 +9,12 @@ use push_core::{BoxFuture, Hub, HubConfig};
 
 use super::request::{Request, Source, Verb};
 use super::*;
-use crate::direct::model_tests::Disk;
 use crate::eas::ItemId;
 use crate::journal::Journal;
 use crate::store::memory::MemoryStore;
 use crate::store::{MailStore, Uid};
 use crate::submit::{Opened, Outgoing};
+use crate::trial::Disk;
 use crate::{Mail, MailConfig};
 
 /// What becomes of a message.

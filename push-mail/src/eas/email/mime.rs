@@ -91,10 +91,6 @@ impl<'m> Part<'m> {
         self.disposition().is_some_and(|disposition| disposition.ctype().eq_ignore_ascii_case("attachment"))
     }
 
-    pub(super) fn is_inline(&self) -> bool {
-        self.disposition().is_some_and(|disposition| disposition.ctype().eq_ignore_ascii_case("inline"))
-    }
-
     /// The first text of a header.
     pub(super) fn text(&self, name: &HeaderName<'_>) -> Option<&str> {
         self.header(name).and_then(HeaderValue::as_text).map(str::trim).filter(|text| !text.is_empty())

@@ -31,8 +31,8 @@ use crate::wbxml::Element;
 use crate::wbxml::tags::{air_sync_base, email, email2, find};
 
 pub(crate) use attachments::Attachment;
-pub(crate) use marks::{Marks, SHOWN, changed_data, marks};
-pub(crate) use view::{Form, MimeSupport, Preference, View, WrongView};
+pub(crate) use marks::{SHOWN, changed_data, marks};
+pub(crate) use view::{Form, Preference, View};
 
 /// Characters of the preview of a message that was found ([MS-ASCMD] 2.2.3.136).
 const PREVIEW: usize = 255;

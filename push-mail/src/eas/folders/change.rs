@@ -16,7 +16,6 @@ const RECIPIENTS: u8 = 19;
 
 /// What is needed by all three.
 struct Change<'a> {
-    site: &'a Site,
     call: &'a Call,
     document: &'a Element,
 }
@@ -50,7 +49,7 @@ async fn try_change(site: &Site, call: &Call, command: Tag) -> Result<Element, F
     let _turn = site.mail.direct.devices.turn(&call.id).await;
     let mut told: Told = site.mail.eas.rows.load(&call.id, PART)?.unwrap_or_default();
     let known = told.show(&key).filter(|_| key != "0").ok_or(FolderStatus::BadKey)?;
-    let change = Change { site, call, document };
+    let change = Change { call, document };
     let before = call.account.store.hierarchy().await?;
     let made = match command {
         tag::FOLDER_CREATE => change.create(&before).await?,

@@ -2,7 +2,7 @@
 
 use crate::eas::devices::{Heard, TooMany};
 use crate::eas::provision::Policy;
-use crate::eas::{Call, Command, Status, Version};
+use crate::eas::{Call, Command, Status};
 use crate::http::Site;
 
 /// Whether a device may ask for a command without having taken the policy: to take it, and to wait ([MS-ASPROV] 3.1.5.1).

@@ -13,6 +13,7 @@ use push_transports::proto::problem::{Code, Problem};
 
 use crate::account::Account;
 use crate::http::Site;
+use crate::logins::By;
 
 /// What a request shows to say who it is.
 ///
@@ -65,11 +66,20 @@ pub(super) fn meanings(user: &str) -> Vec<String> {
     meanings
 }
 
-/// Who has logged in.
+/// Who has logged in, and who said that it may.
 struct Known {
     identity: Identity,
-    /// By a password of its own, and not by what the authorizer knows.
-    by_password: bool,
+    by: By,
+}
+
+impl Known {
+    fn of(by: By) -> Self {
+        let user = match &by {
+            By::Password(user) | By::Server(user) => Some(Arc::clone(user)),
+            By::Other => None,
+        };
+        Self { identity: Identity { user, ..Identity::default() }, by }
+    }
 }
 
 impl Site {
@@ -88,21 +98,22 @@ impl Site {
         };
         let (logins, now) = (&self.mail.logins, self.mail.hub.clock().now());
         let secret = secret_of(&credentials);
-        let known = logins.known(login, secret);
+        let known = logins.known(login, secret, now);
         if let Some(left) = logins.refuses(login, peer, now).filter(|_| known.is_none()) {
             return Err(Problem::new(Code::RateLimited, "too many logins were wrong").retry_after(left));
         }
         let found = match known.flatten() {
-            Some(user) => Some(Known::user(user)),
-            None => self.identify(&credentials).await,
+            Some(by) if by != By::Other => Some(Known::of(by)),
+            _ => self.identify(&credentials).await?,
         };
         let Some(known) = found else {
-            logins.is_wrong(login, peer, now);
+            logins.is_wrong(login, secret, (peer, now));
             tracing::info!(login, peer = peer.map(tracing::field::display), "a login is wrong");
             return Err(Problem::new(Code::Unauthorized, "user and password do not fit"));
         };
-        let by_password = known.by_password.then(|| known.identity.user.clone()).flatten();
-        logins.is_right(login, secret, by_password, peer);
+        if logins.known(login, secret, now).flatten().is_none() {
+            logins.is_right(login, secret, known.by.clone(), (peer, now));
+        }
         if known.identity.expires_ms.is_some_and(|at| at <= self.mail.hub.clock().unix_ms()) {
             return Err(Problem::new(Code::Unauthorized, "the token has expired"));
         }
@@ -110,62 +121,70 @@ impl Site {
         Ok((known.identity, account))
     }
 
-    /// A user by its password, else whom the authorizer knows. Where there are passwords nobody gets in without.
-    async fn identify(&self, credentials: &Credentials) -> Option<Known> {
+    /// A user by its password, an account whose mail server lets it in, else whom the authorizer knows. Where any login is
+    /// decided here nobody gets in without.
+    async fn identify(&self, credentials: &Credentials) -> Result<Option<Known>, Problem> {
         let (authorizer, logins) = (self.push.authorizer(), &self.mail.logins);
-        if let Credentials::Basic { user, secret } = credentials
-            && logins.has_users()
-            && let Some(user) = logins.user(&meanings(user), secret).await
-        {
-            return Some(Known::user(user));
-        }
-        if logins.has_users() && authorizer.is_open() {
-            return None;
-        }
         let shown = match credentials {
             Credentials::Basic { user, secret } => {
-                meanings(user).into_iter().map(|user| Credentials::Basic { user, secret: secret.clone() }).collect()
+                let meanings = meanings(user);
+                if let Some(user) = logins.user(&meanings, secret).await {
+                    return Ok(Some(Known::of(By::Password(user))));
+                }
+                let asked = logins.account(&meanings, secret).await.map_err(|error| {
+                    tracing::warn!(login = user, %error, "the mail server cannot be asked about a login");
+                    Problem::new(Code::Storage, "the mail server cannot be asked now")
+                });
+                if let Some(account) = asked? {
+                    return Ok(Some(Known::of(By::Server(account))));
+                }
+                let with = |user| Credentials::Basic { user, secret: secret.clone() };
+                meanings.into_iter().map(with).collect()
             }
             other => vec![other.clone()],
         };
+        if logins.has_any() && authorizer.is_open() {
+            return Ok(None);
+        }
         for credentials in &shown {
             if let Ok(identity) = authorizer.authenticate(credentials).await {
-                return Some(Known { identity, by_password: false });
+                return Ok(Some(Known { identity, by: By::Other }));
             }
         }
-        None
+        Ok(None)
     }
 
     /// The mailbox of the login's own name, else the user's own, else the only one that it may read.
     async fn account_of(&self, known: &Known, names: &[String]) -> Result<Arc<Account>, Problem> {
         let accounts = &self.mail.accounts;
-        if known.by_password {
-            let user = known.identity.user.as_ref();
-            let is_reader = |account: &&Arc<Account>| user.is_some_and(|user| account.readers.contains(user));
-            let named = names.iter().map(String::as_str).chain(user.map(|user| &**user));
-            let found = named.filter_map(|name| accounts.by_name(name)).find(is_reader);
-            let found = found.or_else(|| {
-                let mut readable = accounts.all().filter(is_reader);
-                readable.next().filter(|_| readable.next().is_none())
-            });
-            return found.cloned().ok_or_else(|| Problem::new(Code::Forbidden, "not a reader of one account"));
-        }
-        for name in names {
-            if accounts.by_name(name).is_some()
-                && let Ok(account) = self.account(&known.identity, Some(name)).await
-            {
-                return Ok(account);
+        let forbidden = || Problem::new(Code::Forbidden, "not a reader of one account");
+        match &known.by {
+            By::Server(account) => accounts.by_name(account).cloned().ok_or_else(forbidden),
+            By::Password(user) => self.account_of_user(user, names).ok_or_else(forbidden),
+            By::Other => {
+                for name in names {
+                    if accounts.by_name(name).is_some()
+                        && let Ok(account) = self.account(&known.identity, Some(name)).await
+                    {
+                        return Ok(account);
+                    }
+                }
+                let found = self.account(&known.identity, None).await;
+                found.map_err(|problem| Problem::new(Code::Forbidden, problem.detail().to_owned()))
             }
         }
-        let found = self.account(&known.identity, None).await;
-        found.map_err(|problem| Problem::new(Code::Forbidden, problem.detail().to_owned()))
     }
-}
 
-impl Known {
-    fn user(user: Arc<str>) -> Self {
-        let identity = Identity { user: Some(user), ..Identity::default() };
-        Self { identity, by_password: true }
+    fn account_of_user(&self, user: &Arc<str>, names: &[String]) -> Option<Arc<Account>> {
+        let accounts = &self.mail.accounts;
+        let is_reader = |account: &&Arc<Account>| account.readers.contains(user);
+        let named = names.iter().map(String::as_str).chain([&**user]);
+        let found = named.filter_map(|name| accounts.by_name(name)).find(is_reader);
+        let only = || {
+            let mut readable = accounts.all().filter(is_reader);
+            readable.next().filter(|_| readable.next().is_none())
+        };
+        found.or_else(only).cloned()
     }
 }
 

@@ -13,7 +13,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -248,8 +247,7 @@ fn document_of(site: &Site, command: Command, request: &http::Request<Bytes>) ->
     if request.body().is_empty() || is_message {
         return Ok(None);
     }
-    let mut limits = Limits::default();
-    limits.bytes = site.mail.eas.config.max_body;
+    let limits = Limits { bytes: site.mail.eas.config.max_body, ..Limits::default() };
     let malformed = Spelled::malformed(command);
     let root = decode(request.body(), &limits).map_err(|error| {
         tracing::debug!(%error, command = Spelled::name(command), "a request is no document");

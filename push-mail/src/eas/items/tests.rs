@@ -11,8 +11,8 @@ use super::*;
 use crate::MailConfig;
 use crate::eas::world::World;
 use crate::eas::{Command, ItemId};
-use crate::store::{Command as Change, MailStore};
-use crate::wbxml::tags::{air_sync, air_sync_base as base, document_library, email, search};
+use crate::store::{Class, Command as Change, MailStore};
+use crate::wbxml::tags::{air_sync, air_sync_base as base, contacts, document_library, email, search};
 
 fn request(operations: impl IntoIterator<Item = Element>) -> Element {
     Element::new(tags::ITEM_OPERATIONS).with_all(operations)
@@ -298,4 +298,19 @@ async fn operations_are_done_in_their_order_and_told_in_that_of_the_schema() {
     assert_eq!(told, [(tags::EMPTY_FOLDER_CONTENTS, 1), (tags::FETCH, 1), (tags::FETCH, 6)]);
     let gone = world.store.apply(Change::Delete { folder: at.folder, uid: at.uid }).await;
     assert!(gone.is_err(), "it was deleted");
+}
+
+#[tokio::test]
+async fn what_is_no_mail_is_fetched_as_what_it_is() {
+    let world = World::new().await;
+    let made = world.store.apply(Change::CreateFolderOf { class: Class::Contacts, path: "People".into() }).await;
+    let book = made.expect("made").folder.expect("a number");
+    let at = world
+        .put(book, "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:1\r\nFN:Ann\r\nEMAIL:ann@example.org\r\nEND:VCARD\r\n")
+        .await;
+    let fetched = world.fetch(item(at)).await;
+    assert_eq!(fetched.child_text(air_sync::CLASS).as_deref(), Some("Contacts"));
+    assert_eq!(property(&fetched, contacts::EMAIL1_ADDRESS).as_deref(), Some("ann@example.org"));
+    assert_eq!(status_of(&world.operate([empty(book, false)]).await[0]), 1);
+    assert_eq!(world.count(book).await, 0);
 }

@@ -52,7 +52,8 @@ pub(super) struct Invitation<'a> {
     pub(super) uid: String,
     document: Document,
     organizer: Line,
-    /// Who is invited: the one of these that the organizer wrote, or else the first.
+    /// Who is invited: the one of these that the organizer wrote, or else the first. Where nobody knows any, the only
+    /// one that is invited, if it is one.
     addresses: &'a [String],
 }
 
@@ -78,20 +79,24 @@ impl<'a> Invitation<'a> {
         let first = events(&document).next()?;
         let organizer = first.line("ORGANIZER")?.clone();
         let is_own = |address: &str| addresses.iter().any(|own| own.eq_ignore_ascii_case(address));
-        if addresses.is_empty() || address(&organizer).is_none_or(is_own) {
+        if address(&organizer).is_none_or(is_own) {
             return None;
         }
         Some(Self { uid: first.text("UID")?, organizer, addresses, document })
     }
 
     /// Whoever is invited, in the organizer's words, with the answer.
-    fn attendee(&self, event: &Component, response: Response) -> Line {
-        let theirs = event.all("ATTENDEE").find(|line| self.is_me(line)).cloned();
-        let line = theirs.unwrap_or_else(|| Line::new("ATTENDEE", &[], &format!("mailto:{}", self.addresses[0])));
-        line.with_param("PARTSTAT", Some(response.word())).with_param("RSVP", None)
+    fn attendee(&self, event: &Component, response: Response) -> Option<Line> {
+        let theirs = event.all("ATTENDEE").find(|line| self.is_me(event, line)).cloned();
+        let own = || Some(Line::new("ATTENDEE", &[], &format!("mailto:{}", self.addresses.first()?)));
+        let line = theirs.or_else(own)?;
+        Some(line.with_param("PARTSTAT", Some(response.word())).with_param("RSVP", None))
     }
 
-    fn is_me(&self, line: &Line) -> bool {
+    fn is_me(&self, event: &Component, line: &Line) -> bool {
+        if self.addresses.is_empty() {
+            return event.all("ATTENDEE").count() == 1;
+        }
         address(line).is_some_and(|it| self.addresses.iter().any(|own| own.eq_ignore_ascii_case(it)))
     }
 
@@ -102,16 +107,18 @@ impl<'a> Invitation<'a> {
         document.root.set("METHOD", None);
         for event in document.root.components_mut().filter(|inner| inner.name == "VEVENT") {
             let mine = self.attendee(event, response);
-            let others: Vec<_> = event.all("ATTENDEE").filter(|line| !self.is_me(line)).cloned().collect();
-            event.replace("ATTENDEE", others.into_iter().chain([mine]));
+            let others: Vec<_> = event.all("ATTENDEE").filter(|line| !self.is_me(event, line)).cloned().collect();
+            event.replace("ATTENDEE", others.into_iter().chain(mine));
             let busy = (response == Response::Tentative).then(|| Line::new(BUSY_STATUS, &[], "TENTATIVE"));
             event.set(BUSY_STATUS, busy);
         }
         document.to_bytes()
     }
 
-    /// The answer as a message to the organizer (RFC 6047 §2), with `words` for people.
-    pub(super) fn reply(&self, response: Response, words: Option<&str>, now: NaiveDateTime) -> Vec<u8> {
+    /// The answer as a message to the organizer (RFC 6047 §2), with `words` for people; `None` where nobody knows whom it
+    /// would be from.
+    pub(super) fn reply(&self, response: Response, words: Option<&str>, now: NaiveDateTime) -> Option<Vec<u8>> {
+        let from = self.addresses.first()?;
         let summary = events(&self.document).next().and_then(|event| event.text("SUMMARY")).unwrap_or_default();
         let subject = format!("{}: {}", response.title(), summary.replace(char::is_control, " "));
         let to = address(&self.organizer).unwrap_or_default();
@@ -119,9 +126,9 @@ impl<'a> Invitation<'a> {
         let calendar = self.reply_calendar(response, now).to_string();
         let text = words.map_or_else(|| subject.clone(), ToOwned::to_owned);
         let parts = vec![MimePart::new("text/plain", text), MimePart::new(kind, calendar)];
-        let message = MessageBuilder::new().from(self.addresses[0].as_str()).to(to).subject(subject);
+        let message = MessageBuilder::new().from(from.as_str()).to(to).subject(subject);
         let message = message.date(now.and_utc().timestamp());
-        message.body(MimePart::new("multipart/alternative", parts)).write_to_vec().unwrap_or_default()
+        message.body(MimePart::new("multipart/alternative", parts)).write_to_vec().ok()
     }
 
     /// RFC 5546 §3.2.3.
@@ -140,7 +147,7 @@ impl<'a> Invitation<'a> {
                 reply.replace(line.name(), [line.clone()]);
             }
             reply.replace("DTSTAMP", [Line::new("DTSTAMP", &[], &now.format("%Y%m%dT%H%M%SZ").to_string())]);
-            reply.replace("ATTENDEE", [self.attendee(event, response)]);
+            reply.replace("ATTENDEE", self.attendee(event, response));
             root.push(reply);
         }
         Document::new(root)

@@ -47,7 +47,8 @@ pub(in crate::eas) async fn answer(site: &Site, call: &Call) -> Result<Answer, S
     let mut answer = Element::new(tag::MEETING_RESPONSE);
     for request in requests {
         let mut result = Element::new(tag::RESULT);
-        if let Some(id) = request.child_text(tag::REQUEST_ID) {
+        // What is no id is not told again.
+        if let Some(id) = request.child_text(tag::REQUEST_ID).filter(|id| (1..=64).contains(&id.len())) {
             result.push(Element::text(tag::REQUEST_ID, id));
         }
         match respond(&site.mail, call, request, now).await {
@@ -77,7 +78,7 @@ async fn respond(mail: &Mail, call: &Call, request: &Element, now: NaiveDateTime
     let invitation = Invitation::read(&raw, class, &account.submission.addresses).ok_or(NO_INVITATION)?;
     if let Some(wanted) = request.child(tag::SEND_RESPONSE) {
         let words = wanted.child(air_sync_base::BODY).and_then(|body| body.child_text(air_sync_base::DATA));
-        let mime = invitation.reply(response, words.as_deref(), now);
+        let mime = invitation.reply(response, words.as_deref(), now).ok_or(SERVER_ERROR)?;
         // Said once, however often it is asked for.
         let client_id = format!("meeting {id} {}", response.word());
         compose::send_own(mail, call, client_id, mime).await.map_err(|_| SERVER_ERROR)?;

@@ -160,3 +160,17 @@ async fn what_is_no_invitation_to_others_is_refused_and_stays() {
     assert_eq!(phone.server.held("INBOX").await.len(), count);
     assert!(phone.world.arrived().is_empty() && phone.meetings().await.is_empty());
 }
+
+#[test]
+fn where_nobody_knows_who_is_invited_the_only_one_is_and_nothing_is_said() {
+    let raw = |event: &str| format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{event}END:VCALENDAR\r\n");
+    let two = raw(EVENT);
+    let one = raw(&EVENT.replace("ATTENDEE;CN=Carol", "X-NOBODY"));
+    for (text, expected) in [(&two, 0), (&one, 1)] {
+        let invitation = Invitation::read(text.as_bytes(), Class::Calendar, &[]).expect("an invitation");
+        let answered = String::from_utf8(invitation.answered(Response::Accept).to_vec()).expect("text");
+        assert_eq!(answered.matches("ACCEPTED").count(), expected, "{answered}");
+        assert_eq!(answered.matches("ATTENDEE").count(), text.matches("ATTENDEE").count());
+        assert_eq!(invitation.reply(Response::Accept, None, pim::moment::of_millis(0)), None);
+    }
+}

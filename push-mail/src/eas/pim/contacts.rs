@@ -82,10 +82,10 @@ fn phones(card: &Component) -> Vec<(Tag, &Line)> {
     let has = |line: &Line, types: &[&str]| types.iter().all(|kind| line.has_value_in("TYPE", kind));
     let kind_of = |line: &Line| PHONES.iter().position(|phone| has(line, phone.types)).unwrap_or(PHONES.len() - 1);
     // Those of no kind come last: they take what is left.
-    for place in 0..PHONES.len() {
+    for (place, phone) in PHONES.iter().enumerate() {
         for line in card.all("TEL").filter(|line| kind_of(line) == place && !number(line).is_empty()) {
             let is_free = |tag: &&Tag| found.iter().all(|(taken, _)| taken != *tag);
-            let free = PHONES[place].tags.iter().find(is_free).copied();
+            let free = phone.tags.iter().find(is_free).copied();
             found.extend(free.map(|tag| (tag, line)));
         }
     }

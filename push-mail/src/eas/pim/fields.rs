@@ -36,8 +36,10 @@ pub(super) const NAME: [(Tag, usize); 5] = [
 /// Parts of `ORG` (RFC 6350 §6.6.4).
 pub(super) const ORGANIZATION: [(Tag, usize); 2] = [(contacts::COMPANY_NAME, 0), (contacts::DEPARTMENT, 1)];
 
-/// Properties of which there may be several, in their order.
-pub(super) const LISTS: [(&str, &[(&str, &str)], [Tag; 3]); 2] = [
+/// A property of which there may be several: its name, the parameters of new ones, and the elements in their order.
+pub(super) type List = (&'static str, &'static [(&'static str, &'static str)], [Tag; 3]);
+
+pub(super) const LISTS: [List; 2] = [
     ("EMAIL", &[("TYPE", "INTERNET")], [contacts::EMAIL1_ADDRESS, contacts::EMAIL2_ADDRESS, contacts::EMAIL3_ADDRESS]),
     ("IMPP", &[], [contacts2::IM_ADDRESS, contacts2::IM_ADDRESS2, contacts2::IM_ADDRESS3]),
 ];

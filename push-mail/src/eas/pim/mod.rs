@@ -19,6 +19,8 @@ mod tasks;
 mod tests;
 mod zone;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use chrono::NaiveDateTime;
 
@@ -27,6 +29,9 @@ use super::email::View;
 use crate::pim::{Component, Document, Line};
 use crate::store::Class;
 use crate::wbxml::{Element, Tag};
+
+/// What a change comes to over which the program is at fault.
+const AT_FAULT: Invalid = Invalid("it cannot be changed so");
 
 /// What a device sent is no item: status 6 of Sync, an error in conversion ([MS-ASCMD] 2.2.3.177.16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +91,11 @@ impl Change<'_> {
 /// The children of `ApplicationData` for an item: `raw` as a store of that class has it, `me` the address of who asks,
 /// empty if nobody knows. Nothing for what is no item.
 pub(crate) fn data(raw: &[u8], class: Class, view: &View, version: Version, me: &str) -> Vec<Element> {
+    // Of what strangers write, one folder must not hang on a fault in the library.
+    catch_unwind(AssertUnwindSafe(|| read(raw, class, view, version, me))).unwrap_or_default()
+}
+
+fn read(raw: &[u8], class: Class, view: &View, version: Version, me: &str) -> Vec<Element> {
     let Some(document) = Document::parse(raw) else { return Vec::new() };
     let reader = Reader { view, version, me };
     let component = |name: &str| document.root.components().find(|inner| inner.name == name);
@@ -118,7 +128,8 @@ pub(crate) fn merge(
     omitted: Omitted<'_>,
 ) -> Result<Bytes, Invalid> {
     let now = crate::pim::moment::of_millis(crate::store::now_ms());
-    merge_at(existing, &Change { fields: application_data, version, omitted, now }, class)
+    let change = Change { fields: application_data, version, omitted, now };
+    catch_unwind(AssertUnwindSafe(|| merge_at(existing, &change, class))).unwrap_or(Err(AT_FAULT))
 }
 
 fn merge_at(existing: Option<&[u8]>, change: &Change<'_>, class: Class) -> Result<Bytes, Invalid> {
@@ -161,14 +172,23 @@ pub(crate) fn merge_instance(
     application_data: Option<&Element>,
     version: Version,
 ) -> Result<Bytes, Invalid> {
-    let mut document = Document::parse(existing).ok_or(Invalid("what is there is no item"))?;
-    let before = document.to_bytes();
     let nothing = Element::new(crate::wbxml::tags::air_sync::APPLICATION_DATA);
     let now = crate::pim::moment::of_millis(crate::store::now_ms());
     let fields = application_data.unwrap_or(&nothing);
     let change = Change { fields, version, omitted: Omitted::Stay, now };
-    calendar::merge_instance(&mut document.root, instance, application_data.is_some(), &change)?;
-    Ok(finished(document, &before, Some(existing), Some("VEVENT"), &change))
+    let merge = || merge_instance_at(existing, (instance, application_data.is_some()), &change);
+    catch_unwind(AssertUnwindSafe(merge)).unwrap_or(Err(AT_FAULT))
+}
+
+fn merge_instance_at(
+    existing: &[u8],
+    (instance, is_kept): (&str, bool),
+    change: &Change<'_>,
+) -> Result<Bytes, Invalid> {
+    let mut document = Document::parse(existing).ok_or(Invalid("what is there is no item"))?;
+    let before = document.to_bytes();
+    calendar::merge_instance(&mut document.root, instance, is_kept, change)?;
+    Ok(finished(document, &before, Some(existing), Some("VEVENT"), change))
 }
 
 fn find<'r>(root: &'r mut Component, name: &str) -> Option<&'r mut Component> {

@@ -1,5 +1,6 @@
 //! What a Search asks for.
 
+use super::people::Pictures;
 use super::query::{Query, Range, time_ms, words};
 use super::status;
 use crate::eas::email::View;
@@ -14,6 +15,8 @@ pub(super) struct Asked {
     pub(super) range: Range,
     pub(super) rebuild: bool,
     pub(super) view: View,
+    /// Of people.
+    pub(super) pictures: Option<Pictures>,
 }
 
 /// Where it looks.
@@ -54,7 +57,10 @@ impl Asked {
             "documentlibrary" => Store::DocumentLibrary,
             _ => return Err(status::INVALID),
         };
-        Ok(Self { store, range, rebuild: has(tags::REBUILD_RESULTS), view })
+        let pictures = options.and_then(|options| options.child(tags::PICTURE));
+        let pictures =
+            pictures.map(|element| Pictures::parse(element, (tags::MAX_SIZE, tags::MAX_PICTURES))).transpose()?;
+        Ok(Self { store, range, rebuild: has(tags::REBUILD_RESULTS), view, pictures })
     }
 }
 

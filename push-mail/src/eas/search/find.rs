@@ -1,6 +1,7 @@
 //! Find, of 16.1: as Search, with short results.
 
 use super::engine::{self, Engine};
+use super::people::Pictures;
 use super::query::{Query, Range, words};
 use super::{people, status, within};
 use crate::eas::email::{self, Message};
@@ -42,6 +43,7 @@ struct Asked {
     range: Range,
     /// Messages; else people.
     query: Result<Query, String>,
+    pictures: Option<Pictures>,
 }
 
 impl Asked {
@@ -60,10 +62,13 @@ impl Asked {
             None => Range::DEFAULT,
         };
         if criterion.tag == tags::GAL_SEARCH_CRITERION {
-            return Ok(Self { range, query: Err(query.to_text()) });
+            let pictures = options.and_then(|options| options.child(tags::PICTURE));
+            let limits = (tags::MAX_SIZE, tags::MAX_PICTURES);
+            let pictures = pictures.map(|element| Pictures::parse(element, limits)).transpose()?;
+            return Ok(Self { range, query: Err(query.to_text()), pictures });
         }
         let is_deep = options.is_some_and(|options| options.child(tags::DEEP_TRAVERSAL).is_some());
-        Ok(Self { range, query: Ok(mailbox(query, is_deep)?) })
+        Ok(Self { range, query: Ok(mailbox(query, is_deep)?), pictures: None })
     }
 }
 
@@ -102,12 +107,13 @@ async fn response(site: &Site, call: &Call, asked: &Asked) -> Result<Element, u1
             ("Mailbox", results, first, found.items.len())
         }
         Err(text) => {
-            let mut people = people::matching(call, text).await;
+            let mut people = people::matching(call, text).await?;
             let total = people.len();
             let (_, range) = within(asked.range, total);
-            let first = range.start;
+            let (first, mut given) = (range.start, 0);
             let results = people.drain(range).map(|person| {
-                Element::new(tags::RESULT).with(Element::new(tags::PROPERTIES).with_all(person.into_properties()))
+                let properties = person.into_properties(asked.pictures, &mut given);
+                Element::new(tags::RESULT).with(Element::new(tags::PROPERTIES).with_all(properties))
             });
             ("GAL", results.collect(), first, total)
         }

@@ -68,8 +68,13 @@ async fn store(site: &Site, call: &Call, asked: &Asked) -> Result<Element, u16> 
             mailbox(site, call, asked, &found).await
         }
         Store::People(text) => {
-            let found = people::matching(call, text).await;
-            Ok(listed(found.into_iter().map(|person| result(person.into_properties())).collect(), asked.range))
+            let mut found = people::matching(call, text).await?;
+            let total = found.len();
+            let (status, range) = within(asked.range, total);
+            let (first, mut given) = (range.start, 0);
+            let people = found.drain(range);
+            let results = people.map(|person| result(person.into_properties(asked.pictures, &mut given)));
+            Ok(counted(status, results.collect(), first, total))
         }
         // There is none here.
         Store::DocumentLibrary => Err(status::DENIED),
@@ -107,14 +112,6 @@ fn within(asked: Range, total: usize) -> (u16, std::ops::Range<usize>) {
     let last = asked.last.saturating_add(1).min(total).min(first + MOST_RESULTS);
     let is_beyond = asked.last - asked.first >= MOST_RESULTS || asked.first > 0 && asked.first >= total;
     (if is_beyond { status::END_OF_RANGE } else { status::SUCCESS }, first..last)
-}
-
-/// All of which a range is given.
-fn listed(mut all: Vec<Element>, asked: Range) -> Element {
-    let total = all.len();
-    let (status, range) = within(asked, total);
-    let first = range.start;
-    counted(status, all.drain(range).collect(), first, total)
 }
 
 fn result(properties: Vec<Element>) -> Element {

@@ -7,9 +7,9 @@ use super::query::{Place, Word, words};
 use super::*;
 use crate::eas::world::World;
 use crate::eas::{Command, ItemId, Version};
-use crate::store::{Command as Change, Flags, MailStore};
+use crate::store::{Class, Command as Change, Flags, MailStore};
 use crate::wbxml::Tag;
-use crate::wbxml::tags::{air_sync_base as base, email as message, email2, find as find_tags, item_operations};
+use crate::wbxml::tags::{air_sync_base as base, email as message, email2, find as find_tags, gal, item_operations};
 
 fn store(name: &str, query: Element, options: Vec<Element>) -> Element {
     let store = Element::new(tags::STORE).with_text(tags::NAME, name).with(query);
@@ -336,4 +336,102 @@ async fn two_thousand_of_the_newest_messages_are_looked_into() {
     }
     assert!(world.subjects(vec![text("word")], vec![]).await.is_empty());
     assert_eq!(world.subjects(vec![text("y")], vec![range("0-5")]).await.len(), 6);
+}
+
+fn card(name: &str, lines: &str) -> String {
+    format!(
+        "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{name}\r\nFN:{name}\r\nN:{}\r\n{lines}END:VCARD\r\n",
+        name.replace(' ', ";")
+    )
+}
+
+/// What a list of people has: names, in its order.
+fn names(store: &Element) -> Vec<String> {
+    let name = |result: &Element| result.child(tags::PROPERTIES)?.child_text(gal::DISPLAY_NAME);
+    store.children(tags::RESULT).filter_map(name).collect()
+}
+
+/// S14_TC14, TC20, TC21, TC26 and S23_TC04.
+#[tokio::test]
+async fn people_are_found_by_the_beginning_of_what_they_are_called() {
+    let world = World::new().await;
+    let made = world.store.apply(Change::CreateFolderOf { class: Class::Contacts, path: "People".into() }).await;
+    let book = made.expect("made").folder.expect("a number");
+    let photo = "PHOTO;ENCODING=b;TYPE=JPEG:aGVsbG8=\r\n";
+    for card in [
+        card(
+            "Miller Bob",
+            &format!("EMAIL:bob@example.org\r\nTEL;TYPE=CELL:+49 1\r\nORG:Acme Ltd\r\nTITLE:Boss\r\n{photo}"),
+        ),
+        card("Abel Bobby", "EMAIL:abel@example.org\r\n"),
+        card("Cole Ann", &format!("EMAIL:ann@example.org\r\n{photo}")),
+    ] {
+        world.put(book, card).await;
+    }
+    let people = |text: &str, options| store("GAL", Element::text(tags::QUERY, text), options);
+    for (text, expected) in [
+        ("bob", vec!["Abel Bobby", "Miller Bob"]),
+        ("ACME", vec!["Miller Bob"]),
+        ("ann@", vec!["Cole Ann"]),
+        ("miller b", vec!["Miller Bob"]),
+        ("iller", vec![]),
+    ] {
+        let answered = world.search(people(text, vec![])).await;
+        assert_eq!(
+            (answered.status, names(&answered.store)),
+            (1, expected.iter().map(|&one| one.to_owned()).collect()),
+            "{text}"
+        );
+    }
+    let answered = world.search(people("bob", vec![range("1-1")])).await;
+    assert_eq!((answered.range.as_deref(), answered.total.as_deref()), (Some("1-1"), Some("2")));
+    let properties =
+        answered.store.child(tags::RESULT).and_then(|one| one.child(tags::PROPERTIES)).expect("properties");
+    let text = |tag| properties.child_text(tag).unwrap_or_default();
+    assert_eq!((text(gal::ALIAS), text(gal::EMAIL_ADDRESS)), ("bob".into(), "bob@example.org".into()));
+    assert_eq!((text(gal::FIRST_NAME), text(gal::LAST_NAME)), ("Bob".into(), "Miller".into()));
+    assert_eq!(
+        (text(gal::MOBILE_PHONE), text(gal::COMPANY), text(gal::TITLE)),
+        ("+49 1".into(), "Acme Ltd".into(), "Boss".into())
+    );
+    assert!(properties.child(gal::PICTURE).is_none());
+    for (limits, expected) in [
+        (vec![], ["173", "1", "1"]),
+        (vec![Element::text(tags::MAX_SIZE, 4)], ["173", "174", "174"]),
+        (vec![Element::text(tags::MAX_PICTURES, 1)], ["173", "1", "175"]),
+    ] {
+        let options = vec![Element::new(tags::PICTURE).with_all(limits.clone())];
+        let answered = world.search(people("example", options.clone())).await;
+        assert!(names(&answered.store).is_empty(), "of addresses the beginning counts");
+        let mut statuses = Vec::new();
+        // Each of whom a word begins so: Abel, Cole, Miller.
+        for text in ["abel", "cole", "miller"] {
+            let answered = world.search(people(text, options.clone())).await;
+            let one =
+                answered.store.child(tags::RESULT).and_then(|one| one.child(tags::PROPERTIES)).expect("one").clone();
+            statuses
+                .push(one.child(gal::PICTURE).and_then(|picture| picture.child_text(gal::STATUS)).expect("a status"));
+        }
+        // Each request has a count of its own.
+        let alone = expected.map(|status| if status == "175" { "1" } else { status });
+        assert_eq!(statuses, alone, "{limits:?}");
+    }
+    let wrong = world.search(people(" ", vec![])).await;
+    assert_eq!(wrong.status, 2);
+    let criterion = Element::new(find_tags::GAL_SEARCH_CRITERION).with_text(find_tags::QUERY, "bob");
+    let request = Element::new(find_tags::FIND)
+        .with_text(find_tags::SEARCH_ID, "1")
+        .with(Element::new(find_tags::EXECUTE_SEARCH).with(criterion));
+    let root = world.answer(Command::Find, request).await;
+    let response = root.child(find_tags::RESPONSE).expect("a response");
+    assert_eq!(response.child_text(item_operations::STORE).as_deref(), Some("GAL"));
+    assert_eq!(response.children(find_tags::RESULT).count(), 2);
+    // Pictures beyond those that one answer may have are told as such.
+    world.put(book, card("Abel Zoe", photo)).await;
+    world.put(book, card("Abel Yan", photo)).await;
+    let options = vec![Element::new(tags::PICTURE).with_text(tags::MAX_PICTURES, 1)];
+    let answered = world.search(people("abel", options)).await;
+    let of_one = |result: &Element| result.child(tags::PROPERTIES)?.child(gal::PICTURE)?.child_text(gal::STATUS);
+    let statuses: Vec<_> = answered.store.children(tags::RESULT).filter_map(of_one).collect();
+    assert_eq!(statuses, ["173", "1", "175"]);
 }

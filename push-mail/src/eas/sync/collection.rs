@@ -163,11 +163,6 @@ impl Collection {
             (None, None) => None,
         }
     }
-
-    /// Whether the device has ever asked for what is in the folder.
-    pub(crate) fn is_primed(&self) -> bool {
-        self.shown.is_some()
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::direct::live::Watched;
 use crate::direct::ping::PingAnswer;
 use crate::direct::waiting::{Arrival, Outcome};
 use crate::eas::{Answer, Call, Command, Status, http};
-use crate::http::Site;
+use crate::http::{Site, left_of};
 use crate::store::FolderId;
 
 /// Lets the sync wait.
@@ -39,6 +39,7 @@ pub(super) async fn wait(
     let waiting = site.mail.direct.take_place(arrival, &call.id, watched);
     waiting.live().compare(&[], &mut Default::default());
     let (waiting, lasts) = site.mail.direct.lasting(waiting, lasts);
+    let lasts = lasts.min(left_of(&call.identity, call.account.clock().unix_ms()));
     let again = Again { site: site.clone(), call: Arc::clone(call), plan };
     let parked = Parked { state: State::Waiting(waiting, Some(Box::new(again))) };
     Ok(Answer::Response(Box::new(later(&call.request, parked, lasts).await.map(Body::new))))

@@ -175,6 +175,7 @@ ResolveRecipients:Recipient = Type DisplayName EmailAddress Availability? Certif
 ResolveRecipients:Availability = Status MergedFreeBusy?
 ResolveRecipients:Certificates = Status CertificateCount? RecipientCount? Certificate* MiniCertificate?
 ResolveRecipients:Picture = all Status Data?
+ResolveRecipients:Data = bytes
 ResolveRecipients:Status = number 1-8 101-177
 ResolveRecipients:To = some
 ResolveRecipients:RecipientCount = number 0-
@@ -369,7 +370,7 @@ const PROPERTIES: &str = "
 ";
 
 /// The answers that there are.
-const ROOTS: [&str; 18] = [
+const ROOTS: [&str; 19] = [
     "AirSync:Sync",
     "ComposeMail:SendMail",
     "ComposeMail:SmartForward",
@@ -388,6 +389,7 @@ const ROOTS: [&str; 18] = [
     "ResolveRecipients:ResolveRecipients",
     "Search:Search",
     "Settings:Settings",
+    "ValidateCert:ValidateCert",
 ];
 
 /// Whether an answer's document is one that a device expects; what is wrong, and where, otherwise.
@@ -512,7 +514,9 @@ fn text(element: &Element, form: &str) -> Result<(), String> {
         "number" => text.parse().is_ok_and(|number| in_ranges(number, words)),
         "date" => is_like(&text, "0000-00-00T00:00:00.000Z"),
         "compact" => is_like(&text, "00000000T000000Z"),
-        "base64" => text.len() % 4 == 0 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)),
+        "base64" => {
+            text.len().is_multiple_of(4) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
+        }
         _ => unreachable!("no such form: {form}"),
     };
     if fits { Ok(()) } else { Err(format!("\"{text}\" instead of {form}")) }

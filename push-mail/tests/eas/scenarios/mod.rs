@@ -40,6 +40,8 @@ mod compose;
 mod folders;
 mod item_operations;
 mod moves;
+mod others;
+mod people;
 mod ping;
 mod provision;
 mod random;

@@ -55,7 +55,7 @@ pub(crate) const MAIL: [Key<MailSettings>; 20] = keys![
 ];
 
 /// Keys of `[mail.eas]`.
-pub(crate) const EAS: [Key<MailSettings>; 12] = keys![
+pub(crate) const EAS: [Key<MailSettings>; 13] = keys![
     "serve", "answer mail programs of phones at /Microsoft-Server-ActiveSync, and Autodiscover",
         |s| Field::Flag(&mut s.serves_eas);
     "external_url", "where phones reach it; not set: the host that they asked, with https",
@@ -72,6 +72,8 @@ pub(crate) const EAS: [Key<MailSettings>; 12] = keys![
         |s| Field::Number(&mut s.limits.eas.login_failures, 0..=1_000_000);
     "login_forget_s", "for how long they are, after the last wrong one",
         |s| Field::Seconds(&mut s.limits.eas.login_forget, 1..=DAY_S);
+    "login_cache_s", "for how long what a mail server says of a login holds",
+        |s| Field::Seconds(&mut s.limits.eas.login_cache, 1..=DAY_S);
     "max_body_bytes", "body of a request, and a message that is sent",
         |s| Field::Count(&mut s.limits.eas.max_body, 65_536..=1 << 30);
     "max_window", "changes of one folder in one answer, whatever a device names",
@@ -95,11 +97,13 @@ pub(crate) const USER: [Key<user::Keys>; 4] = keys![
 ];
 
 /// Keys of `[[mail.account]]` of every kind, beside `kind`.
-pub(crate) const ACCOUNT: [Key<Base>; 2] = keys![
+pub(crate) const ACCOUNT: [Key<Base>; 3] = keys![
     "name", "what it is called in channels and calls",
         |s| Field::MaybeText(&mut s.name);
     "readers", "users who may read it; while no token is configured anyone may",
         |s| Field::List(&mut s.readers, super::account::check_readers);
+    "vdir", "a directory of calendars and address books that belong to it, one file an item",
+        |s| Field::MaybePath(&mut s.vdir);
 ];
 
 /// Keys of sending, for accounts of every kind.
@@ -159,7 +163,9 @@ pub(crate) const REMOTE: [Key<Remote>; 11] = keys![
 ];
 
 /// Further keys of an account of kind `imap`.
-pub(crate) const IMAP: [Key<Imap>; 7] = keys![
+pub(crate) const IMAP: [Key<Imap>; 8] = keys![
+    "login", "phones log in with whatever password the server takes for 'user'",
+        |s| Field::Flag(&mut s.login);
     "token_file", "a file with an OAuth 2 access token, read at each login",
         |s| Field::MaybePath(&mut s.token_file);
     "keep_s", "how long the connection is kept when nobody waits",

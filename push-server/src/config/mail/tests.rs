@@ -47,6 +47,7 @@ fn an_account_of_each_kind_is_read() {
         [[mail.account]]
         name = "dave"
         kind = "memory"
+        vdir = "/var/dav/dave"
     "#;
     let mail = read(text).expect("valid");
     let [alice, bob, carol, dave] = mail.accounts.as_slice() else { panic!("four accounts") };
@@ -58,6 +59,7 @@ fn an_account_of_each_kind_is_read() {
     assert_eq!(remote.poll.0, Duration::from_secs(5));
     assert!(matches!(&carol.mailbox, Mailbox::Pop3(remote) if remote.max_messages == Some(5)), "{carol:?}");
     assert_eq!((&dave.mailbox, dave.readers.len()), (&Mailbox::Memory, 0));
+    assert_eq!((dave.vdir.as_deref(), &alice.vdir), (Some(Path::new("/var/dav/dave")), &None));
     assert!(!format!("{mail:?}").contains("hunter2"));
 }
 
@@ -239,6 +241,20 @@ fn phones_and_their_users_are_read() {
     let users: Vec<_> = mail.users.iter().map(|user| (user.name.as_str(), user.is_short)).collect();
     assert_eq!(users, [("alice", true), ("bob", false), ("carol", false)]);
     assert!(!format!("{mail:?}").contains("short\""), "passwords are not shown");
+}
+
+#[test]
+fn where_anybodys_login_is_decided_here_nobody_gets_in_without() {
+    let imap =
+        "[[mail.account]]\nname = \"a\"\nkind = \"imap\"\nurl = \"imap://localhost\"\nuser = \"u\"\npassword = \"p\"\n";
+    let user = "[[mail.user]]\nname = \"alice\"\npassword = \"a-password\"\n";
+    for (text, is_open) in [(imap.to_owned(), true), (format!("{imap}login = true\n"), false), (user.to_owned(), false)]
+    {
+        let mut settings = Settings::default();
+        let read = File { path: Path::new("push.toml"), text: &text }.apply(&mut settings);
+        assert_eq!((read, settings.is_open()), (Ok(()), is_open), "{text}");
+        settings.mail.accounts.iter().for_each(|account| assert_ne!(account.has_login(), is_open));
+    }
 }
 
 #[test]

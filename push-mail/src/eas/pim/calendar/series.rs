@@ -113,7 +113,9 @@ pub(in super::super) fn merge_instance(
     is_kept: bool,
     change: &Change<'_>,
 ) -> Result<(), Invalid> {
-    debug_assert!(change.version >= Version::V16_1, "earlier ones name no instances");
+    if change.version < Version::V16_1 {
+        return Err(Invalid("earlier versions name no instances"));
+    }
     let zones = Zones::of(root);
     let place = root.components().position(is_main).ok_or(Invalid("there is no series"))?;
     let mut event = root.components().nth(place).cloned().ok_or(Invalid("there is no series"))?;
