@@ -4,7 +4,7 @@ use super::tree::{ROOT, Shown, Told, Tree, tree_of};
 use super::{FolderStatus, PART, refusal};
 use crate::eas::{Answer, Call, Status};
 use crate::http::Site;
-use crate::store::{Command, Folder, FolderId, FolderKind, Hierarchy, part_of_path};
+use crate::store::{Class, Command, Folder, FolderId, FolderKind, Hierarchy, part_of_path};
 use crate::wbxml::tags::folder_hierarchy as tag;
 use crate::wbxml::{Element, Tag};
 
@@ -110,12 +110,16 @@ impl Change<'_> {
 
     async fn create(&self, hierarchy: &Hierarchy) -> Changed {
         let kind = self.document.child_text(tag::TYPE).and_then(|text| text.trim().parse::<u8>().ok());
-        match kind {
-            Some(1 | 12) => {}
+        let class = match kind {
+            Some(1 | 12) => Class::Email,
+            Some(13) => Class::Calendar,
+            Some(14) => Class::Contacts,
+            Some(15) => Class::Tasks,
+            Some(17) => Class::Notes,
             Some(RECIPIENTS) => return Err(FolderStatus::Special),
             // Folders for a purpose are there.
             _ => return Err(FolderStatus::Malformed),
-        }
+        };
         let path = self.path(hierarchy)?;
         let is_there =
             |hierarchy: &Hierarchy| hierarchy.folders.iter().find(|folder| folder.path == path).map(|folder| folder.id);
@@ -123,7 +127,7 @@ impl Change<'_> {
             return Err(FolderStatus::Exists);
         }
         let store = &self.call.account.store;
-        let made = store.apply(Command::CreateFolder { path: path.clone() }).await?.folder;
+        let made = store.apply(making(class, path.clone())).await?.folder;
         match made {
             Some(id) => Ok(Some(id)),
             None => Ok(Some(is_there(&store.hierarchy().await?).ok_or(FolderStatus::ServerError)?)),
@@ -164,6 +168,14 @@ impl Change<'_> {
         }
         self.call.account.store.apply(Command::RenameFolder { folder: folder.id, path }).await?;
         Ok(None)
+    }
+}
+
+/// Folders for messages are what every store knows.
+fn making(class: Class, path: String) -> Command {
+    match class {
+        Class::Email => Command::CreateFolder { path },
+        class => Command::CreateFolderOf { class, path },
     }
 }
 

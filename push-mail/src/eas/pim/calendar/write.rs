@@ -23,6 +23,9 @@ pub(in super::super) fn merge(root: &mut Component, change: &Change<'_>) -> Resu
     let place = place.ok_or(Invalid("there is no event"))?;
     let mut event = root.components().nth(place).cloned().ok_or(Invalid("there is no event"))?;
     if is_new {
+        if change.moment(calendar::END_TIME)?.is_none() {
+            return Err(Invalid("an event ends at no time"));
+        }
         name(&mut event, change);
     }
     let start = times(&mut event, change, &zones)?.ok_or(Invalid("an event begins at no time"))?;
