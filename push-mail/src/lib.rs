@@ -34,6 +34,7 @@ pub mod submit;
 pub mod wbxml;
 
 pub use config::MailConfig;
+pub use direct::pulse::{DeviceClasses, DevicePings};
 pub use eas::{DeviceSummary, EasConfig, eas_router, is_eas_path};
 pub use http::router;
 pub use mail::{Mail, MailBuilder, MailError};

@@ -11,6 +11,8 @@ use sha1::{Digest as _, Sha1};
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
+use crate::direct::device::Device;
+use crate::direct::devices::DeviceId;
 use crate::eas::{DeviceSummary, Eas};
 use crate::name::account_segment;
 use crate::readers::Readers;
@@ -271,8 +273,9 @@ impl Mail {
         self.direct.drain()
     }
 
-    /// The devices that have synchronised an account over Exchange ActiveSync, the one heard last before the others; of
-    /// all accounts if none is named. As many as are remembered: [`MailConfig::max_devices`] of each account.
+    /// The devices that have asked for an account, over Exchange ActiveSync and by the calls in JSON, the one heard last before the
+    /// others; of all accounts if none is named. As many as are remembered: [`MailConfig::max_devices`] of each account
+    /// and way.
     ///
     /// # Errors
     ///
@@ -280,20 +283,39 @@ impl Mail {
     pub fn devices(&self, account: Option<&str>) -> Result<Vec<DeviceSummary>, StateError> {
         let mut devices = Vec::new();
         for account in self.accounts.all().filter(|its| account.is_none_or(|name| name == &*its.name)) {
-            for (id, mut summary) in self.eas.rows.devices(&account.name)? {
-                let pings = self.direct.devices.load(&id)?.and_then(|device| device.ping);
-                summary.heartbeat = pings.map(|ping| Duration::from_secs(ping.heartbeat_s));
-                devices.push(summary);
+            for (id, summary) in self.eas.rows.devices(&account.name)? {
+                let device = self.direct.devices.load(&id)?.unwrap_or_default();
+                devices.push(self.summary(&id, summary, &device));
+            }
+            for (id, device) in self.direct.devices.of_calls(&account.name)? {
+                let summary = DeviceSummary {
+                    account: account.name.to_string(),
+                    user: id.user.as_deref().map(str::to_owned),
+                    device: id.own_name().to_owned(),
+                    last_seen_ms: device.seen_ms,
+                    ..DeviceSummary::default()
+                };
+                devices.push(self.summary(&id, summary, &device));
             }
         }
         devices.sort_by_key(|device| Reverse(device.last_seen_ms));
         Ok(devices)
     }
 
+    /// With what is known of the pings of a device.
+    fn summary(&self, id: &DeviceId, mut summary: DeviceSummary, device: &Device) -> DeviceSummary {
+        let (pings, heard_ms) = self.direct.pings_of(id);
+        summary.heartbeat = device.ping.as_ref().map(|ping| Duration::from_secs(ping.heartbeat_s));
+        summary.last_seen_ms = summary.last_seen_ms.max(heard_ms);
+        summary.pings = pings;
+        summary
+    }
+
     /// How mail does.
     pub fn stats(&self) -> MailStats {
         let mut stats = self.direct.counters.read();
         stats.waiting = self.direct.waiting();
+        stats.devices = self.direct.pulses.classes();
         stats.watched = self.accounts.all().filter(|account| account.phase() != Phase::Idle).count();
         stats
     }
