@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::device::Speech;
 use crate::kind::Kind;
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
@@ -81,6 +82,9 @@ pub(crate) struct ServerArgs {
     /// Lots of the server (`ServeConfig::lots`), one a thread unless given; 0: each connection is a task of its own
     #[arg(long)]
     pub(crate) lots: Option<usize>,
+    /// Devices that ping speak TLS
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// The server's heartbeat interval in seconds
     #[arg(long, default_value_t = 25)]
     pub(crate) heartbeat: u64,
@@ -135,6 +139,7 @@ impl ServerArgs {
             format!("--heartbeat={heartbeat}"),
             format!("--retention={retention}"),
         ];
+        flags.extend(self.tls.then(|| "--tls".to_owned()));
         flags.extend(mail.to_flags());
         flags
     }
@@ -186,19 +191,22 @@ pub(crate) struct BurstArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IdleKind {
     Of(Kind),
-    Ping,
+    /// A parked ping.
+    Parked(Speech),
 }
 
 fn idle_kind(name: &str) -> Result<IdleKind, String> {
     match name {
-        "ping" => Ok(IdleKind::Ping),
+        "ping" => Ok(IdleKind::Parked(Speech::Ping)),
+        "eas" => Ok(IdleKind::Parked(Speech::Eas)),
         name => Kind::from_str(name, false).map(IdleKind::Of),
     }
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct IdleArgs {
-    /// A transport's kind, or `ping`: parked pings of Direct Push, over `--mailboxes` with `--folders` each
+    /// A transport's kind, or parked pings of Direct Push over `--mailboxes` with `--folders` each: `ping` by the calls in
+    /// JSON, `eas` by Exchange ActiveSync
     #[arg(long, default_value = "ws", value_parser = idle_kind)]
     pub(crate) kind: IdleKind,
     #[arg(long, default_value_t = 10_000)]
@@ -310,6 +318,9 @@ pub(crate) struct PingArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WakeArgs {
+    /// Pings by the calls in JSON, or of Exchange ActiveSync
+    #[arg(long, default_value = "ping")]
+    pub(crate) kind: Speech,
     /// Parked pings, over `--mailboxes`: each is woken alone if there are several, all together if there is one
     #[arg(long, default_value_t = 10_000)]
     pub(crate) pings: usize,
@@ -360,7 +371,7 @@ mod tests {
     #[test]
     fn a_server_is_started_with_the_settings_that_were_asked_for() {
         let mail = MailArgs { mailboxes: 6, folders: 7, linger: 8, maildirs: 9, mail_dir: Some("m".into()) };
-        let args = ServerArgs { threads: 2, lots: Some(5), heartbeat: 3, retention: 4, mail };
+        let args = ServerArgs { threads: 2, lots: Some(5), tls: true, heartbeat: 3, retention: 4, mail };
         let line = ["benches".to_owned(), "server".to_owned()].into_iter().chain(args.to_flags());
         let Role::Server(read) = Cli::parse_from(line).role else { panic!("the role of a server") };
         assert_eq!(format!("{read:?}"), format!("{args:?}"));

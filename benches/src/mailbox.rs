@@ -63,6 +63,9 @@ impl Served {
         };
         let mut config = MailConfig::default();
         config.linger = Duration::from_millis(*linger);
+        // What devices are to be set to is nothing that is measured.
+        config.eas.provision = false;
+        config.max_devices = 1_000_000;
         let mut builder = Mail::builder(hub.clone(), state.clone(), config);
         let no_readers: [&str; 0] = [];
         for number in 0..*maildirs {

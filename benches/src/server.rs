@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use axum::routing::get;
 use push_core::{Hub, HubConfig, Namespace, Pattern};
-use push_transports::server::{ServeConfig, bind, serve};
+use push_transports::server::{ServeConfig, Tls, bind, serve};
 use push_transports::{Config, Push};
 
 use crate::args::ServerArgs;
@@ -49,15 +50,34 @@ async fn run_until_killed(args: &ServerArgs) -> Result<()> {
     }
     let push = Push::new(hub, transports)?;
     if let Some(served) = served {
-        app = app.nest("/push/mail", push_mail::router(served.mail.clone(), push.clone())).merge(served.router());
+        let mail = served.mail.clone();
+        app = app.nest("/push/mail", push_mail::router(mail.clone(), push.clone())).merge(served.router());
+        app = app.merge(push_mail::eas_router(mail, push.clone()));
     }
     let app = app.nest_service("/push", push.service());
+    let (app, _files) = if args.tls { with_tls(app, args).await? } else { (app.route("/mailbox/tls", get("")), None) };
     // Whoever reads the address finds everything open.
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", listener.local_addr()?)?;
     stdout.flush()?;
     serve(listener, app, serve_config(args), std::future::pending()).await;
     Ok(())
+}
+
+/// Serves it over TLS as well, and tells where, and by which certificate, at `/mailbox/tls`. The files are read again and
+/// again: they go with what is returned.
+async fn with_tls(app: axum::Router, args: &ServerArgs) -> Result<(axum::Router, Option<tempfile::TempDir>)> {
+    let dir = tempfile::tempdir()?;
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let (certificate, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem())?;
+    std::fs::write(&key, made.signing_key.serialize_pem())?;
+    let listener = bind(([127, 0, 0, 1], 0).into())?;
+    let told = format!("{}\n{}", listener.local_addr()?, made.cert.pem());
+    let mut config = serve_config(args);
+    config.tls = Some(Tls::from_files(&certificate, &key)?);
+    tokio::spawn(serve(listener, app.clone(), config, std::future::pending()));
+    Ok((app.route("/mailbox/tls", get(told)), Some(dir)))
 }
 
 /// How sockets are served: the figures are taken with this.

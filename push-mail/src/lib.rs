@@ -19,6 +19,7 @@ mod http;
 pub mod journal;
 #[cfg(unix)]
 pub mod lmtp;
+mod logins;
 mod mail;
 pub mod message;
 mod name;
@@ -31,12 +32,15 @@ pub mod state;
 mod stats;
 pub mod store;
 pub mod submit;
+#[cfg(test)]
+mod trial;
 pub mod wbxml;
 
 pub use config::MailConfig;
 pub use direct::pulse::{DeviceClasses, DevicePings};
 pub use eas::{DeviceSummary, EasConfig, eas_router, is_eas_path};
 pub use http::router;
+pub use logins::{BadHash, Password};
 pub use mail::{Mail, MailBuilder, MailError};
 pub use name::{folder_channel, tree_channel};
 pub use stats::{CUT_BOUNDS_S, MailStats};

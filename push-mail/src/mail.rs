@@ -1,7 +1,7 @@
 //! All accounts, and what is asked of them.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +11,14 @@ use sha1::{Digest as _, Sha1};
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
-use crate::direct::device::Device;
 use crate::direct::devices::DeviceId;
 use crate::eas::{DeviceSummary, Eas};
+use crate::logins::{Logins, Password, Server};
 use crate::name::account_segment;
 use crate::readers::Readers;
 use crate::state::{State, StateError};
 use crate::stats::MailStats;
+use crate::store::imap::ImapConfig;
 use crate::store::{FolderId, Hierarchy, Hint, MailStore, StoreError};
 use crate::submit::{Submission, Submitter};
 
@@ -66,6 +67,7 @@ pub struct Mail {
     pub(crate) direct: Arc<Direct>,
     pub(crate) eas: Arc<Eas>,
     pub(crate) hook_token: Option<HookToken>,
+    pub(crate) logins: Arc<Logins>,
 }
 
 /// What a mail server shows that posts to `hook/dovecot`: its digest, so that it is nowhere to be seen, and the time of a
@@ -120,6 +122,8 @@ pub struct MailBuilder {
     accounts: Vec<New>,
     submissions: BTreeMap<String, Submission>,
     hook_token: Option<HookToken>,
+    users: HashMap<String, Password>,
+    servers: Vec<Server>,
 }
 
 /// An account to be: its name, its readers, its mailbox.
@@ -158,6 +162,24 @@ impl MailBuilder {
     #[must_use]
     pub fn hook_token(mut self, token: &str) -> Self {
         self.hook_token = Some(HookToken::new(token));
+        self
+    }
+
+    /// Lets a mail program of a phone log in over Exchange ActiveSync as this user, with this password, to the accounts that
+    /// have it among their readers; a second password of the same user takes the place of the first. Who has a name and a
+    /// secret that the authorizer knows may log in too, unless that lets anyone do anything.
+    #[must_use]
+    pub fn user(mut self, name: impl Into<String>, password: Password) -> Self {
+        self.users.insert(name.into(), password);
+        self
+    }
+
+    /// Lets the mail server decide who opens this account over Exchange ActiveSync: who logs in as the account or as the
+    /// user of `imap`, with a password that the server takes for that user. What it says holds for
+    /// [`EasConfig::login_cache`](crate::EasConfig::login_cache).
+    #[must_use]
+    pub fn login_by_imap(mut self, account: impl AsRef<str>, imap: ImapConfig) -> Self {
+        self.servers.push(Server { account: account.as_ref().into(), imap });
         self
     }
 
@@ -204,7 +226,8 @@ impl MailBuilder {
         }
         accounts.values().for_each(Account::start);
         let accounts = Arc::new(Accounts(accounts));
-        Ok(Mail { hub: self.hub, accounts, direct, eas, hook_token: self.hook_token })
+        let logins = Arc::new(Logins::new(self.users, self.servers, &eas.config));
+        Ok(Mail { hub: self.hub, accounts, direct, eas, hook_token: self.hook_token, logins })
     }
 }
 
@@ -219,7 +242,9 @@ impl Mail {
     /// Mail whose folders are channels of `hub`, and whose devices are remembered in `state`, where the journals of the
     /// accounts are too.
     pub fn builder(hub: Hub, state: State, config: MailConfig) -> MailBuilder {
-        MailBuilder { hub, state, config, accounts: Vec::new(), submissions: BTreeMap::new(), hook_token: None }
+        let (accounts, submissions) = (Vec::new(), BTreeMap::new());
+        let (users, servers) = (HashMap::new(), Vec::new());
+        MailBuilder { hub, state, config, accounts, submissions, hook_token: None, users, servers }
     }
 
     /// The names of the accounts.
@@ -284,8 +309,7 @@ impl Mail {
         let mut devices = Vec::new();
         for account in self.accounts.all().filter(|its| account.is_none_or(|name| name == &*its.name)) {
             for (id, summary) in self.eas.rows.devices(&account.name)? {
-                let device = self.direct.devices.load(&id)?.unwrap_or_default();
-                devices.push(self.summary(&id, summary, &device));
+                devices.push(self.with_pings(&id, summary));
             }
             for (id, device) in self.direct.devices.of_calls(&account.name)? {
                 let summary = DeviceSummary {
@@ -293,9 +317,10 @@ impl Mail {
                     user: id.user.as_deref().map(str::to_owned),
                     device: id.own_name().to_owned(),
                     last_seen_ms: device.seen_ms,
+                    heartbeat: device.ping.map(|ping| Duration::from_secs(ping.heartbeat_s)),
                     ..DeviceSummary::default()
                 };
-                devices.push(self.summary(&id, summary, &device));
+                devices.push(self.with_pings(&id, summary));
             }
         }
         devices.sort_by_key(|device| Reverse(device.last_seen_ms));
@@ -303,9 +328,8 @@ impl Mail {
     }
 
     /// With what is known of the pings of a device.
-    fn summary(&self, id: &DeviceId, mut summary: DeviceSummary, device: &Device) -> DeviceSummary {
+    fn with_pings(&self, id: &DeviceId, mut summary: DeviceSummary) -> DeviceSummary {
         let (pings, heard_ms) = self.direct.pings_of(id);
-        summary.heartbeat = device.ping.as_ref().map(|ping| Duration::from_secs(ping.heartbeat_s));
         summary.last_seen_ms = summary.last_seen_ms.max(heard_ms);
         summary.pings = pings;
         summary

@@ -8,9 +8,11 @@ use push_core::Hub;
 use push_mail::journal::Journal;
 use push_mail::state::{State, StateError};
 use push_mail::store::imap::{Credentials, ImapConfig, ImapStore};
+use push_mail::store::joined::JoinedStore;
 use push_mail::store::maildir::{MaildirConfig, MaildirStore};
 use push_mail::store::memory::MemoryStore;
 use push_mail::store::pop3::{Pop3Config, Pop3Store};
+use push_mail::store::vdir::{VdirConfig, VdirStore};
 use push_mail::store::{MailStore, StoreError};
 use push_mail::submit::{SmtpConfig, SmtpSubmitter, SubmitError, Submitter};
 use push_mail::{Mail, MailError};
@@ -85,11 +87,22 @@ pub(crate) async fn open(
         let name = || account.name.clone();
         let journal = Journal::open(&state, &account.name).await;
         let journal = journal.map_err(|error| OpenError::Journal { name: name(), source: error.into() })?;
-        let store = store(account, journal, &mut maildirs).await;
+        let store = match store(account, journal, &mut maildirs).await {
+            Ok(store) => with_items(account, store, &state).await,
+            Err(error) => Err(error),
+        };
         let store = store.map_err(|source| OpenError::Account { name: name(), source })?;
         let submitter = submitter(&account.sending).map_err(|source| OpenError::Sending { name: name(), source })?;
         builder = builder.account(name(), &account.readers, store);
+        if let Mailbox::Imap(remote, imap) = &account.mailbox
+            && imap.login
+        {
+            builder = builder.login_by_imap(&account.name, imap_config(remote, imap));
+        }
         builder = builder.submission(name(), account.sending.addresses.clone(), submitter);
+    }
+    for user in &settings.users {
+        builder = builder.user(&user.name, user.password.clone());
     }
     let mail = builder.build().map_err(OpenError::Mail)?;
     Ok(Some(Opened { mail, maildirs }))
@@ -106,6 +119,25 @@ async fn store(account: &Account, journal: Journal, maildirs: &mut Maildirs) -> 
         Mailbox::Imap(remote, imap) => Arc::new(ImapStore::new(imap_config(remote, imap), journal)?),
         Mailbox::Pop3(remote) => Arc::new(Pop3Store::new(pop3_config(remote), journal)?),
     })
+}
+
+/// The mailbox with the account's calendars and address books beside it, if it has any.
+async fn with_items(
+    account: &Account,
+    store: Arc<dyn MailStore>,
+    state: &State,
+) -> Result<Arc<dyn MailStore>, StoreError> {
+    let Some(path) = &account.vdir else { return Ok(store) };
+    // What was seen there is remembered beside what was seen of mail, under a name too long for any account.
+    let name = format!("{:\0<256}vdir", account.name);
+    let journal = Journal::open(state, &name).await?;
+    let mut config = VdirConfig::default();
+    config.create = may_be_made(path);
+    let said = |error: StoreError| {
+        StoreError::new(error.kind(), format!("the calendars in {} cannot be used", path.display())).caused_by(error)
+    };
+    let items = VdirStore::open(path, journal, config).await.map_err(said)?;
+    Ok(Arc::new(JoinedStore::new(store, Arc::new(items))))
 }
 
 /// How an account sends, if it does.

@@ -27,6 +27,8 @@ pub(crate) struct Site {
     /// Where there are accounts.
     pub(crate) mail: Option<Mail>,
     pub(crate) metrics: Metrics,
+    /// Whether mail programs of phones are answered.
+    pub(crate) serves_eas: bool,
     /// Whether `/` is the demo page.
     pub(crate) has_page: bool,
 }
@@ -41,7 +43,11 @@ pub(crate) fn app(site: Arc<Site>) -> Router {
         }
         None => Router::new(),
     };
-    let phones = site.mail.as_ref().map(|mail| push_mail::eas_router(mail.clone(), site.push.clone()));
+    let phones = site
+        .mail
+        .as_ref()
+        .filter(|_| site.serves_eas)
+        .map(|mail| push_mail::eas_router(mail.clone(), site.push.clone()));
     let beside = async move |site: State<Arc<Site>>, request: Request| match phones {
         Some(mut phones) if push_mail::is_eas_path(request.uri().path()) => {
             let Ok(response) = phones.call(request).await;

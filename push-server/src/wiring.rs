@@ -181,7 +181,10 @@ async fn build(settings: &Settings, max_subscribers: usize, tls: Option<Tls>) ->
     }
     let push = Push::new(hub, transports).expect("'origins' and 'hosts' were checked when they were read");
     let metrics = Metrics::new(push.clone(), settings.serve.counters.clone(), mail.clone(), tls);
-    Ok((Site { push, mail, metrics, has_page: settings.has_demo() }, maildirs.unwrap_or_default()))
+    Ok((
+        Site { push, mail, metrics, serves_eas: settings.mail.serves_eas, has_page: settings.has_demo() },
+        maildirs.unwrap_or_default(),
+    ))
 }
 
 /// What the page needs of its channels. They come last, so that a namespace of the operator's wins.

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddrV4, TcpStream};
 
+use super::Target;
 use crate::Result;
 use crate::client::http::{self, Body};
 
@@ -23,6 +24,16 @@ impl Control {
     /// How many pings wait.
     pub(crate) fn waiting(&mut self) -> Result<usize> {
         Ok(self.ask("GET", "/mailbox")?.parse()?)
+    }
+
+    /// Where devices connect to: over TLS, if the server speaks it.
+    pub(crate) fn target(&mut self) -> Result<Target> {
+        let plain = self.host.parse()?;
+        let told = self.ask("GET", "/mailbox/tls")?;
+        match told.split_once('\n') {
+            Some((addr, pem)) => Target::tls(addr.parse()?, pem.as_bytes()),
+            None => Ok(Target::plain(plain)),
+        }
     }
 
     /// Bytes that the server has allocated, if it counts.

@@ -4,16 +4,18 @@
 //! What a ping tells is checked by the sync that follows: a folder of which it has nothing new was told in vain.
 
 mod control;
+mod eas;
+mod line;
 mod talk;
 
-use std::net::SocketAddrV4;
-use std::os::fd::OwnedFd;
-
 pub(crate) use self::control::Control;
+use self::line::Line;
+pub(crate) use self::line::Target;
 use self::talk::Answer;
+pub(crate) use self::talk::Speech;
 use crate::Result;
 use crate::clock::{Guard, MS, now_ns};
-use crate::poller::{Poller, Read, connect, read, reset, send_all};
+use crate::poller::{Poller, Read};
 
 /// Requests that are unanswered at a time while devices are prepared or begin to wait.
 const UNDER_WAY: usize = 64;
@@ -28,6 +30,8 @@ const SCRATCH_BYTES: usize = 16 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Doing {
     Nothing,
+    /// What comes before all else.
+    Beginning,
     Pinging,
     /// Nothing, though it was told of these folders.
     Holding(Vec<u32>),
@@ -55,7 +59,7 @@ struct Device {
     name: String,
     /// The sync key of folder 1 and so on.
     keys: Vec<String>,
-    connection: Option<OwnedFd>,
+    connection: Option<Line>,
     doing: Doing,
     spill: Vec<u8>,
     /// When the ping was sent that waits.
@@ -91,7 +95,8 @@ impl Faults {
 
 /// See the module.
 pub(crate) struct Devices {
-    target: SocketAddrV4,
+    target: Target,
+    speech: Speech,
     host: String,
     poller: Poller,
     devices: Vec<Device>,
@@ -109,10 +114,11 @@ pub(crate) struct Devices {
 }
 
 impl Devices {
-    pub(crate) fn new(target: SocketAddrV4) -> Result<Self> {
+    pub(crate) fn new(target: Target, speech: Speech) -> Result<Self> {
         Ok(Self {
+            host: target.addr.to_string(),
             target,
-            host: target.to_string(),
+            speech,
             poller: Poller::new()?,
             devices: Vec::new(),
             manners: Manners::Hold,
@@ -144,14 +150,14 @@ impl Devices {
     }
 
     /// Lets each device from `first` on ping, which makes the ping known and is answered at once, and sync what it is told,
-    /// over a connection that it then closes.
+    /// over a connection that it then closes. One of Exchange ActiveSync syncs its folders without being told.
     pub(crate) fn prepare(&mut self, first: usize) -> Result<()> {
         let guard = Guard::new(PATIENCE_SECS + self.len() as u64 / 50, "devices to be prepared");
         self.manners = Manners::Prepare;
         for key in first..self.len() {
             self.connect(key)?;
             self.preparing += 1;
-            self.ask_ping(key)?;
+            self.begin(key)?;
             while self.preparing >= UNDER_WAY {
                 self.pump(1000 * MS)?;
                 guard.check()?;
@@ -216,7 +222,7 @@ impl Devices {
     pub(crate) fn close(&mut self) -> Result<()> {
         for device in &mut self.devices {
             if let Some(socket) = device.connection.take() {
-                reset(socket)?;
+                socket.reset()?;
             }
             device.doing = Doing::Nothing;
             device.spill.clear();
@@ -239,10 +245,20 @@ impl Devices {
     }
 
     fn connect(&mut self, key: usize) -> Result<()> {
-        let socket = connect(self.target)?;
-        self.poller.add(&socket, key)?;
-        self.devices[key].connection = Some(socket);
+        let line = Line::open(&self.target)?;
+        self.poller.add(&line, key)?;
+        self.devices[key].connection = Some(line);
         Ok(())
+    }
+
+    /// Lets a device that knows nothing ask for what it needs.
+    fn begin(&mut self, key: usize) -> Result<()> {
+        let device = &mut self.devices[key];
+        let Some(hello) = self.speech.hello(&self.host, &device.account, &device.name) else {
+            return self.ask_ping(key);
+        };
+        device.doing = Doing::Beginning;
+        self.send(key, &hello)
     }
 
     /// Sends a ping on the device's connection, or on another, so that the one before is superseded.
@@ -250,7 +266,7 @@ impl Devices {
         let device = &mut self.devices[key];
         device.doing = Doing::Pinging;
         device.asked_ns = now_ns();
-        let request = talk::ping(&self.host, &device.account, &device.name, device.keys.len());
+        let request = self.speech.ping(&self.host, &device.account, &device.name, device.keys.len());
         self.send(key, &request)
     }
 
@@ -259,13 +275,13 @@ impl Devices {
         let Doing::Syncing(folders) = &device.doing else { return Ok(()) };
         let Some(folder) = folders.first() else { return Ok(()) };
         let sync_key = &device.keys[*folder as usize - 1];
-        let request = talk::sync(&self.host, &device.account, &device.name, *folder, sync_key);
+        let request = self.speech.sync(&self.host, &device.account, &device.name, *folder, sync_key);
         self.send(key, &request)
     }
 
-    fn send(&mut self, key: usize, request: &str) -> Result<()> {
-        let socket = self.devices[key].connection.as_ref().ok_or("a device without a connection")?;
-        if send_all(socket, request.as_bytes()) { Ok(()) } else { Err("a device's connection broke".into()) }
+    fn send(&mut self, key: usize, request: &[u8]) -> Result<()> {
+        let line = self.devices[key].connection.as_mut().ok_or("a device without a connection")?;
+        if line.send(request) { Ok(()) } else { Err("a device's connection broke".into()) }
     }
 
     /// Takes what happens, for which it waits `timeout_ns` at most.
@@ -281,9 +297,9 @@ impl Devices {
     fn read(&mut self, key: usize) -> Result<()> {
         loop {
             let device = &mut self.devices[key];
-            let Some(socket) = &device.connection else { return Ok(()) };
-            match read(socket, &mut self.scratch) {
-                Read::Bytes(n) => device.spill.extend_from_slice(&self.scratch[..n]),
+            let Some(line) = &mut device.connection else { return Ok(()) };
+            match line.read(&mut self.scratch, &mut device.spill) {
+                Read::Bytes(_) => {}
                 Read::Nothing => return Ok(()),
                 Read::End => {
                     self.faults.closed += 1;
@@ -292,7 +308,7 @@ impl Devices {
                 }
             }
             let at_ns = now_ns();
-            while let Some((answer, len)) = talk::answer(&self.devices[key].spill)? {
+            while let Some((answer, len)) = self.speech.answer(&self.devices[key].spill)? {
                 self.devices[key].spill.drain(..len);
                 self.take(key, answer, at_ns)?;
             }
@@ -318,11 +334,18 @@ impl Devices {
                 self.superseded += 1;
                 self.ask_ping(key)
             }
+            (Doing::Beginning, Answer::Hello) => {
+                let count = u32::try_from(device.keys.len())?;
+                device.doing = Doing::Syncing((1..=count).collect());
+                self.ask_sync(key)
+            }
             (Doing::Syncing(folders), Answer::Synced { sync_key, new, more }) => {
-                device.keys[folders[0] as usize - 1] = sync_key;
+                let held = std::mem::replace(&mut device.keys[folders[0] as usize - 1], sync_key);
                 self.told[key] += new;
-                self.faults.in_vain += u64::from(new == 0);
-                let rest = if more { folders } else { folders[1..].to_vec() };
+                // The first answer may be a key, and nothing else.
+                let is_first = held == "0" && new == 0;
+                self.faults.in_vain += u64::from(new == 0 && !is_first);
+                let rest = if more || is_first { folders } else { folders[1..].to_vec() };
                 if rest.is_empty() {
                     return self.synced(key);
                 }
@@ -344,7 +367,7 @@ impl Devices {
         self.preparing -= 1;
         self.told[key] = 0;
         if let Some(socket) = self.devices[key].connection.take() {
-            reset(socket)?;
+            socket.reset()?;
         }
         Ok(())
     }

@@ -1,15 +1,68 @@
-//! What devices and the server say to each other.
+//! What devices and the server say to each other, in JSON (wire.md §9) or as Exchange ActiveSync.
 
 use serde::Deserialize;
 
+use super::eas;
 use crate::Result;
 use crate::client::http::{self, Body};
 
-/// How long a ping is to wait, in seconds: longer than any bench.
-const HEARTBEAT_S: u32 = 3540;
+/// Which of the two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Speech {
+    /// The calls in JSON.
+    #[default]
+    Ping,
+    /// Exchange ActiveSync.
+    Eas,
+}
 
-/// A ping of folders 1 to `folders`.
-pub(super) fn ping(host: &str, account: &str, device: &str, folders: usize) -> String {
+/// How long a ping is to wait, in seconds: longer than any bench.
+pub(super) const HEARTBEAT_S: u32 = 3540;
+
+impl Speech {
+    /// What a device asks before all else, if anything.
+    pub(super) fn hello(self, host: &str, account: &str, device: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Ping => None,
+            Self::Eas => Some(eas::folder_sync(host, account, device)),
+        }
+    }
+
+    /// A ping of folders 1 to `folders`.
+    pub(super) fn ping(self, host: &str, account: &str, device: &str, folders: usize) -> Vec<u8> {
+        match self {
+            Self::Ping => ping(host, account, device, folders).into_bytes(),
+            Self::Eas => eas::ping(host, account, device, folders),
+        }
+    }
+
+    pub(super) fn sync(self, host: &str, account: &str, device: &str, folder: u32, key: &str) -> Vec<u8> {
+        match self {
+            Self::Ping => sync(host, account, device, folder, key).into_bytes(),
+            Self::Eas => eas::sync(host, account, device, folder, key),
+        }
+    }
+
+    /// The first answer in `bytes`, and how many they are; `None` while it is not all there.
+    pub(super) fn answer(self, bytes: &[u8]) -> Result<Option<(Answer, usize)>> {
+        let Some(head) = http::head(bytes).map_err(|_| "an answer is not HTTP")? else { return Ok(None) };
+        let Body::Length(len) = head.body else { return Err("an answer without a length".into()) };
+        let end = head.len + len;
+        let Some(body) = bytes.get(head.len..end) else { return Ok(None) };
+        let answer = match (head.status, self) {
+            (200, Self::Ping) => told(body),
+            (200, Self::Eas) => eas::told(body),
+            _ => None,
+        };
+        let answer = answer.unwrap_or_else(|| {
+            eprintln!("a device was told {} {}", head.status, String::from_utf8_lossy(body));
+            Answer::Other
+        });
+        Ok(Some((answer, end)))
+    }
+}
+
+fn ping(host: &str, account: &str, device: &str, folders: usize) -> String {
     let folders: Vec<_> = (1..=folders).map(|id| format!(r#"{{"id":"{id}","class":"Email"}}"#)).collect();
     let folders = folders.join(",");
     let body =
@@ -17,7 +70,7 @@ pub(super) fn ping(host: &str, account: &str, device: &str, folders: usize) -> S
     post(host, "ping", &body)
 }
 
-pub(super) fn sync(host: &str, account: &str, device: &str, folder: u32, sync_key: &str) -> String {
+fn sync(host: &str, account: &str, device: &str, folder: u32, sync_key: &str) -> String {
     let body = format!(r#"{{"account":"{account}","device":"{device}","folder":"{folder}","sync_key":"{sync_key}"}}"#);
     post(host, "sync", &body)
 }
@@ -36,6 +89,8 @@ pub(super) enum Answer {
         folders: Vec<u32>,
     },
     NoChanges,
+    /// To [`Speech::hello`].
+    Hello,
     /// How many changes, and whether there are more.
     Synced {
         sync_key: String,
@@ -43,7 +98,7 @@ pub(super) enum Answer {
         more: bool,
     },
     /// Anything else.
-    Other(String),
+    Other,
 }
 
 #[derive(Deserialize)]
@@ -59,28 +114,15 @@ struct Told {
     changes: Vec<serde::de::IgnoredAny>,
 }
 
-/// The first answer in `bytes`, and how many they are; `None` while it is not all there.
-pub(super) fn answer(bytes: &[u8]) -> Result<Option<(Answer, usize)>> {
-    let Some(head) = http::head(bytes).map_err(|_| "an answer is not HTTP")? else { return Ok(None) };
-    let Body::Length(len) = head.body else { return Err("an answer without a length".into()) };
-    let end = head.len + len;
-    let Some(body) = bytes.get(head.len..end) else { return Ok(None) };
-    let other = || Answer::Other(format!("{} {}", head.status, String::from_utf8_lossy(body)));
-    let told = (head.status == 200).then(|| serde_json::from_slice::<Told>(body).ok()).flatten();
-    let answer = match told {
-        Some(Told { status, folders, .. }) if status == "changes" => {
-            Answer::Changes { folders: folders.iter().filter_map(|id| id.parse().ok()).collect() }
-        }
-        Some(Told { status, sync_key, more, changes, .. }) if status == "ok" => {
-            Answer::Synced { sync_key, new: changes.len() as u64, more }
-        }
-        Some(Told { status, .. }) if status == "no_changes" => Answer::NoChanges,
-        _ => other(),
-    };
-    if let Answer::Other(told) = &answer {
-        eprintln!("a device was told {told}");
+/// What JSON says; `None` for anything that a device does not expect.
+fn told(body: &[u8]) -> Option<Answer> {
+    let Told { status, folders, sync_key, more, changes } = serde_json::from_slice(body).ok()?;
+    match status.as_str() {
+        "changes" => Some(Answer::Changes { folders: folders.iter().filter_map(|id| id.parse().ok()).collect() }),
+        "ok" => Some(Answer::Synced { sync_key, new: changes.len() as u64, more }),
+        "no_changes" => Some(Answer::NoChanges),
+        _ => None,
     }
-    Ok(Some((answer, end)))
 }
 
 #[cfg(test)]
@@ -93,12 +135,13 @@ mod tests {
         let changes = http(r#"{"status":"changes","folders":["1","12"]}"#);
         let synced = http(r#"{"status":"ok","sync_key":"2-7","more":false,"changes":[{"kind":"new"}]}"#);
         let both = format!("{changes}{synced}");
-        let first = answer(both.as_bytes()).expect("HTTP").expect("whole");
+        let first = Speech::Ping.answer(both.as_bytes()).expect("HTTP").expect("whole");
         assert_eq!(first, (Answer::Changes { folders: vec![1, 12] }, changes.len()));
-        let second = answer(&both.as_bytes()[first.1..]).expect("HTTP").expect("whole");
+        let second = Speech::Ping.answer(&both.as_bytes()[first.1..]).expect("HTTP").expect("whole");
         assert_eq!(second, (Answer::Synced { sync_key: "2-7".into(), new: 1, more: false }, synced.len()));
-        assert_eq!(answer(&both.as_bytes()[..changes.len() - 1]).expect("HTTP"), None);
-        let (other, _) = answer(http(r#"{"status":"folders_stale"}"#).as_bytes()).expect("HTTP").expect("whole");
-        assert!(matches!(other, Answer::Other(_)));
+        assert_eq!(Speech::Ping.answer(&both.as_bytes()[..changes.len() - 1]).expect("HTTP"), None);
+        let (other, _) =
+            Speech::Ping.answer(http(r#"{"status":"folders_stale"}"#).as_bytes()).expect("HTTP").expect("whole");
+        assert_eq!(other, Answer::Other);
     }
 }

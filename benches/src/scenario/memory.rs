@@ -42,7 +42,10 @@ pub(super) fn settled_rss(lane: &Lane) -> Result<u64> {
 /// Scenario `idle`.
 pub(crate) fn idle(args: &IdleArgs) -> Result<()> {
     let IdleArgs { kind, connections, cycles, secs, at_most, server } = args;
-    let IdleKind::Of(kind) = kind else { return super::parked::idle(args) };
+    let kind = match kind {
+        IdleKind::Of(kind) => kind,
+        IdleKind::Parked(speech) => return super::parked::idle(args, *speech),
+    };
     let mut lane = Lane::push(server, SIZE)?;
     // What the first connections of a process load and allocate is not theirs.
     warm_up(&mut lane, *kind)?;

@@ -5,7 +5,7 @@ use super::{progress, with_mail};
 use crate::Result;
 use crate::args::IdleArgs;
 use crate::clock::MS;
-use crate::device::{Control, Devices};
+use crate::device::{Control, Devices, Speech};
 use crate::lane::Lane;
 use crate::mailbox::account;
 use crate::report::Report;
@@ -13,14 +13,14 @@ use crate::report::Report;
 /// Devices that are there before memory is looked at: what the first of a process load and allocate is not the others'.
 const WARM_UP: usize = 64;
 
-/// Scenario `idle --kind ping`.
-pub(super) fn idle(args: &IdleArgs) -> Result<()> {
+/// Scenarios `idle --kind ping` and `idle --kind eas`.
+pub(super) fn idle(args: &IdleArgs, speech: Speech) -> Result<()> {
     let IdleArgs { connections: pings, cycles, secs, at_most, server, .. } = args;
     let (_dir, server, lane) = with_mail(server)?;
     let (mailboxes, folders) = (server.mail.mailboxes, server.mail.folders);
     let mut control = Control::new(lane.target()?)?;
-    let mut devices = Devices::new(lane.target()?)?;
-    let settings = format!("{pings} pings of {folders} folders each over {mailboxes} mailboxes");
+    let mut devices = Devices::new(control.target()?, speech)?;
+    let settings = format!("{pings} pings ({speech:?}) of {folders} folders each over {mailboxes} mailboxes");
     let mut report = Report::new("idle", &settings, &server);
 
     progress("devices get to know their mailboxes");

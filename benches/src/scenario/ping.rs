@@ -10,7 +10,7 @@ use crate::Result;
 use crate::args::PingArgs;
 use crate::client::tally::{Latency, histogram};
 use crate::clock::{Guard, MS, now_ns};
-use crate::device::{Control, Devices, Manners};
+use crate::device::{Control, Devices, Manners, Speech};
 use crate::lane::Lane;
 use crate::mailbox::{account, letter};
 use crate::notices::Notices;
@@ -35,7 +35,7 @@ pub(crate) fn ping(args: &PingArgs) -> Result<()> {
     let mut postman = Postman::new(maildirs)?;
     let lane = Lane::push(&server, SIZE)?;
     let mut control = Control::new(lane.target()?)?;
-    let mut devices = Devices::new(lane.target()?)?;
+    let mut devices = Devices::new(control.target()?, Speech::Ping)?;
     (0..*accounts).for_each(|number| devices.add(account(number), 1));
     for number in 0..*parked {
         devices.add(account(accounts + number % server.mail.mailboxes), 1);

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::args::WakeArgs;
 use crate::client::tally::{Latency, histogram};
 use crate::clock::{Guard, MS, now_ns};
-use crate::device::{Control, Devices, Manners};
+use crate::device::{Control, Devices, Manners, Speech};
 use crate::lane::Lane;
 use crate::mailbox::account;
 use crate::report::{Report, Spread};
@@ -21,17 +21,20 @@ const PAIRS_MS: u64 = 2000;
 
 /// Scenario `wake`.
 pub(crate) fn wake(args: &WakeArgs) -> Result<()> {
-    let WakeArgs { pings, changes, rounds, server } = args;
+    let WakeArgs { kind, pings, changes, rounds, server } = args;
     let (_dir, server, lane) = with_mail(server)?;
     let (mailboxes, folders) = (server.mail.mailboxes, server.mail.folders);
-    let mut crowd =
-        Crowd { control: Control::new(lane.target()?)?, devices: Devices::new(lane.target()?)?, lane, mailboxes };
+    let mut control = Control::new(lane.target()?)?;
+    let devices = Devices::new(control.target()?, *kind)?;
+    let mut crowd = Crowd { control, devices, lane, speech: *kind, mailboxes };
     (0..*pings).for_each(|number| crowd.devices.add(account(number % mailboxes), folders));
     progress("devices get to know their mailboxes");
     crowd.devices.prepare(0)?;
     crowd.devices.park(0, &mut crowd.control)?;
-    let settings =
-        format!("{pings} pings of {folders} folders over {mailboxes} mailboxes, linger {} ms", server.mail.linger);
+    let settings = format!(
+        "{pings} pings ({kind:?}) of {folders} folders over {mailboxes} mailboxes, linger {} ms",
+        server.mail.linger
+    );
     let mut report = Report::new("wake", &settings, &server);
     match mailboxes {
         1 => crowd.all_of_one(*rounds, &mut report)?,
@@ -45,6 +48,7 @@ struct Crowd {
     lane: Lane,
     control: Control,
     devices: Devices,
+    speech: Speech,
     mailboxes: usize,
 }
 
@@ -152,7 +156,7 @@ impl Crowd {
 
     /// What a ping costs: each is parked, and answered when the next of its device comes.
     fn rounds_of_pings(&mut self, rounds: usize, report: &mut Report) -> Result<()> {
-        let mut pairs = Devices::new(self.lane.target()?)?;
+        let mut pairs = Devices::new(self.control.target()?, self.speech)?;
         for number in 0..PAIRS {
             let first = pairs.len();
             pairs.add_named(format!("pair-{number}"), account(number % self.mailboxes), 1);

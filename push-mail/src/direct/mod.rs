@@ -16,7 +16,7 @@ mod guard;
 pub(crate) mod live;
 pub(crate) mod lost;
 #[cfg(test)]
-pub(crate) mod model_tests;
+mod model_tests;
 pub mod ping;
 pub(crate) mod pulse;
 mod sync;

@@ -2,188 +2,21 @@
 //! is missed, and nothing is told in vain.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-
-use proptest::prelude::*;
-use push_core::{BoxFuture, Hub, HubConfig};
-use redb::StorageBackend;
 
 use super::devices::DeviceId;
 use super::ping::{PingAnswer, PingFolder, PingRequest};
 use super::waiting::Outcome;
 use super::{SyncAnswer, SyncRequest, WaitingPing};
 use crate::account::Account;
-use crate::journal::{Journal, Known, Look, SeenFolder, SeenItem};
+use crate::journal::Journal;
 use crate::state::State;
-use crate::store::{
-    Applied, ChangeKind, Class, Command, Flags, FolderId, FolderKind, Hierarchy, Hint, HintSender, Hints, Item,
-    MailStore, Page, StoreError, StoreErrorKind, Summary, Token, Uid, Wanted,
-};
+use crate::store::{ChangeKind, Class, Flags, FolderId, Hint, Uid};
+use crate::trial::{Disk, FOLDERS, Mailbox, Scanned, Truth};
 use crate::{Mail, MailConfig};
-
-/// A disk: what was synced survives a crash, what was only written may.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Disk(Arc<Mutex<(Vec<u8>, Vec<u8>)>>);
-
-impl StorageBackend for Disk {
-    fn len(&self) -> std::io::Result<u64> {
-        Ok(self.0.lock().expect("whole").0.len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
-        let disk = self.0.lock().expect("whole");
-        let from = offset as usize;
-        out.copy_from_slice(&disk.0[from..from + out.len()]);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> std::io::Result<()> {
-        self.0.lock().expect("whole").0.resize(len as usize, 0);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> std::io::Result<()> {
-        let mut disk = self.0.lock().expect("whole");
-        disk.1 = disk.0.clone();
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
-        let from = offset as usize;
-        self.0.lock().expect("whole").0[from..from + data.len()].copy_from_slice(data);
-        Ok(())
-    }
-}
-
-impl Disk {
-    /// The disk as it is found after a crash.
-    pub(crate) fn crashed(&self, keeps_all: bool) -> Disk {
-        let disk = self.0.lock().expect("whole");
-        let left = if keeps_all { disk.0.clone() } else { disk.1.clone() };
-        Disk(Arc::new(Mutex::new((left.clone(), left))))
-    }
-}
-
-const FOLDERS: usize = 2;
-
-/// What really lies in the mailbox: by folder, name of a message, and how it is marked.
-type Truth = [BTreeMap<u8, Flags>; FOLDERS];
-
-#[derive(Debug, Default)]
-struct Inside {
-    truth: Truth,
-    /// How often the numbers of a folder's messages have become void.
-    resets: [usize; FOLDERS],
-    watchers: Vec<HintSender>,
-}
-
-/// A mailbox that can only be looked at, like a folder of files.
-#[derive(Clone, Debug, Default)]
-struct Mailbox(Arc<Mutex<Inside>>);
-
-impl Mailbox {
-    fn truth(&self) -> Truth {
-        self.0.lock().expect("whole").truth.clone()
-    }
-
-    fn change(&self, folder: usize, change: impl FnOnce(&mut BTreeMap<u8, Flags>)) {
-        let mut mailbox = self.0.lock().expect("whole");
-        change(&mut mailbox.truth[folder]);
-        let hint = Hint::Folder(FolderId(folder as u32 + 1));
-        mailbox.watchers.retain(|watcher| watcher.send(hint));
-    }
-
-    fn reset(&self, folder: usize) {
-        self.0.lock().expect("whole").resets[folder] += 1;
-        self.change(folder, |_| {});
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Scanned {
-    mailbox: Mailbox,
-    journal: Journal,
-    /// The resets that were recorded.
-    looking: Arc<tokio::sync::Mutex<[usize; FOLDERS]>>,
-}
-
-impl Scanned {
-    async fn look(&self, folder: FolderId) -> Result<(), StoreError> {
-        let mut recorded = self.looking.lock().await;
-        self.journal.folder_key(folder)?;
-        let place = folder.0 as usize - 1;
-        let (there, resets) = {
-            let mailbox = self.mailbox.0.lock().expect("whole");
-            (mailbox.truth[place].clone(), mailbox.resets[place])
-        };
-        let known = self.journal.known(folder)?;
-        let gone = known.iter().filter(|known| known.key.parse().is_ok_and(|name: u8| !there.contains_key(&name)));
-        let gone = gone.map(|known| known.uid).collect();
-        let seen = |(name, flags): (&u8, &Flags)| SeenItem {
-            uid: None,
-            key: name.to_string(),
-            flags: *flags,
-            identity: None,
-            received_ms: None,
-        };
-        let seen = there.iter().map(seen).collect();
-        let reset = std::mem::replace(&mut recorded[place], resets) != resets;
-        self.journal.record(folder, Look { seen, gone, reset, mark: None }).await.map(drop)
-    }
-}
-
-impl MailStore for Scanned {
-    fn hierarchy(&self) -> BoxFuture<'_, Result<Hierarchy, StoreError>> {
-        Box::pin(std::future::ready(self.journal.hierarchy().map_err(Into::into)))
-    }
-
-    fn changes(&self, folder: FolderId, since: Token, limit: usize) -> BoxFuture<'_, Result<Page, StoreError>> {
-        Box::pin(async move {
-            self.look(folder).await?;
-            self.recorded(folder, since, limit)
-        })
-    }
-
-    fn recorded(&self, folder: FolderId, since: Token, limit: usize) -> Result<Page, StoreError> {
-        self.journal.changes(folder, since, limit)
-    }
-
-    fn known(&self, folder: FolderId, uids: &[Uid]) -> Result<Vec<Known>, StoreError> {
-        Ok(self.journal.look_up_all(folder, uids)?)
-    }
-
-    fn fetch<'a>(
-        &'a self,
-        folder: FolderId,
-        uids: &'a [Uid],
-        _: Wanted,
-    ) -> BoxFuture<'a, Result<Vec<Item>, StoreError>> {
-        let item = |uid: &Uid| {
-            let known = self.journal.look_up(folder, *uid).transpose()?;
-            Some(known.map_err(StoreError::from).map(|known| Item {
-                uid: *uid,
-                received_ms: 0,
-                flags: known.flags,
-                size: None,
-                summary: Summary { subject: Some(known.key), ..Summary::default() },
-                raw: None,
-            }))
-        };
-        Box::pin(std::future::ready(uids.iter().filter_map(item).collect()))
-    }
-
-    fn apply(&self, _: Command) -> BoxFuture<'_, Result<Applied, StoreError>> {
-        Box::pin(std::future::ready(Err(StoreError::new(StoreErrorKind::Unsupported, "only looked at"))))
-    }
-
-    fn watch(&self, _: &[FolderId]) -> Hints {
-        let (sender, hints) = Hints::channel();
-        sender.send(Hint::Ready);
-        self.mailbox.0.lock().expect("whole").watchers.push(sender);
-        hints
-    }
-}
+use proptest::prelude::*;
+use push_core::{Hub, HubConfig};
 
 /// What one device knows of one folder.
 #[derive(Debug, Default)]
@@ -239,15 +72,7 @@ impl Server {
         let at = disk.clone();
         let state = State::with_backend(move || at.clone()).expect("opened");
         let journal = Journal::open(&state, "alice").await.expect("a journal");
-        let folder = |name: &str| SeenFolder {
-            key: name.to_owned(),
-            identity: None,
-            path: name.to_owned(),
-            kind: FolderKind::by_name(name),
-            class: Class::Email,
-        };
-        journal.record_hierarchy(vec![folder("INBOX"), folder("Other")]).await.expect("recorded");
-        let store = Scanned { mailbox: mailbox.clone(), journal, looking: Arc::default() };
+        let store = Scanned::open(mailbox, journal).await;
         let config = MailConfig { linger: std::time::Duration::ZERO, fast_loop: u32::MAX, ..MailConfig::default() };
         let hub = Hub::new(HubConfig::default());
         let mail = Mail::builder(hub, state, config).account("alice", ["alice"], Arc::new(store));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use bytes::Bytes;
+use http::HeaderValue;
 use push_core::Identity;
 
 use crate::account::Account;
@@ -16,6 +17,20 @@ use crate::wbxml::Element;
 pub(crate) enum Version {
     V14_1,
     V16_1,
+}
+
+impl Version {
+    /// As it is written.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Version::V14_1 => "14.1",
+            Version::V16_1 => "16.1",
+        }
+    }
+
+    pub(crate) const fn header(self) -> HeaderValue {
+        HeaderValue::from_static(self.as_str())
+    }
 }
 
 /// The commands, by their numbers in a query that is packed into base64 ([MS-ASHTTP] 2.2.1.1.1.1.2).

@@ -1,5 +1,7 @@
 //! What can be set about Exchange ActiveSync.
 
+use std::time::Duration;
+
 /// Settings of the EAS endpoint.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -25,6 +27,18 @@ pub struct EasConfig {
     pub blocked: Vec<String>,
     /// The only devices that get something, named alike; all that are not blocked by default, and if empty.
     pub allowed: Vec<String>,
+    /// Wrong logins of one name from one address after which the next are answered 503 without a look, and ten times as
+    /// many of all names from there; 10 by default, 0 for never. One that was right since the start is never refused.
+    pub login_failures: u32,
+    /// How long that lasts after the last wrong one; 10 min by default.
+    pub login_forget: Duration,
+    /// For how long what a mail server says of a login holds; 10 min by default. See [`MailBuilder::login_by_imap`].
+    ///
+    /// [`MailBuilder::login_by_imap`]: crate::MailBuilder::login_by_imap
+    pub login_cache: Duration,
+    /// Where phones reach this server, as Autodiscover tells them: `https://mail.example.org/Microsoft-Server-ActiveSync`.
+    /// By default the host that they asked, with `https` unless that is a loopback address.
+    pub external_url: Option<String>,
 }
 
 impl Default for EasConfig {
@@ -38,6 +52,10 @@ impl Default for EasConfig {
             max_devices_per_user: 100,
             blocked: Vec::new(),
             allowed: Vec::new(),
+            login_failures: 10,
+            login_forget: Duration::from_secs(600),
+            login_cache: Duration::from_secs(600),
+            external_url: None,
         }
     }
 }

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::{Key, ROWS, Rows};
 use super::settings::Info;
-use super::{Part, Version};
+use super::{Part, Version, ping};
 use crate::direct::devices::DeviceId;
+use crate::direct::ping::PingParameters;
 use crate::direct::pulse::DevicePings;
 use crate::state::{Durability, StateError};
 
@@ -93,7 +94,7 @@ impl Seen {
         self.last_ms = heard.unix_ms - heard.unix_ms % HOUR_MS;
         self.device_type = heard.device_type.to_owned();
         self.user_agent = shortened(heard.user_agent);
-        self.version = heard.version.to_string();
+        self.version = heard.version.as_str().to_owned();
     }
 
     /// Whether there is something new in it.
@@ -208,8 +209,13 @@ impl Rows {
             self.count(&id.account, |_| count);
         }
         if count + 1 > self.most {
-            let all = self.last_heard(&id.account, None)?.into_iter().collect();
-            self.forget(&id.account, all, count + 1 - self.most + self.most / 10).await?;
+            let all: Vec<_> = self.last_heard(&id.account, None)?.into_iter().collect();
+            // Two first requests of one device at a time were counted twice.
+            let count = all.len();
+            self.count(&id.account, |_| count);
+            if count + 1 > self.most {
+                self.forget(&id.account, all, count + 1 - self.most + self.most / 10).await?;
+            }
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -249,6 +255,7 @@ impl Rows {
             let id = DeviceId { account: account.into(), user: user.as_deref().map(Into::into), device: device.into() };
             let Some(seen) = self.load::<Seen>(&id, SEEN)? else { continue };
             let info: Info = self.load(&id, Info::PART)?.unwrap_or_default();
+            let pings: Option<PingParameters> = self.load(&id, ping::PART)?;
             let summary = DeviceSummary {
                 account: account.to_owned(),
                 user,
@@ -261,6 +268,7 @@ impl Rows {
                 friendly_name: info.friendly_name,
                 first_seen_ms: seen.first_ms,
                 last_seen_ms: seen.last_ms,
+                heartbeat: pings.map(|ping| Duration::from_secs(ping.heartbeat_s)),
                 ..DeviceSummary::default()
             };
             devices.push((id, summary));

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::store::{FolderId, Uid};
 
 /// A message, wherever it is asked for: `folder:uid`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct ItemId {
     pub(crate) folder: FolderId,
     pub(crate) uid: Uid,

@@ -13,6 +13,7 @@
 mod call;
 mod compose;
 mod config;
+mod content;
 pub(crate) mod devices;
 mod dispatch;
 pub(crate) mod email;
@@ -21,13 +22,23 @@ mod folders;
 pub(crate) mod http;
 mod ids;
 mod items;
+mod meeting_response;
+#[cfg(test)]
+mod model_tests;
 mod move_items;
+mod pim;
 mod ping;
 mod provision;
+mod resolve_recipients;
 mod rows;
+mod search;
 mod settings;
 mod status;
 mod sync;
+mod validate_cert;
+
+#[cfg(test)]
+mod world;
 
 pub(crate) use call::{Answer, Call, Command, Params, Version};
 pub(crate) use compose::Turns;

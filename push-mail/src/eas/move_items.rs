@@ -1,15 +1,13 @@
 //! `MoveItems`: items to other folders, each with a status of its own ([MS-ASCMD] 2.2.1.12).
 //!
-//! What was moved is remembered: a device that has missed the answer asks again, and is told the same.
+//! A sync of either folder tells it afterwards, as any other change. What was moved is remembered: a device that has missed the answer asks again, and is told the same.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::sync::held::Row;
-use super::{Answer, Call, ItemId, Part, Status, sync};
+use super::{Answer, Call, ItemId, Part, Status};
 use crate::http::Site;
-use crate::state::StateError;
 use crate::store::{Command, FolderId, Hierarchy, StoreError, StoreErrorKind, Uid};
 use crate::wbxml::Element;
 use crate::wbxml::tags::move_items as tag;
@@ -70,25 +68,10 @@ pub(super) async fn answer(site: &Site, call: &Call) -> Result<Answer, Status> {
         });
     }
     if moves != before {
-        let mut written = taken_away(site, call, &moves, before.len()).map_err(|error| failed(&error))?;
         moves.drain(..moves.len().saturating_sub(MOVES));
-        written.push((PART.0.to_owned(), Some(serde_json::to_vec(&moves).expect("plain data is JSON"))));
-        rows.write(&call.id, written).await.map_err(|error| failed(&error))?;
+        rows.save(&call.id, PART, &moves).await.map_err(|error| failed(&error))?;
     }
     Ok(Answer::Document(answer))
-}
-
-/// What the device moved, behind the first `before` moves, it does not hold where it was.
-fn taken_away(site: &Site, call: &Call, moves: &VecDeque<Moved>, before: usize) -> Result<Vec<Row>, StateError> {
-    let mut by_folder: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
-    for moved in moves.iter().skip(before) {
-        by_folder.entry(moved.from.0).or_default().push(moved.from.1);
-    }
-    let mut rows = Vec::new();
-    for (folder, uids) in by_folder {
-        rows.extend(sync::taken_away(&site.mail.eas, &call.id, FolderId(folder), &uids)?);
-    }
-    Ok(rows)
 }
 
 /// `None` where something is missing.

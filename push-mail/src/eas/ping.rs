@@ -18,7 +18,7 @@ use crate::wbxml::tags::ping as tag;
 use crate::wbxml::{Element, Tag};
 
 /// What the device asked for last.
-const PART: Part = Part("ping");
+pub(super) const PART: Part = Part("ping");
 
 /// Longest name of a folder ([MS-ASCMD] 2.2.3.89, Id).
 const MAX_ID: usize = 64;
@@ -57,11 +57,7 @@ async fn try_answer(site: &Site, call: &Call) -> Result<Answer, PingAnswer> {
     if !call.account.be_live().await {
         return Err(PingAnswer::ServerError);
     }
-    let is_stale = || {
-        let tree = call.account.tree();
-        let is_gone = parameters.folders.iter().any(|(folder, _)| tree.get(*folder).is_none());
-        Ok::<_, PingAnswer>(is_gone || eas.is_tree_stale(&call.id, &tree).map_err(failed)?)
-    };
+    let is_stale = || eas.is_tree_stale(&call.id, &call.account.tree()).map_err(failed);
     if is_stale()? {
         return Err(PingAnswer::FoldersStale);
     }

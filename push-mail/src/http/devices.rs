@@ -56,7 +56,6 @@ struct Pings {
     cut_after_s: Option<u64>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

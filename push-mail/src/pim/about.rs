@@ -39,10 +39,22 @@ pub(crate) fn about(raw: &[u8]) -> Option<About> {
     let (class, first) = document.root.components().find_map(|inner| Some((class_of(&inner.name)?, inner)))?;
     let ends_ms = match class {
         Class::Calendar => end_of_events(&document),
-        // A task is there until it is done; filters by age do not apply to the others ([MS-ASCMD] 2.2.3.68.2).
+        Class::Tasks => end_of_task(first, &Zones::of(&document.root)),
+        // Filters by age do not apply to the others ([MS-ASCMD] 2.2.3.68.2).
         _ => u64::MAX,
     };
     Some(About { class, uid: first.text("UID"), ends_ms })
+}
+
+/// A task is there until it is done.
+fn end_of_task(task: &Component, zones: &Zones) -> u64 {
+    let completed = task.line("COMPLETED").and_then(|line| Moment::of(line, zones));
+    let is_done = task.text("STATUS").is_some_and(|status| status.eq_ignore_ascii_case("COMPLETED"));
+    match completed {
+        Some(completed) => millis(completed.utc()).max(1),
+        None if is_done => 1,
+        None => u64::MAX,
+    }
 }
 
 fn end_of_events(document: &Document) -> u64 {

@@ -258,13 +258,17 @@ pub(crate) fn unescaped(value: &str) -> String {
 
 /// The parts of a value between separators that are not escaped, as text.
 pub(crate) fn split(value: &str, separator: char) -> Vec<String> {
+    written_parts(value, separator).map(unescaped).collect()
+}
+
+/// The same as they are written.
+pub(crate) fn written_parts(value: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut is_escaped = false;
-    let parts = value.split(move |c| {
+    value.split(move |c| {
         let is_here = c == separator && !is_escaped;
         is_escaped = c == '\\' && !is_escaped;
         is_here
-    });
-    parts.map(unescaped).collect()
+    })
 }
 
 impl Component {
@@ -312,6 +316,18 @@ impl Component {
         let behind = self.parts.split_off(place);
         self.parts.extend(lines.into_iter().map(Part::Line));
         self.parts.extend(behind.into_iter().filter(|part| !is_it(part)));
+    }
+
+    /// In the place of the first line of which that is so, or behind the last line if there is none.
+    pub(crate) fn replace_first(&mut self, is_old: impl Fn(&Line) -> bool, line: Option<Line>) {
+        let is_it = |part: &Part| matches!(part, Part::Line(line) if is_old(line));
+        let Some(place) = self.parts.iter().position(is_it) else {
+            return self.replace_where(|_| false, line);
+        };
+        match line {
+            Some(line) => self.parts[place] = Part::Line(line),
+            None => drop(self.parts.remove(place)),
+        }
     }
 
     /// One line of that name with that text, or none.

@@ -15,4 +15,4 @@ pub(crate) mod moment;
 mod tests;
 
 pub(crate) use about::{About, about, hash};
-pub(crate) use lines::{Component, Document, Line, escaped, split, unescaped};
+pub(crate) use lines::{Component, Document, Line, escaped, split, unescaped, written_parts};

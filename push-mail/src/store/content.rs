@@ -1,7 +1,7 @@
 //! What stores ask of items that are no mail before they keep them.
 
-use super::{Class, StoreError, StoreErrorKind};
-use crate::pim::{About, about};
+use super::{Class, StoreError, StoreErrorKind, Summary};
+use crate::pim::{About, Document, about};
 
 /// What an item of a folder of that class is.
 pub(super) fn checked(class: Class, raw: &[u8]) -> Result<About, StoreError> {
@@ -12,6 +12,20 @@ pub(super) fn checked(class: Class, raw: &[u8]) -> Result<About, StoreError> {
         return Err(refuse(&detail));
     }
     Ok(about)
+}
+
+/// Longest subject, in characters.
+const SUBJECT_CHARACTERS: usize = 200;
+
+/// What is shown of an item in a list: what it is called.
+pub(super) fn summary(raw: &[u8]) -> Summary {
+    let document = Document::parse(raw);
+    let called = document.and_then(|document| {
+        let inner = document.root.components().find(|inner| inner.line("SUMMARY").is_some());
+        inner.and_then(|inner| inner.text("SUMMARY")).or_else(|| document.root.text("FN"))
+    });
+    let plain = |text: String| text.chars().filter(|c| !c.is_control()).take(SUBJECT_CHARACTERS).collect();
+    Summary { subject: called.map(plain), ..Summary::default() }
 }
 
 /// Of an item whose UID property another item has.

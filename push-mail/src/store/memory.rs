@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use push_core::BoxFuture;
 
-use super::clock::now_ms;
 use super::content;
+use super::now_ms;
 use super::{
     Applied, Class, Command, Flags, Folder, FolderId, FolderKind, Hierarchy, Hint, HintSender, Hints, Item, MailStore,
     Page, StoreError, StoreErrorKind, Token, Uid, Wanted,
@@ -298,10 +298,11 @@ impl MemoryStore {
         let Some(known) = self.0.journal.look_up(folder, uid)? else { return Ok(None) };
         let Some(raw) = self.mailbox().messages.get(&(folder, uid)).cloned() else { return Ok(None) };
         let summary = match wanted {
-            Wanted::Summary { preview_bytes } if self.class_of(folder)? == Class::Email => {
-                message::summary(&raw, preview_bytes)
-            }
-            _ => Default::default(),
+            Wanted::Summary { preview_bytes } => match self.class_of(folder)? {
+                Class::Email => message::summary(&raw, preview_bytes),
+                _ => content::summary(&raw),
+            },
+            Wanted::Flags | Wanted::Whole => Default::default(),
         };
         let size = Some(raw.len() as u64);
         Ok(Some(Item {

@@ -17,17 +17,21 @@ mod folder;
 mod hints;
 pub mod imap;
 mod item;
+pub mod joined;
 #[cfg(unix)]
 pub mod maildir;
 pub mod memory;
 mod pace;
 pub mod pop3;
 mod retry;
+#[cfg(unix)]
+pub mod vdir;
 
 use push_core::BoxFuture;
 
 use crate::journal::Known;
 
+pub(crate) use clock::now_ms;
 pub use command::{Applied, Command};
 pub use error::{StoreError, StoreErrorKind};
 pub use folder::{Class, Folder, FolderId, FolderKind, Hierarchy};

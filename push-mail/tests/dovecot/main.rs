@@ -1,5 +1,6 @@
 //! The stores of real mailboxes against a real Dovecot.
 
+mod eas;
 mod hook;
 mod imap;
 mod kit;

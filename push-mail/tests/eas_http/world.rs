@@ -12,7 +12,7 @@ use push_mail::state::State;
 use push_mail::store::memory::MemoryStore;
 use push_mail::wbxml::tags::{provision, settings};
 use push_mail::wbxml::{Element, Limits, Tag, decode, encode};
-use push_mail::{EasConfig, Mail, MailConfig};
+use push_mail::{EasConfig, Mail, MailConfig, Password};
 use push_transports::server::{ServeConfig, bind, serve};
 use push_transports::{Config, Push};
 use testkit::http::{Request, Response};
@@ -20,6 +20,9 @@ use testkit::http::{Request, Response};
 pub(crate) const PATH: &str = "/Microsoft-Server-ActiveSync";
 pub(crate) const WBXML: &str = "application/vnd.ms-sync.wbxml";
 pub(crate) const POLICY_TYPE: &str = "MS-EAS-Provisioning-WBXML";
+
+/// Of `correct horse`, by another implementation.
+const HASH: &str = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$rAjuexKlLdAHLvqk7TeeiWZjW4OPoRGwldJXdHbTuKI";
 
 pub(crate) struct World {
     pub(crate) addr: SocketAddr,
@@ -38,12 +41,32 @@ impl World {
         Self::over(set, State::in_memory().expect("memory"), tokens()).await
     }
 
+    /// `alice` and `bob` by passwords, `eve` by a token, over that authorizer or the tokens of the others.
+    pub(crate) async fn with_passwords(
+        set: impl FnOnce(&mut EasConfig),
+        authorizer: Option<Arc<dyn Authorizer>>,
+    ) -> Self {
+        let hashed = Password::argon2(HASH).expect("a hash");
+        let users = [("alice", Password::plain("pässword")), ("bob", hashed)];
+        let authorizer = authorizer.unwrap_or_else(tokens);
+        Self::build(set, State::in_memory().expect("memory"), authorizer, &users).await
+    }
+
     /// Anyone may do anything.
     pub(crate) async fn open() -> Self {
         Self::over(|_| {}, State::in_memory().expect("memory"), Arc::new(Open)).await
     }
 
     pub(crate) async fn over(set: impl FnOnce(&mut EasConfig), state: State, authorizer: Arc<dyn Authorizer>) -> Self {
+        Self::build(set, state, authorizer, &[]).await
+    }
+
+    async fn build(
+        set: impl FnOnce(&mut EasConfig),
+        state: State,
+        authorizer: Arc<dyn Authorizer>,
+        users: &[(&str, Password)],
+    ) -> Self {
         let hub = Hub::new(HubConfig::default());
         let mut config = MailConfig::default();
         set(&mut config.eas);
@@ -53,6 +76,9 @@ impl World {
             let store = MemoryStore::open(journal).await.expect("a mailbox");
             builder = builder.account(name, [reader], Arc::new(store));
         }
+        for (name, password) in users {
+            builder = builder.user(*name, password.clone());
+        }
         let mail = builder.build().expect("accounts");
         let mut transports = Config::default();
         transports.authorizer = mail.authorizer(authorizer);
@@ -61,14 +87,7 @@ impl World {
             .nest("/push/mail", push_mail::router(mail.clone(), push.clone()))
             .nest_service("/push", push.service())
             .fallback_service(push_mail::eas_router(mail.clone(), push));
-        let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
-        let addr = listener.local_addr().expect("bound");
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        tokio::spawn(async move {
-            let mut config = ServeConfig::default();
-            config.lots = 2;
-            serve(listener, app, config, async { drop(stopped.await) }).await;
-        });
+        let (addr, stop) = listen(app);
         Self { addr, mail, _stop: stop }
     }
 
@@ -86,6 +105,19 @@ impl World {
         let version = "16.1".to_owned();
         Phone { world: self, authorization, device: device.to_owned(), version, key: None }
     }
+}
+
+/// Serves it until the sender is dropped.
+pub(crate) fn listen(app: axum::Router) -> (SocketAddr, tokio::sync::oneshot::Sender<()>) {
+    let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
+    let addr = listener.local_addr().expect("bound");
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let mut config = ServeConfig::default();
+        config.lots = 2;
+        serve(listener, app, config, async { drop(stopped.await) }).await;
+    });
+    (addr, stop)
 }
 
 fn tokens() -> Arc<dyn Authorizer> {

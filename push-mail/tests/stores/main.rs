@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod cases;
+mod items;
 mod tester;
 mod world;
 mod worlds;
@@ -97,6 +98,8 @@ stores! {
     maildir_subfolder: crate::worlds::maildir::MaildirWorld<crate::worlds::maildir::Subfolder>;
     #[cfg(unix)]
     maildir_polled: crate::worlds::maildir::MaildirWorld<crate::worlds::maildir::Polled>;
+    #[cfg(unix)]
+    joined: crate::worlds::joined::JoinedWorld;
     #[cfg(unix)]
     imap_notify: crate::worlds::imap::ImapWorld<crate::worlds::imap::Notify>;
     #[cfg(unix)]

@@ -110,7 +110,8 @@ const SHORT_SECRET_BYTES: usize = 16;
 impl Settings {
     /// Whether anyone may do anything.
     pub(crate) fn is_open(&self) -> bool {
-        self.tokens.is_empty()
+        let has_logins = !self.mail.users.is_empty() || self.mail.accounts.iter().any(Account::has_login);
+        self.tokens.is_empty() && !has_logins
     }
 
     /// Whether the page is served and the host's load published.
@@ -139,6 +140,10 @@ impl Settings {
             notices
                 .push(format!("secrets of fewer than {SHORT_SECRET_BYTES} characters can be guessed: {short} of them"));
         }
+        let short = self.mail.users.iter().filter(|user| user.is_short).count();
+        if short > 0 {
+            notices.push(format!("passwords of fewer than 8 characters can be guessed: {short} of them"));
+        }
         if self.data.is_some() {
             notices.push("'data' is set, but in this version history stays in memory: a restart forgets it".to_owned());
         }
@@ -151,11 +156,18 @@ impl Settings {
 
     /// Of accounts that nobody can read.
     fn mail_notices(&self) -> impl Iterator<Item = String> {
-        let is_user = |reader: &String| self.tokens.iter().any(|token| token.identity.user.as_deref() == Some(reader));
-        let unread = self.mail.accounts.iter().filter(move |account| !account.readers.iter().any(is_user));
+        let is_user = |reader: &String| {
+            self.tokens.iter().any(|token| token.identity.user.as_deref() == Some(reader))
+                || self.mail.users.iter().any(|user| user.name == *reader)
+        };
+        let unread = self
+            .mail
+            .accounts
+            .iter()
+            .filter(move |account| !account.has_login() && !account.readers.iter().any(is_user));
         unread.filter(|_| !self.is_open()).map(|account| {
             let name = &account.name;
-            format!("nobody can read the mail account {name:?}: none of its 'readers' is the 'user' of a [[token]]")
+            format!("nobody can read the mail account {name:?}: none of its 'readers' is a [[mail.user]] or the 'user' of a [[token]]")
         })
     }
 

@@ -87,6 +87,8 @@ fn check_table<S: Default>(heading: &str, keys: &[Key<S>], others: &[&str]) {
 #[test]
 fn each_key_of_mail_stands_on_the_page_with_what_it_takes_and_its_default() {
     check_table("### Limits of mail", &mail::keys::MAIL, &[]);
+    check_table("### Phones", &mail::keys::EAS, &[]);
+    check_table("#### Users", &mail::keys::USER, &[]);
     check_table("### Accounts", &mail::keys::ACCOUNT, &["kind"]);
     check_table("#### Sending", &mail::keys::SENDING, &[]);
     check_table("#### Maildir", &mail::keys::MAILDIR, &[]);

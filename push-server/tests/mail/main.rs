@@ -4,6 +4,7 @@ mod calls;
 mod channels;
 mod configuration;
 mod lmtp;
+mod phones;
 mod readers;
 mod restart;
 mod world;

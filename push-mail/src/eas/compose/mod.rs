@@ -5,7 +5,7 @@
 //!       ─▶ opened ─▶ remembered as in doubt ─▶ handed over ─▶ remembered as sent ─▶ filed: Sent, marks ─▶ empty answer
 //! ```
 //!
-//! Once it is begun it goes on, though the device be gone: what it asks again is answered by what is remembered.
+//! Once it is begun it goes on, though the device be gone: where it asks again, it hears status 118.
 //!
 //! **From**: what a device writes must be from one of its account's addresses; anything else is replaced by the first of
 //! them, and its name kept (RFC 6409 §8.1). A device cannot choose what to send as, and a refusal would leave the message
@@ -16,7 +16,7 @@ mod memory;
 mod quote;
 mod request;
 #[cfg(test)]
-mod tests;
+pub(in crate::eas) mod tests;
 mod turns;
 
 use std::sync::Arc;
@@ -45,6 +45,16 @@ pub(in crate::eas) async fn answer(site: &Site, call: &Call) -> Result<Answer, S
     let request = Request::read(call)?;
     send(&site.mail, Arc::clone(&call.account), Arc::clone(&call.id), request).await?;
     Ok(Answer::Empty)
+}
+
+/// Sends a message of the server's own making for a device, kept with what was sent; once for each `client_id`.
+pub(in crate::eas) async fn send_own(mail: &Mail, call: &Call, client_id: String, mime: Vec<u8>) -> Result<(), Status> {
+    let client_id = Some(client_id);
+    let request = Request { client_id, mime: mime.into(), save_in_sent: true, source: None, forwardees: Vec::new() };
+    match send(mail, Arc::clone(&call.account), Arc::clone(&call.id), request).await {
+        Err(Status::ALREADY_SENT) => Ok(()),
+        sent => sent,
+    }
 }
 
 /// Cancel safety: dropped while others send, nothing happens; dropped later, it goes on.
@@ -82,11 +92,10 @@ impl Job {
         let known = self.request.client_id.as_deref().map_or(Known::New, |id| memory.look(id, &digest));
         match known {
             Known::New => self.send(&mut memory, &digest).await,
-            // A lost answer is given again.
-            Known::Repeated(State::Filed) => Ok(()),
             Known::Repeated(State::Sent) => {
                 self.file(None).await;
-                self.remember(&mut memory, &digest, State::Filed).await
+                self.remember(&mut memory, &digest, State::Filed).await?;
+                Err(Status::ALREADY_SENT)
             }
             Known::Repeated(State::InDoubt) => {
                 let (account, device) = (&*self.account.name, &*self.id.device);
@@ -96,8 +105,8 @@ impl Job {
                 self.remember(&mut memory, &digest, State::Doubted).await?;
                 Err(Status::ALREADY_SENT)
             }
-            Known::Repeated(State::Doubted) => Err(Status::ALREADY_SENT),
-            Known::OfAnother => Err(Status::ALREADY_SENT),
+            // [MS-ASCMD] 2.2.2, 118: whoever repeats it need not, and knows so now.
+            Known::Repeated(State::Filed | State::Doubted) | Known::OfAnother => Err(Status::ALREADY_SENT),
         }
     }
 

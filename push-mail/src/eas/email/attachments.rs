@@ -38,14 +38,9 @@ fn is_other_form(parts: &[Part<'_>], place: usize) -> bool {
     is_text && !parts[place].is_attachment() && parts.iter().any(of_alternatives)
 }
 
-/// Whether a message has attachments that are to be seen as such.
-pub(super) fn any(parts: &[Part<'_>], shown: &Shown<'_, '_>) -> bool {
-    places(parts, shown).next().is_some()
-}
-
-/// `Attachments` ([MS-ASAIRS] 2.2.2.8), if there are any.
-pub(super) fn element(parts: &[Part<'_>], shown: &Shown<'_, '_>, at: ItemId) -> Option<Element> {
-    let mut places = places(parts, shown).peekable();
+/// `Attachments` ([MS-ASAIRS] 2.2.2.8), if there are any; without the part that is hidden.
+pub(super) fn element(parts: &[Part<'_>], shown: &Shown<'_, '_>, hidden: Option<usize>, at: ItemId) -> Option<Element> {
+    let mut places = places(parts, shown).filter(|place| Some(*place) != hidden).peekable();
     places.peek()?;
     let html = if shown_with_references(parts) { shown.html() } else { String::new() };
     let all = places.map(|place| one(parts, place, &html, at));

@@ -220,5 +220,11 @@ fn end_before(body: &[u8], begin: usize, delimiter: usize) -> usize {
 /// The headers at the beginning of a message, as a part without anything else.
 pub(super) fn headers_of(raw: &[u8]) -> Part<'_> {
     let (header, _) = split(raw);
-    Part { kind: Kind::Leaf, headers: headers(header), raw: &[], parts: Vec::new(), in_digest: false }
+    Part {
+        kind: Kind::Leaf,
+        headers: headers(&header[..header.len().min(HEADER_BYTES)]),
+        raw: &[],
+        parts: Vec::new(),
+        in_digest: false,
+    }
 }

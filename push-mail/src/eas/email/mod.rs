@@ -14,10 +14,11 @@ mod body;
 mod decode;
 mod envelope;
 mod marks;
+mod meeting;
 mod mime;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(in crate::eas) mod text;
 mod view;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,11 +28,14 @@ use bytes::Bytes;
 use super::{ItemId, Version};
 use crate::store::Flags;
 use crate::wbxml::Element;
-use crate::wbxml::tags::{air_sync_base, email, email2};
+use crate::wbxml::tags::{air_sync_base, email, email2, find};
 
 pub(crate) use attachments::Attachment;
 pub(crate) use marks::{Marks, SHOWN, changed_data, marks};
 pub(crate) use view::{Form, MimeSupport, Preference, View, WrongView};
+
+/// Characters of the preview of a message that was found ([MS-ASCMD] 2.2.3.136).
+const PREVIEW: usize = 255;
 
 /// A message that a device is told of.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +54,40 @@ pub(crate) fn application_data(message: &Message<'_>, view: &View, version: Vers
     whole.unwrap_or_else(|_| unreadable(message))
 }
 
+/// The same of a message that a list of found ones shows: no body, but how it begins ([MS-ASCMD] 2.2.3.139.1).
+pub(crate) fn listed(message: &Message<'_>, version: Version) -> Vec<Element> {
+    let names = [
+        email::SUBJECT,
+        email::DATE_RECEIVED,
+        email::DISPLAY_TO,
+        email::IMPORTANCE,
+        email::READ,
+        email::FROM,
+        email2::IS_DRAFT,
+    ];
+    let view =
+        View { bodies: vec![Preference { truncation: Some(0), ..Preference::whole(Form::Text) }], ..View::default() };
+    let mut data = application_data(message, &view, version);
+    let has_attachments = data.iter().any(|element| element.tag == air_sync_base::ATTACHMENTS);
+    data.retain(|element| names.contains(&element.tag));
+    let preview = crate::message::summary(message.raw, 4 * PREVIEW).preview.unwrap_or_default();
+    let preview = text::line(&preview, PREVIEW);
+    if !preview.is_empty() {
+        data.push(Element::text(find::PREVIEW, preview));
+    }
+    data.push(Element::text(find::HAS_ATTACHMENTS, u8::from(has_attachments)));
+    data
+}
+
+/// The id of the conversation that a message belongs to; empty if it cannot be read.
+pub(crate) fn conversation_id(raw: &Bytes) -> Vec<u8> {
+    let id = || {
+        let root = mime::headers_of(raw);
+        envelope::conversation_id(&root, &envelope::subject(&root)).to_bytes().to_vec()
+    };
+    catch_unwind(AssertUnwindSafe(id)).unwrap_or_default()
+}
+
 /// The part of a message that a device fetches by its number.
 pub(crate) fn attachment(raw: &Bytes, part: u32) -> Option<Attachment> {
     catch_unwind(AssertUnwindSafe(|| attachments::fetch(&mime::parts(raw), raw, part))).ok().flatten()
@@ -62,7 +100,13 @@ fn readable(message: &Message<'_>, view: &View, version: Version) -> Vec<Element
     if !root.headers.iter().any(is_known) && root.raw.is_empty() && !message.raw.is_empty() {
         return unreadable(message);
     }
-    let class = MessageClass::of(&parts);
+    let meeting = meeting::Meeting::of(&parts);
+    let request = meeting.as_ref().and_then(|meeting| meeting.element(version));
+    // What says that it invites, and to what nobody can see, is a message with a file.
+    let meeting = meeting.filter(|meeting| request.is_some() || meeting.purpose.is_answer());
+    let class = MessageClass::of(&parts, meeting.as_ref());
+    // Who can answer the invitation needs no file of it.
+    let hidden = meeting.filter(|_| request.is_some()).map(|meeting| meeting.place);
     let shown = body::Shown::of(&parts);
     let received_ms = envelope::received_ms(Some(root), message.received_ms);
     let subject = envelope::subject(root);
@@ -77,12 +121,13 @@ fn readable(message: &Message<'_>, view: &View, version: Version) -> Vec<Element
     data.push(Element::text(email::THREAD_TOPIC, envelope::topic(&subject)));
     data.push(Element::text(email::IMPORTANCE, envelope::importance(root)));
     data.push(marks::read(message.flags));
-    data.extend(attachments::element(&parts, &shown, message.at));
+    data.extend(attachments::element(&parts, &shown, hidden, message.at));
     data.extend(body::elements(message.raw, &shown, class.is_smime(), view));
     data.push(Element::text(email::MESSAGE_CLASS, class.name()));
+    data.extend(request);
     data.push(Element::text(email::INTERNET_CPID, 65001));
     data.push(marks::flag(message.flags));
-    data.push(Element::text(email::CONTENT_CLASS, "urn:content-classes:message"));
+    data.push(Element::text(email::CONTENT_CLASS, class.content()));
     data.push(Element::text(air_sync_base::NATIVE_BODY_TYPE, shown.native() as u8));
     data.push(envelope::conversation_id(root, &subject));
     data.push(envelope::conversation_index(root, received_ms));
@@ -126,10 +171,11 @@ enum MessageClass {
     SignedInClear,
     NotDelivered,
     WasRead,
+    Meeting(meeting::Purpose),
 }
 
 impl MessageClass {
-    fn of(parts: &[mime::Part<'_>]) -> Self {
+    fn of(parts: &[mime::Part<'_>], meeting: Option<&meeting::Meeting>) -> Self {
         let root = &parts[0];
         let has =
             |name: &str, word: &str| root.parameter(name).is_some_and(|own| own.to_ascii_lowercase().contains(word));
@@ -138,7 +184,15 @@ impl MessageClass {
             "multipart/signed" if has("protocol", "pkcs7-signature") => MessageClass::SignedInClear,
             "multipart/report" if has("report-type", "delivery-status") => MessageClass::NotDelivered,
             "multipart/report" if has("report-type", "disposition-notification") => MessageClass::WasRead,
-            _ => MessageClass::Note,
+            _ => meeting.map_or(MessageClass::Note, |meeting| MessageClass::Meeting(meeting.purpose)),
+        }
+    }
+
+    /// [MS-ASEMAIL] 2.2.2.20, ContentClass.
+    const fn content(self) -> &'static str {
+        match self {
+            MessageClass::Meeting(_) => "urn:content-classes:calendarmessage",
+            _ => "urn:content-classes:message",
         }
     }
 
@@ -153,6 +207,11 @@ impl MessageClass {
             MessageClass::SignedInClear => "IPM.Note.SMIME.MultipartSigned",
             MessageClass::NotDelivered => "REPORT.IPM.Note.NDR",
             MessageClass::WasRead => "REPORT.IPM.Note.IPNRN",
+            MessageClass::Meeting(meeting::Purpose::Request) => "IPM.Schedule.Meeting.Request",
+            MessageClass::Meeting(meeting::Purpose::Cancellation) => "IPM.Schedule.Meeting.Canceled",
+            MessageClass::Meeting(meeting::Purpose::Acceptance) => "IPM.Schedule.Meeting.Resp.Pos",
+            MessageClass::Meeting(meeting::Purpose::Refusal) => "IPM.Schedule.Meeting.Resp.Neg",
+            MessageClass::Meeting(meeting::Purpose::MaybeAcceptance) => "IPM.Schedule.Meeting.Resp.Tent",
         }
     }
 }

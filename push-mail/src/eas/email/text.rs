@@ -15,7 +15,7 @@ pub(super) fn line(text: &str, characters: usize) -> String {
 }
 
 /// The beginning of at most so many bytes, cut at the end of a character.
-pub(super) fn beginning(text: &str, bytes: usize) -> &str {
+pub(in crate::eas) fn beginning(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
@@ -38,7 +38,7 @@ pub(super) fn lines(text: &str) -> String {
 }
 
 /// Text as HTML that shows it.
-pub(super) fn to_html(text: &str) -> String {
+pub(in crate::eas) fn to_html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 64);
     for character in text.chars() {
         match character {
@@ -55,7 +55,7 @@ pub(super) fn to_html(text: &str) -> String {
 }
 
 /// The text of HTML as a reader sees it, in lines.
-pub(super) fn of_html(html: &str) -> String {
+pub(in crate::eas) fn of_html(html: &str) -> String {
     let mut page = Page::default();
     html::read(html, &mut page);
     page.text

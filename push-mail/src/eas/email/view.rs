@@ -8,9 +8,6 @@ use crate::wbxml::tags::{air_sync, air_sync_base};
 /// Bytes that a `MIMETruncation` of 0 to 7 leaves; 8 leaves all ([MS-ASCMD] 2.2.3.112, MIMETruncation).
 const MIME_TRUNCATION: [u32; 8] = [0, 4096, 5120, 7168, 10_240, 20_480, 51_200, 102_400];
 
-/// Longest preview in characters ([MS-ASAIRS] 2.2.2.35.4).
-const PREVIEW_CHARACTERS: u8 = 255;
-
 /// A form that a body can have ([MS-ASAIRS] 2.2.2.41, Type).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
@@ -157,11 +154,8 @@ fn preference(element: &Element, wrong_form: WrongView) -> Result<Preference, Wr
         Some(_) => return Err(WrongView::Protocol),
     };
     let preview: Option<u32> = element.child(air_sync_base::PREVIEW).map(number).transpose()?;
-    let preview = match preview.map(u8::try_from) {
-        None => None,
-        Some(Ok(characters)) => Some(characters.min(PREVIEW_CHARACTERS)),
-        Some(Err(_)) => return Err(WrongView::Protocol),
-    };
+    // [MS-ASAIRS] 2.2.2.35.4: at most 255 characters.
+    let preview = preview.map(u8::try_from).transpose().map_err(|_| WrongView::Protocol)?;
     // [MS-ASAIRS] 2.2.2.3.2: without a size there is nothing that it could be too long for.
     Ok(Preference { form, truncation, all_or_none: all_or_none && truncation.is_some(), preview })
 }

@@ -87,18 +87,17 @@ impl Told {
     }
 }
 
-/// What a device that knows `before` is told, so that it knows `now`: parents before their children, and children gone
-/// before their parents.
+/// What a device that knows `before` is told, so that it knows `now`. In the order of the schema of [MS-ASCMD]: what is
+/// changed, gone, and new; children gone before their parents, parents before their children.
 pub(super) fn changes(before: &Tree, now: &Tree) -> Element {
-    let mut changes: Vec<Element> = Vec::new();
-    let mut added: Vec<u32> = now.keys().copied().filter(|id| !before.contains_key(id)).collect();
-    added.sort_by_key(|id| depth(now, *id));
-    changes.extend(added.iter().map(|id| one(tag::ADD, *id, &now[id])));
     let changed = now.iter().filter(|(id, shown)| before.get(id).is_some_and(|before| before != *shown));
-    changes.extend(changed.map(|(id, shown)| one(tag::UPDATE, *id, shown)));
+    let mut changes: Vec<Element> = changed.map(|(id, shown)| one(tag::UPDATE, *id, shown)).collect();
     let mut gone: Vec<u32> = before.keys().copied().filter(|id| !now.contains_key(id)).collect();
     gone.sort_by_key(|id| std::cmp::Reverse(depth(before, *id)));
     changes.extend(gone.iter().map(|id| Element::new(tag::DELETE).with_text(tag::SERVER_ID, id)));
+    let mut added: Vec<u32> = now.keys().copied().filter(|id| !before.contains_key(id)).collect();
+    added.sort_by_key(|id| depth(now, *id));
+    changes.extend(added.iter().map(|id| one(tag::ADD, *id, &now[id])));
     Element::new(tag::CHANGES).with_text(tag::COUNT, changes.len()).with_all(changes)
 }
 
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_changed_is_told_parents_first() {
+    fn what_has_changed_is_told_in_the_order_of_the_schema() {
         let before = tree_of(&hierarchy(&[(1, "INBOX"), (2, "a"), (3, "a/b")]));
         let now = tree_of(&hierarchy(&[(1, "INBOX"), (9, "z"), (4, "z/y"), (3, "b")]));
         let told = changes(&before, &now);
@@ -151,7 +150,7 @@ mod tests {
             .skip(1)
             .map(|change| (change.tag.name().expect("known"), change.child_text(tag::SERVER_ID).expect("an id")))
             .collect();
-        let expected = [("Add", "9"), ("Add", "4"), ("Update", "3"), ("Delete", "2")];
+        let expected = [("Update", "3"), ("Delete", "2"), ("Add", "9"), ("Add", "4")];
         assert_eq!(names, expected.map(|(kind, id)| (kind, id.to_owned())));
         assert_eq!(told.child_text(tag::COUNT).as_deref(), Some("4"));
         assert_eq!(changes(&now, &now).elements().count(), 1);

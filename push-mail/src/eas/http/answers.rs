@@ -18,9 +18,8 @@ use crate::wbxml::{Element, encode};
 pub(super) const WBXML: &str = "application/vnd.ms-sync.wbxml";
 /// That of documents with parts behind them.
 const MULTIPART: &str = "application/vnd.ms-sync.multipart";
-/// The version of the server, as Exchange names its own ([MS-ASHTTP] 2.2.1.2.2.6).
+/// The version that an answer is of ([MS-ASHTTP] 2.2.2.1.2).
 pub(super) const SERVER: HeaderName = HeaderName::from_static("ms-server-activesync");
-pub(super) const SERVER_VERSION: HeaderValue = HeaderValue::from_static("16.1");
 
 /// What a phone is asked for that shows no login, or a wrong one. No other scheme beside it: some take the first that
 /// they know, and some none.
@@ -34,7 +33,6 @@ fn typed(media_type: &'static str, bytes: Bytes) -> http::Response<Bytes> {
     let mut response = http::Response::new(bytes);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private"));
-    response.headers_mut().insert(SERVER, SERVER_VERSION);
     response
 }
 
@@ -109,9 +107,7 @@ pub(super) fn respond(command: Command, answered: Result<Answer, Status>) -> Res
         Ok(Answer::Empty) => whole(empty()),
         Ok(Answer::Multipart(root, parts)) => whole(typed(MULTIPART, multipart(&root, &parts))),
         Ok(Answer::Response(mut response)) => {
-            let headers = response.headers_mut();
-            headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
-            headers.entry(SERVER).or_insert(SERVER_VERSION);
+            response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
             *response
         }
         Err(failed) => whole(status(command, failed)),

@@ -41,12 +41,3 @@ fn failed(error: &crate::state::StateError) -> Status {
     tracing::error!(%error, "a device cannot be looked up");
     Status::RETRY_LATER
 }
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Version::V14_1 => "14.1",
-            Version::V16_1 => "16.1",
-        })
-    }
-}

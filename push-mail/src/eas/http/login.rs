@@ -1,5 +1,6 @@
 //! Who asks, and at which mailbox.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -12,6 +13,7 @@ use push_transports::proto::problem::{Code, Problem};
 
 use crate::account::Account;
 use crate::http::Site;
+use crate::logins::By;
 
 /// What a request shows to say who it is.
 ///
@@ -64,53 +66,132 @@ pub(super) fn meanings(user: &str) -> Vec<String> {
     meanings
 }
 
-impl Site {
-    /// Who sent a request with these headers, and the mailbox that is meant by it.
-    pub(super) async fn log_in(&self, headers: &HeaderMap) -> Result<(Identity, Arc<Account>), Problem> {
-        let credentials = shown(headers)?;
-        let identity = self.identify(&credentials).await?;
-        let account = self.account_of(&identity, &credentials).await?;
-        Ok((identity, account))
-    }
+/// Who has logged in, and who said that it may.
+struct Known {
+    identity: Identity,
+    by: By,
+}
 
-    async fn identify(&self, credentials: &Credentials) -> Result<Identity, Problem> {
-        let authorizer = self.push.authorizer();
-        let refused = || Problem::new(Code::Unauthorized, "user and password do not fit");
-        let identity = match credentials {
+impl Known {
+    fn of(by: By) -> Self {
+        let user = match &by {
+            By::Password(user) | By::Server(user) => Some(Arc::clone(user)),
+            By::Other => None,
+        };
+        Self { identity: Identity { user, ..Identity::default() }, by }
+    }
+}
+
+impl Site {
+    /// Who sent a request with these headers from `peer`, and the mailbox that is meant by it.
+    pub(super) async fn log_in(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<(Identity, Arc<Account>), Problem> {
+        let credentials = shown(headers)?;
+        let login = match &credentials {
             // Phones ask without a login first, and want to be asked for one, where anyone may do anything too.
             Credentials::None => return Err(Problem::new(Code::Unauthorized, "a login is needed")),
-            Credentials::Bearer(_) => authorizer.authenticate(credentials).await.map_err(|_| refused())?,
-            Credentials::Basic { user, secret } => {
-                let mut found = None;
-                for user in meanings(user) {
-                    let meant = Credentials::Basic { user, secret: secret.clone() };
-                    found = authorizer.authenticate(&meant).await.ok();
-                    if found.is_some() {
-                        break;
-                    }
-                }
-                found.ok_or_else(refused)?
-            }
+            Credentials::Basic { user, .. } => user.as_str(),
+            Credentials::Bearer(_) => "",
         };
-        if identity.expires_ms.is_some_and(|at| at <= self.mail.hub.clock().unix_ms()) {
+        let (logins, now) = (&self.mail.logins, self.mail.hub.clock().now());
+        let secret = secret_of(&credentials);
+        let known = logins.known(login, secret, now);
+        if let Some(left) = logins.refuses(login, peer, now).filter(|_| known.is_none()) {
+            return Err(Problem::new(Code::RateLimited, "too many logins were wrong").retry_after(left));
+        }
+        let found = match known.flatten() {
+            Some(by) if by != By::Other => Some(Known::of(by)),
+            _ => self.identify(&credentials).await?,
+        };
+        let Some(known) = found else {
+            logins.is_wrong(login, secret, (peer, now));
+            tracing::info!(login, peer = peer.map(tracing::field::display), "a login is wrong");
+            return Err(Problem::new(Code::Unauthorized, "user and password do not fit"));
+        };
+        if logins.known(login, secret, now).flatten().is_none() {
+            logins.is_right(login, secret, known.by.clone(), (peer, now));
+        }
+        if known.identity.expires_ms.is_some_and(|at| at <= self.mail.hub.clock().unix_ms()) {
             return Err(Problem::new(Code::Unauthorized, "the token has expired"));
         }
-        Ok(identity)
+        let account = self.account_of(&known, &meanings(login)).await?;
+        Ok((known.identity, account))
+    }
+
+    /// A user by its password, an account whose mail server lets it in, else whom the authorizer knows. Where any login is
+    /// decided here nobody gets in without.
+    async fn identify(&self, credentials: &Credentials) -> Result<Option<Known>, Problem> {
+        let (authorizer, logins) = (self.push.authorizer(), &self.mail.logins);
+        let shown = match credentials {
+            Credentials::Basic { user, secret } => {
+                let meanings = meanings(user);
+                if let Some(user) = logins.user(&meanings, secret).await {
+                    return Ok(Some(Known::of(By::Password(user))));
+                }
+                let asked = logins.account(&meanings, secret).await.map_err(|error| {
+                    tracing::warn!(login = user, %error, "the mail server cannot be asked about a login");
+                    Problem::new(Code::Storage, "the mail server cannot be asked now")
+                });
+                if let Some(account) = asked? {
+                    return Ok(Some(Known::of(By::Server(account))));
+                }
+                let with = |user| Credentials::Basic { user, secret: secret.clone() };
+                meanings.into_iter().map(with).collect()
+            }
+            other => vec![other.clone()],
+        };
+        if logins.has_any() && authorizer.is_open() {
+            return Ok(None);
+        }
+        for credentials in &shown {
+            if let Ok(identity) = authorizer.authenticate(credentials).await {
+                return Ok(Some(Known { identity, by: By::Other }));
+            }
+        }
+        Ok(None)
     }
 
     /// The mailbox of the login's own name, else the user's own, else the only one that it may read.
-    async fn account_of(&self, identity: &Identity, credentials: &Credentials) -> Result<Arc<Account>, Problem> {
-        if let Credentials::Basic { user, .. } = credentials {
-            for name in meanings(user) {
-                if let Some(account) = self.mail.accounts.by_name(&name)
-                    && let Ok(account) = self.account(identity, Some(&account.name)).await
-                {
-                    return Ok(account);
+    async fn account_of(&self, known: &Known, names: &[String]) -> Result<Arc<Account>, Problem> {
+        let accounts = &self.mail.accounts;
+        let forbidden = || Problem::new(Code::Forbidden, "not a reader of one account");
+        match &known.by {
+            By::Server(account) => accounts.by_name(account).cloned().ok_or_else(forbidden),
+            By::Password(user) => self.account_of_user(user, names).ok_or_else(forbidden),
+            By::Other => {
+                for name in names {
+                    if accounts.by_name(name).is_some()
+                        && let Ok(account) = self.account(&known.identity, Some(name)).await
+                    {
+                        return Ok(account);
+                    }
                 }
+                let found = self.account(&known.identity, None).await;
+                found.map_err(|problem| Problem::new(Code::Forbidden, problem.detail().to_owned()))
             }
         }
-        let found = self.account(identity, None).await;
-        found.map_err(|problem| Problem::new(Code::Forbidden, problem.detail().to_owned()))
+    }
+
+    fn account_of_user(&self, user: &Arc<str>, names: &[String]) -> Option<Arc<Account>> {
+        let accounts = &self.mail.accounts;
+        let is_reader = |account: &&Arc<Account>| account.readers.contains(user);
+        let named = names.iter().map(String::as_str).chain([&**user]);
+        let found = named.filter_map(|name| accounts.by_name(name)).find(is_reader);
+        let only = || {
+            let mut readable = accounts.all().filter(is_reader);
+            readable.next().filter(|_| readable.next().is_none())
+        };
+        found.or_else(only).cloned()
+    }
+}
+
+fn secret_of(credentials: &Credentials) -> &str {
+    match credentials {
+        Credentials::None => "",
+        Credentials::Bearer(secret) | Credentials::Basic { secret, .. } => secret,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Exchange ActiveSync over HTTP: paths, queries, logins, devices, and answers as phones take them.
 
 mod answers;
+mod autodiscover;
 mod commands;
 mod gate;
 mod login;
@@ -8,6 +9,7 @@ mod query;
 
 pub(crate) use answers::{come_back, document, empty, status};
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,6 +21,7 @@ use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, StatusCode};
 use push_transports::Push;
 use push_transports::proto::problem::{Code, Problem};
+use push_transports::server::ConnectionInfo;
 
 use super::dispatch::{self, ANSWERED};
 use super::{Call, Command, Status, Version};
@@ -26,6 +29,7 @@ use crate::direct::devices::DeviceId;
 use crate::http::Site;
 use crate::mail::Mail;
 use crate::wbxml::{Element, Limits, decode};
+use autodiscover::Form;
 use commands::Spelled;
 use query::{Query, QueryError, Tenths};
 
@@ -61,8 +65,13 @@ pub fn eas_router(mail: Mail, push: Push) -> Router {
     Router::new().fallback(answer).with_state(Site { mail, push })
 }
 
-/// Whether [`eas_router`] answers a path: `/Microsoft-Server-ActiveSync`, in any case, with a slash behind it or without.
+/// Whether [`eas_router`] answers a path: `/Microsoft-Server-ActiveSync`, `/autodiscover/autodiscover.xml` and
+/// `/autodiscover/autodiscover.json`, in any case, with a slash behind it or without.
 pub fn is_eas_path(path: &str) -> bool {
+    is_commands(path) || Form::of(path).is_some()
+}
+
+fn is_commands(path: &str) -> bool {
     path.strip_suffix('/').unwrap_or(path).eq_ignore_ascii_case(PATH)
 }
 
@@ -85,24 +94,33 @@ fn forgive_origin(headers: &mut HeaderMap) {
 }
 
 async fn route(site: &Site, request: Request) -> Response {
-    if !is_eas_path(request.uri().path()) {
-        return answers::whole(answers::refusal(StatusCode::NOT_FOUND, "there is no such route"));
-    }
-    let answered = match *request.method() {
-        Method::POST => command(site, request).await,
-        Method::OPTIONS => options(site, request.headers()).await,
+    let path = request.uri().path();
+    let answered = match (Form::of(path), request.method()) {
+        (Some(form), _) => autodiscover::answer(site, form, request).await,
+        _ if !is_commands(path) => {
+            return answers::whole(answers::refusal(StatusCode::NOT_FOUND, "there is no such route"));
+        }
+        (None, &Method::POST) => command(site, request).await,
+        (None, &Method::OPTIONS) => options(site, request.headers(), peer(&request)).await,
         _ => {
             let mut response = answers::refusal(StatusCode::METHOD_NOT_ALLOWED, "this route knows OPTIONS and POST");
             response.headers_mut().insert(ALLOW, METHODS);
             Ok(answers::whole(response))
         }
     };
-    answered.unwrap_or_else(|problem| answers::whole(answers::problem(&problem)))
+    let mut response = answered.unwrap_or_else(|problem| answers::whole(answers::problem(&problem)));
+    response.headers_mut().entry(answers::SERVER).or_insert(Version::V16_1.header());
+    response
+}
+
+/// The address at the other end, where the server tells.
+fn peer<B>(request: &http::Request<B>) -> Option<IpAddr> {
+    request.extensions().get::<ConnectionInfo>().map(|connection| connection.peer().ip())
 }
 
 /// What is spoken here ([MS-ASHTTP] 2.2.4).
-async fn options(site: &Site, headers: &HeaderMap) -> Result<Response, Problem> {
-    site.log_in(headers).await?;
+async fn options(site: &Site, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Response, Problem> {
+    site.log_in(headers, peer).await?;
     let mut response = answers::empty();
     let headers = response.headers_mut();
     headers.insert(PROTOCOL_VERSIONS, VERSIONS);
@@ -115,7 +133,7 @@ async fn options(site: &Site, headers: &HeaderMap) -> Result<Response, Problem> 
 }
 
 async fn command(site: &Site, request: Request) -> Result<Response, Problem> {
-    let (identity, account) = site.log_in(request.headers()).await?;
+    let (identity, account) = site.log_in(request.headers(), peer(&request)).await?;
     let asked = match Query::parse(request.uri().query().unwrap_or_default()) {
         Ok(asked) => asked,
         // [MS-ASCMD] 2.2.2: 501 where no document can say it.
@@ -155,7 +173,9 @@ async fn command(site: &Site, request: Request) -> Result<Response, Problem> {
         Ok(()) => dispatch::dispatch(site, call).await,
         Err(refused) => Err(refused),
     };
-    Ok(answers::respond(command, answered))
+    let mut response = answers::respond(command, answered);
+    response.headers_mut().insert(answers::SERVER, version.header());
+    Ok(response)
 }
 
 /// The version that is asked for; else which one that is not spoken.
@@ -228,8 +248,7 @@ fn document_of(site: &Site, command: Command, request: &http::Request<Bytes>) ->
     if request.body().is_empty() || is_message {
         return Ok(None);
     }
-    let mut limits = Limits::default();
-    limits.bytes = site.mail.eas.config.max_body;
+    let limits = Limits { bytes: site.mail.eas.config.max_body, ..Limits::default() };
     let malformed = Spelled::malformed(command);
     let root = decode(request.body(), &limits).map_err(|error| {
         tracing::debug!(%error, command = Spelled::name(command), "a request is no document");

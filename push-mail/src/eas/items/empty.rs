@@ -69,6 +69,12 @@ async fn delete_items(call: &Call, folder: FolderId) -> Result<(), StoreError> {
     }
 }
 
+/// Whether the account has one folder of that kind.
+fn has_purpose(kind: FolderKind) -> bool {
+    use FolderKind::{Mail, UserCalendar, UserContacts, UserNotes, UserTasks};
+    !matches!(kind, Mail | UserCalendar | UserContacts | UserNotes | UserTasks)
+}
+
 /// Removes the folders below another, the deepest first. Those that have a purpose of their own stay.
 async fn delete_below(call: &Call, tree: &Hierarchy, above: &Folder) -> Result<u16, StoreError> {
     let prefix = format!("{}/", above.path);
@@ -76,7 +82,7 @@ async fn delete_below(call: &Call, tree: &Hierarchy, above: &Folder) -> Result<u
     below.sort_by_key(|folder| std::cmp::Reverse(folder.path.matches('/').count()));
     let mut status = status::SUCCESS;
     for folder in below {
-        if folder.kind != FolderKind::Mail {
+        if has_purpose(folder.kind) {
             status = status::PARTIAL;
             continue;
         }

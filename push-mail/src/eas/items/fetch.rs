@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::asked::{Fetch, What};
 use super::{failed, status};
-use crate::eas::{Call, FileReference, ItemId, email};
+use crate::eas::{Call, FileReference, ItemId, content, email};
 use crate::store::{Class, FolderId, Hierarchy, Item, Wanted};
 use crate::wbxml::tags::{air_sync, air_sync_base, document_library, item_operations as tags, search};
 use crate::wbxml::{Content, Element};
@@ -29,6 +29,11 @@ pub(super) struct Fetching<'c> {
 impl<'c> Fetching<'c> {
     pub(super) fn new(call: &'c Call, most: usize) -> Self {
         Self { call, left: most, parts: Vec::new(), last: None, tree: None }
+    }
+
+    /// Something was changed: what was read may not be there any more.
+    pub(super) fn forget(&mut self) {
+        (self.last, self.tree) = (None, None);
     }
 
     /// What a fetch comes to: its status, what it names, and its properties if there are any.
@@ -95,9 +100,9 @@ impl<'c> Fetching<'c> {
             return Err(status::PROTOCOL);
         }
         let item = self.read(at).await?;
-        let raw = item.raw.as_ref().ok_or(status::NOT_FOUND)?;
-        let message = email::Message { raw, flags: item.flags, received_ms: item.received_ms, at };
-        let mut data = email::application_data(&message, &asked.view, self.call.version);
+        let class = self.class(at.folder);
+        let data = content::data(self.call, class, &item, (at, item.flags), &asked.view);
+        let mut data = data.ok_or(status::NOT_FOUND)?;
         if !asked.schema.is_empty() {
             data.retain(|element| asked.schema.contains(&element.tag));
         }

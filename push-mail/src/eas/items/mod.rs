@@ -62,6 +62,7 @@ pub(in crate::eas) async fn answer(site: &Site, call: &Call) -> Result<Answer, S
             Operation::Fetch(asked) => fetched.push(fetching.fetch(&asked).await),
             Operation::Empty { collection, sub_folders } => {
                 emptied.push(empty::answer(call, &collection, sub_folders).await);
+                fetching.forget();
             }
             Operation::Move { conversation, is_always } => moved.push(not_moved(conversation, is_always)),
         }

@@ -27,6 +27,8 @@ pub(crate) struct Point {
 /// An item that the device has made, by the name that it gave it: told again, it is not made again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Made {
+    /// The key with which it asked: with another the name means something else.
+    pub(crate) key: String,
     pub(crate) client_id: String,
     /// `None` from before it was made until that is known.
     pub(crate) uid: Option<u64>,
@@ -52,7 +54,7 @@ pub(crate) struct Collection {
     /// What the answer with the given key told: number, marks and day, or that it is gone.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     told: Vec<(u64, Option<(u32, u32)>)>,
-    /// What the device made with the key that it has shown.
+    /// What the device made with the key that it has shown, or is about to show.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) made: Vec<Made>,
     pub(crate) options: Options,
@@ -83,7 +85,7 @@ impl Collection {
     pub(crate) fn show(&mut self, key: &str) -> Shown {
         if self.given.as_ref().is_some_and(|given| given.key == key) {
             self.shown = self.given.take();
-            self.made.clear();
+            self.made.retain(|made| made.key == key);
             return Shown::Confirmed(delta(&std::mem::take(&mut self.told)));
         }
         if self.shown.as_ref().is_some_and(|shown| shown.key == key) {
@@ -113,6 +115,11 @@ impl Collection {
         is_far
     }
 
+    /// The key that the device has shown; empty if there is none.
+    pub(crate) fn shown_key(&self) -> &str {
+        self.shown.as_ref().map_or("", |shown| &shown.key)
+    }
+
     /// From the key that was shown on, all there is has to be compared.
     pub(crate) fn compare_all(&mut self) {
         if let Some(shown) = &mut self.shown {
@@ -127,11 +134,6 @@ impl Collection {
         self.given = Some(Point { key: key.clone(), token });
         self.told = difference.iter().map(|(uid, item)| (*uid, item.map(|item| (item.marks, item.day)))).collect();
         key
-    }
-
-    /// What was told of these items is void: the device has taken them away.
-    pub(crate) fn take_away(&mut self, uids: &[u64]) {
-        self.told.retain(|(uid, _)| !uids.contains(uid));
     }
 
     /// The key for the answer to the first key: nothing is held, and everything is to be told.

@@ -3,8 +3,8 @@
 use super::collection::Collection;
 use super::folder::{SyncError, Work};
 use super::held::{Held, Item as HeldItem};
-use super::render;
 use super::request::Command;
+use crate::eas::content::data;
 use crate::eas::{ItemId, email};
 use crate::store::{self, Class, Flags, FolderId, FolderKind, StoreError, StoreErrorKind, Uid, Wanted};
 use crate::wbxml::tags::air_sync as tag;
@@ -12,11 +12,12 @@ use crate::wbxml::{Element, Tag};
 
 /// The statuses of a single command ([MS-ASCMD] 2.2.3.177.17).
 const OK: u8 = 1;
-const CONVERSION: u8 = 6;
-const NOT_FOUND: u8 = 8;
+pub(super) const CONVERSION: u8 = 6;
+pub(super) const CONFLICT: u8 = 7;
+pub(super) const NOT_FOUND: u8 = 8;
 
 /// What the failure of one command is called; the others go on.
-fn status(error: &StoreError) -> u8 {
+pub(super) fn status(error: &StoreError) -> u8 {
     match error.kind() {
         StoreErrorKind::NoSuchItem | StoreErrorKind::NoSuchFolder => NOT_FOUND,
         StoreErrorKind::Invalid | StoreErrorKind::Unsupported => CONVERSION,
@@ -43,16 +44,17 @@ impl Work<'_> {
         let mut responses = Vec::new();
         for command in &self.asked.commands {
             let response = match command {
-                Command::Add { client_id, .. } => {
+                Command::Add { client_id, .. } if collection.class == Class::Email => {
                     let answer = Element::new(tag::ADD).with_text(tag::CLIENT_ID, client_id);
                     Some(answer.with_text(tag::STATUS, CONVERSION))
                 }
-                Command::Change { id, data } => {
-                    let done = self.change(folder, collection, held, (id, data)).await?;
+                Command::Add { client_id, data } => Some(self.add(folder, collection, held, (client_id, data)).await?),
+                Command::Change { id, data, element } => {
+                    let done = self.change(folder, collection, held, (id, data, element)).await?;
                     done.err().map(|status| failed(tag::CHANGE, id, status))
                 }
-                Command::Delete { id } => {
-                    let done = self.delete(folder, collection, held, id).await?;
+                Command::Delete { id, instance } => {
+                    let done = self.delete(folder, collection, held, (id, instance.as_deref())).await?;
                     done.err().map(|status| failed(tag::DELETE, id, status))
                 }
                 Command::Fetch { id } => Some(self.fetch(folder, collection, id).await),
@@ -75,14 +77,14 @@ impl Work<'_> {
         folder: FolderId,
         collection: &Collection,
         held: &mut Held<'_>,
-        (id, data): (&str, &Element),
+        (id, data, element): (&str, &Element, &Element),
     ) -> Result<Result<(), u8>, SyncError> {
         let (uid, item) = match self.held(folder, held, id)? {
             Ok(found) => found,
             Err(status) => return Ok(Err(status)),
         };
         if collection.class != Class::Email {
-            return Ok(Err(CONVERSION));
+            return self.change_item(folder, collection, held, (uid, data, element)).await;
         }
         let Some(marks) = email::marks(data) else { return Ok(Err(CONVERSION)) };
         if !marks.is_empty() {
@@ -102,12 +104,15 @@ impl Work<'_> {
         folder: FolderId,
         collection: &Collection,
         held: &mut Held<'_>,
-        id: &str,
+        (id, instance): (&str, Option<&str>),
     ) -> Result<Result<(), u8>, SyncError> {
         let (uid, _) = match self.held(folder, held, id)? {
             Ok(found) => found,
             Err(status) => return Ok(Err(status)),
         };
+        if let Some(instance) = instance {
+            return self.delete_instance(folder, collection, held, (uid, instance)).await;
+        }
         let trash = self.trash(folder, collection.class).await?;
         let command = match trash {
             Some(to) => store::Command::Move { folder, uid, to },
@@ -141,7 +146,7 @@ impl Work<'_> {
             Err(error) => return failed(tag::FETCH, id, status(&error)),
         };
         let Some(item) = items.first() else { return failed(tag::FETCH, id, NOT_FOUND) };
-        match render::data(self.call, collection, item, (at, item.flags)) {
+        match data(self.call, collection.class, item, (at, item.flags), &collection.options.view) {
             Some(data) => failed(tag::FETCH, id, OK).with(Element::new(tag::APPLICATION_DATA).with_all(data)),
             None => failed(tag::FETCH, id, CONVERSION),
         }

@@ -157,10 +157,12 @@ impl Work<'_> {
 
     /// The first key: the device holds nothing, and is told nothing yet.
     fn begin(&self, folder: FolderId, class: Class, before: Option<Collection>) -> Result<Done, SyncError> {
-        let options = match &self.asked.options {
+        let mut options = match &self.asked.options {
             Some(asked) => Options::default().with(asked, class).map_err(|_| SyncError::Protocol)?,
             None => Options::default(),
         };
+        let named = self.asked.supported.as_ref();
+        options.supported = named.map(|tags| tags.iter().map(|tag| (tag.page(), tag.token())).collect());
         let count = before.map_or(0, |before| before.count());
         let (collection, key) = Collection::begin(class, options, count, getrandom::u32().unwrap_or_default());
         let mut rows = Held::forget(&self.site.mail.eas.rows, &self.call.id, folder)?;

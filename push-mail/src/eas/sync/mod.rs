@@ -13,6 +13,7 @@ mod count;
 mod folder;
 mod hanging;
 pub(super) mod held;
+mod items;
 pub(super) mod look;
 mod options;
 mod render;
@@ -79,21 +80,6 @@ pub(super) fn differs(eas: &Eas, account: &Account, id: &DeviceId, folder: Folde
     let Some(token) = token else { return Ok(true) };
     let mut held = Held::new(&eas.rows, id, folder, delta);
     look::differs(account, folder, &collection, (token, &mut held), today(account))
-}
-
-/// The device has taken these items away itself, and knows it: the rows that say that it does not hold them.
-pub(super) fn taken_away(
-    eas: &Eas,
-    id: &DeviceId,
-    folder: FolderId,
-    uids: &[u64],
-) -> Result<Vec<held::Row>, crate::state::StateError> {
-    let Some(mut collection) = load(eas, id, folder)? else { return Ok(Vec::new()) };
-    collection.take_away(uids);
-    let delta = uids.iter().map(|uid| (*uid, None)).collect();
-    let mut rows = Held::new(&eas.rows, id, folder, delta).settle()?;
-    rows.push((part(folder), Some(serde_json::to_vec(&collection).expect("plain data is JSON"))));
-    Ok(rows)
 }
 
 /// Counted from 1970.
@@ -170,7 +156,16 @@ fn plan(site: &Site, call: &Call) -> Result<Plan, Refused> {
 
 /// A folder that is to be synced as it was in the request before.
 fn as_before(id: String, window: Option<usize>) -> Asked {
-    Asked { id, key: None, wants_changes: true, window, deletes_as_moves: true, options: None, commands: Vec::new() }
+    Asked {
+        id,
+        key: None,
+        wants_changes: true,
+        window,
+        deletes_as_moves: true,
+        options: None,
+        supported: None,
+        commands: Vec::new(),
+    }
 }
 
 /// Answers once. [`Answer::Empty`] if there is nothing to tell.

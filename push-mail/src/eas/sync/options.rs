@@ -22,11 +22,14 @@ pub(crate) struct Options {
     pub(crate) server_wins: bool,
     /// What of messages.
     pub(crate) view: View,
+    /// Page and token of each property that the device keeps, where it has said so ([MS-ASCMD] 2.2.3.180, Supported).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) supported: Option<Vec<(u8, u8)>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { filter: 0, window: WINDOW, server_wins: true, view: View::default() }
+        Self { filter: 0, window: WINDOW, server_wins: true, view: View::default(), supported: None }
     }
 }
 

@@ -6,9 +6,9 @@ use super::collection::Collection;
 use super::folder::{SyncError, Work};
 use super::held::Delta;
 use super::look::{Looked, Tell, item_of};
-use crate::eas::email::{self, Message};
-use crate::eas::{Call, ItemId};
-use crate::store::{Change, Class, Flags, FolderId, Item, Token, Uid, Wanted};
+use crate::eas::content::data;
+use crate::eas::{Call, ItemId, email};
+use crate::store::{Change, Class, FolderId, Item, Token, Uid, Wanted};
 use crate::wbxml::tags::air_sync as tag;
 use crate::wbxml::{Content, Element};
 
@@ -96,26 +96,9 @@ fn one(
         Tell::Add | Tell::Change => {
             let item = items.remove(&change.uid)?;
             let kind = if told == Tell::Add { tag::ADD } else { tag::CHANGE };
-            let data = data(call, collection, &item, (at, change.flags))?;
+            let data = data(call, collection.class, &item, (at, change.flags), &collection.options.view)?;
             Some(named(kind).with(content(data)))
         }
-    }
-}
-
-/// The whole of an item, as the device wants it.
-pub(super) fn data(
-    call: &Call,
-    collection: &Collection,
-    item: &Item,
-    (at, flags): (ItemId, Flags),
-) -> Option<Vec<Element>> {
-    let raw = item.raw.as_ref()?;
-    match collection.class {
-        Class::Email => {
-            let message = Message { raw, flags, received_ms: item.received_ms, at };
-            Some(email::application_data(&message, &collection.options.view, call.version))
-        }
-        _ => None,
     }
 }
 

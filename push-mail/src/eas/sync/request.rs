@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use crate::wbxml::tags::air_sync as tag;
+use crate::wbxml::tags::{air_sync as tag, air_sync_base};
 use crate::wbxml::{Element, Tag};
-
-/// Changes of a device's own in one folder of a request ([MS-ASCMD] 3.1.5.8).
-const MOST_COMMANDS: usize = 200;
 
 /// What a device changes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,9 +11,9 @@ pub(crate) enum Command {
     /// Makes an item, which it calls `client_id` until it is told its name.
     Add { client_id: String, data: Element },
     /// Changes what is named in `data`.
-    Change { id: String, data: Element },
-    /// Removes an item.
-    Delete { id: String },
+    Change { id: String, data: Element, element: Element },
+    /// Removes an item, or one of its instances.
+    Delete { id: String, instance: Option<String> },
     /// Wants the whole of an item.
     Fetch { id: String },
 }
@@ -34,6 +31,8 @@ pub(crate) struct Asked {
     /// Whether what it deletes goes to the trash.
     pub(crate) deletes_as_moves: bool,
     pub(crate) options: Option<Element>,
+    /// What it says with the first key of the properties that it keeps.
+    pub(crate) supported: Option<Vec<Tag>>,
     pub(crate) commands: Vec<Command>,
 }
 
@@ -148,9 +147,6 @@ fn collection(asked: &Element, is_partial: bool) -> Result<Asked, Refused> {
         // The first answer tells nothing, and nothing can be changed before it.
         return Err(Refused::Protocol);
     }
-    if commands.is_some_and(|commands| commands.elements().count() > MOST_COMMANDS) {
-        return Err(Refused::Protocol);
-    }
     let commands = commands.map(|all| all.elements().map(command).collect::<Result<Vec<_>, _>>()).transpose()?;
     Ok(Asked {
         id: text(asked, tag::COLLECTION_ID)?,
@@ -159,6 +155,7 @@ fn collection(asked: &Element, is_partial: bool) -> Result<Asked, Refused> {
         window: number(asked, tag::WINDOW_SIZE)?,
         deletes_as_moves: is_set(asked, tag::DELETES_AS_MOVES)?.unwrap_or(true),
         options: options(asked)?,
+        supported: asked.child(tag::SUPPORTED).map(|named| named.elements().map(|element| element.tag).collect()),
         commands: commands.unwrap_or_default(),
     })
 }
@@ -181,8 +178,8 @@ fn command(element: &Element) -> Result<Command, Refused> {
     let id = || element.child_text(tag::SERVER_ID).ok_or(Refused::Protocol);
     match element.tag {
         tag::ADD => Ok(Command::Add { client_id: text(element, tag::CLIENT_ID)?, data: data()? }),
-        tag::CHANGE => Ok(Command::Change { id: id()?, data: data()? }),
-        tag::DELETE => Ok(Command::Delete { id: id()? }),
+        tag::CHANGE => Ok(Command::Change { id: id()?, data: data()?, element: element.clone() }),
+        tag::DELETE => Ok(Command::Delete { id: id()?, instance: element.child_text(air_sync_base::INSTANCE_ID) }),
         tag::FETCH => Ok(Command::Fetch { id: id()? }),
         _ => Err(Refused::Protocol),
     }

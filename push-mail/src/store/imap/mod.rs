@@ -120,6 +120,28 @@ impl ImapStore {
     }
 }
 
+impl ImapConfig {
+    /// Whether the server lets the user in with this password, asked over a connection of its own that then ends. What the
+    /// configuration has as credentials plays no part.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Unavailable`] where the server cannot be asked, [`StoreErrorKind::Invalid`] for a configuration
+    /// that is none.
+    pub async fn lets_in(&self, password: &str) -> Result<bool, StoreError> {
+        if password.is_empty() || password.contains(char::is_control) {
+            return Ok(false);
+        }
+        let config = Self { credentials: Credentials::Password(password.to_owned()), ..self.clone() };
+        let (endpoint, tls) = (config.endpoint()?, config.tls()?);
+        match login::log_in(&config, &endpoint, &tls, &Arc::default()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == StoreErrorKind::Refused => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl MailStore for ImapStore {
     fn hierarchy(&self) -> BoxFuture<'_, Result<Hierarchy, StoreError>> {
         Box::pin(self.ask(Work::Hierarchy))

@@ -12,7 +12,7 @@ use crate::store::Flags;
 
 /// Where in a folder a file lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Place {
+pub(in crate::store) enum Place {
     /// Where it was delivered, and no program has seen it yet.
     New,
     /// Where programs keep it.

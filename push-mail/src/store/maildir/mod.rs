@@ -16,12 +16,12 @@
 
 mod deliver;
 mod fetch;
-mod file;
+pub(in crate::store) mod file;
 mod folder_name;
 mod folders;
 mod look;
-mod notices;
-mod scan;
+pub(in crate::store) mod notices;
+pub(in crate::store) mod scan;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -39,6 +39,7 @@ use std::time::Duration;
 use push_core::BoxFuture;
 
 pub use deliver::Letter;
+pub(in crate::store) use tree::identity;
 
 use super::{
     Applied, Command, FolderId, Hierarchy, Hints, Item, MailStore, Page, StoreError, StoreErrorKind, Token, Uid, Wanted,

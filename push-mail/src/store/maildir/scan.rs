@@ -60,7 +60,7 @@ pub(super) struct Event {
 
 /// How a file's name came or went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(in crate::store) enum What {
     Came,
     /// It is called otherwise now, or elsewhere.
     Left,

@@ -41,7 +41,7 @@ pub(super) fn is_maildir(dir: &Path) -> bool {
 
 /// What stays of a directory when it is renamed, and is no other's afterwards: numbers are given again, but not together
 /// with the moment at which it was made, where the file system tells that.
-pub(super) fn identity(dir: &Path) -> io::Result<String> {
+pub(in crate::store) fn identity(dir: &Path) -> io::Result<String> {
     let metadata = std::fs::metadata(dir)?;
     let made = metadata.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
     let made = made.unwrap_or_default().as_nanos();

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 
 pub use config::Pop3Config;
 
-use super::clock::now_ms;
+use super::now_ms;
 use super::{
     Applied, Class, Command, Flags, FolderId, FolderKind, Hierarchy, Hint, HintSender, Hints, Item, MailStore, Page,
     StoreError, StoreErrorKind, Token, Uid, Wanted,

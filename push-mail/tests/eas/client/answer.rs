@@ -3,8 +3,10 @@
 use std::fmt;
 
 use bytes::Bytes;
-use push_mail::wbxml::{Element, Limits, Tag, decode};
+use push_mail::wbxml::{Element, Limits, Tag, decode, to_xml};
 use testkit::http::Response;
+
+use super::schema;
 
 /// The answer to a command.
 #[derive(Clone)]
@@ -48,7 +50,7 @@ impl Answer {
         let element = decode(&document, &Limits::default());
         let element = element.unwrap_or_else(|error| panic!("{command}: {error}: {document:?}"));
         assert_eq!(element.tag.name(), Some(command), "{element:?}");
-        check_names(&element);
+        schema::check(&element).unwrap_or_else(|wrong| panic!("{wrong}\n{}", to_xml(&element)));
         Self { http, document: Some(element), parts, response }
     }
 
@@ -71,12 +73,6 @@ pub(crate) fn check_framing(command: &str, response: &Response) {
     let length = response.header("content-length").and_then(|length| length.parse().ok());
     assert_eq!(length, Some(response.body.len()), "{command}: {response:?}");
     assert_eq!(response.header("transfer-encoding"), None, "{command}: {response:?}");
-}
-
-/// Only tags that there are.
-fn check_names(element: &Element) {
-    assert!(element.tag.name().is_some(), "there is no such tag: {:?}", element.tag);
-    element.elements().for_each(check_names);
 }
 
 /// MS-ASCMD §2.2.1.10.1: a count, offset and length of each part, the parts; numbers of four bytes, the lowest first.

@@ -12,6 +12,7 @@ mod mirror;
 mod packed;
 pub(crate) mod ping;
 pub(crate) mod provision;
+mod schema;
 pub(crate) mod sync;
 
 use std::collections::{BTreeMap, BTreeSet};

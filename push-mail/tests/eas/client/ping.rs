@@ -1,5 +1,7 @@
 //! Ping ([MS-ASCMD] 2.2.1.13).
 
+use std::io;
+
 use push_mail::wbxml::Element;
 use push_mail::wbxml::tags::ping as p;
 use tokio::task::JoinHandle;
@@ -21,7 +23,7 @@ pub(crate) struct Pinged {
 
 /// One that waits.
 #[derive(Debug)]
-pub(crate) struct Parked(JoinHandle<(Answer, Instant)>);
+pub(crate) struct Parked(JoinHandle<io::Result<(Answer, Instant)>>);
 
 impl Parked {
     pub(crate) fn is_answered(&self) -> bool {
@@ -62,15 +64,15 @@ impl Phone {
         let request = self.request("Ping", document);
         let addr = self.addr;
         Parked(tokio::spawn(async move {
-            let response = request.send(addr).await;
+            let response = request.try_send(addr).await?;
             let at = Instant::now();
-            (Answer::checked("Ping", response), at)
+            Ok((Answer::checked("Ping", response), at))
         }))
     }
 
     /// Waits for the answer and takes it in: whatever it tells of must be found by the next Sync.
     pub(crate) async fn answered(&mut self, parked: Parked) -> Pinged {
-        let (answer, at) = parked.0.await.expect("answered");
+        let (answer, at) = parked.0.await.expect("it waits").expect("answered");
         assert_eq!(answer.http, 200, "{answer:?}");
         let document = answer.document();
         let pinged = Pinged {

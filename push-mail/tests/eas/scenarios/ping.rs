@@ -156,11 +156,14 @@ async fn the_newest_ping_of_a_phone_ends_the_older_one_with_nothing(world: World
     let older = phone.start_ping(LONG, &[&inbox]);
     world.parked(1).await;
     let newer = phone.start_ping(LONG, &[&inbox]);
-    assert_eq!(phone.answered(older).await.status, 1);
+    let older = phone.answered(older).await;
+    assert_eq!(older.status, 1);
     world.parked(1).await;
     assert!(!newer.is_answered());
     world.deliver(world.inbox().await, "news").await;
-    assert_eq!(phone.answered(newer).await.status, 2);
+    let newer = phone.answered(newer).await;
+    assert_eq!(newer.status, 2);
+    assert!(older.at < newer.at, "nobody waits for the newer one's answer");
     assert_eq!(phone.sync_all(&inbox).await.added.len(), 1);
 }
 

@@ -83,6 +83,11 @@ impl<S: Setting> MaildirWorld<S> {
         paths.find(is_it).unwrap_or_else(|| panic!("there is no {subject:?}"))
     }
 
+    /// The store itself.
+    pub(crate) fn maildir(&self) -> MaildirStore {
+        self.store.clone().expect("it is up")
+    }
+
     async fn open(dir: &Path) -> MaildirStore {
         let state = loop {
             // What used it before ends in tasks and threads of its own.

@@ -3,6 +3,8 @@
 #[cfg(unix)]
 pub(crate) mod imap;
 #[cfg(unix)]
+pub(crate) mod joined;
+#[cfg(unix)]
 pub(crate) mod maildir;
 pub(crate) mod memory;
 #[cfg(unix)]

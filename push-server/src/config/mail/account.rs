@@ -23,7 +23,16 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) readers: Vec<String>,
     pub(crate) mailbox: Mailbox,
+    /// Where its calendars and address books are.
+    pub(crate) vdir: Option<PathBuf>,
     pub(crate) sending: Sending,
+}
+
+impl Account {
+    /// Whether its mail server decides who logs in by phone.
+    pub(crate) fn has_login(&self) -> bool {
+        matches!(&self.mailbox, Mailbox::Imap(_, imap) if imap.login)
+    }
 }
 
 /// What there is of an account whatever its kind.
@@ -31,6 +40,7 @@ pub(crate) struct Account {
 pub(crate) struct Base {
     pub(crate) name: Option<String>,
     pub(crate) readers: Vec<String>,
+    pub(crate) vdir: Option<PathBuf>,
 }
 
 /// Who an account is when it sends, and how it does.
@@ -111,6 +121,8 @@ pub(crate) struct Remote {
 pub(crate) struct Imap {
     /// In the place of a password.
     pub(crate) token_file: Option<PathBuf>,
+    /// Whether the server decides who logs in by phone.
+    pub(crate) login: bool,
     pub(crate) keep: Duration,
     pub(crate) idle: Duration,
     pub(crate) safety: Duration,
@@ -123,6 +135,7 @@ impl Default for Imap {
     fn default() -> Self {
         Self {
             token_file: None,
+            login: false,
             keep: Duration::from_secs(30),
             idle: Duration::from_secs(28 * 60),
             safety: Duration::from_secs(600),
@@ -188,7 +201,7 @@ pub(super) fn read<'a>(
         _ => Mailbox::Memory,
     };
     let sending = read_sending(&section, &name)?;
-    Ok(Account { name, readers: base.readers, mailbox, sending })
+    Ok(Account { name, readers: base.readers, mailbox, vdir: base.vdir, sending })
 }
 
 fn names<S>(keys: &'static [Key<S>]) -> impl Iterator<Item = &'static str> {
@@ -313,7 +326,7 @@ fn check_address(text: &str) -> Result<(), String> {
 }
 
 /// The password in a file: its first line, without the line's end.
-fn first_line(path: &std::path::Path) -> Result<Secret, String> {
+pub(super) fn first_line(path: &std::path::Path) -> Result<Secret, String> {
     let name = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
     let line = text.lines().next().unwrap_or_default().to_owned();

@@ -2,7 +2,7 @@
 
 use super::super::keys::{Field, Key, keys, list};
 use super::account::{Imap, Maildir, Remote, Sending};
-use super::{MailSettings, account::Base};
+use super::{MailSettings, account::Base, user};
 
 const HOUR_S: u64 = 3600;
 const DAY_S: u64 = 24 * HOUR_S;
@@ -54,12 +54,56 @@ pub(crate) const MAIL: [Key<MailSettings>; 20] = keys![
         |s| Field::Count(&mut s.lmtp.memory_bytes, 0..=1 << 30);
 ];
 
+/// Keys of `[mail.eas]`.
+pub(crate) const EAS: [Key<MailSettings>; 13] = keys![
+    "serve", "answer mail programs of phones at /Microsoft-Server-ActiveSync, and Autodiscover",
+        |s| Field::Flag(&mut s.serves_eas);
+    "external_url", "where phones reach it; not set: the host that they asked, with https",
+        |s| Field::MaybeText(&mut s.limits.eas.external_url);
+    "provision", "a device has to take the policy, which demands nothing, before it gets mail",
+        |s| Field::Flag(&mut s.limits.eas.provision);
+    "max_devices_per_user", "devices of one user at one account",
+        |s| Field::Count(&mut s.limits.eas.max_devices_per_user, 1..=MANY);
+    "blocked", "devices that get nothing, by their ids or their kinds",
+        |s| Field::List(&mut s.limits.eas.blocked, check_devices);
+    "allowed", "the only devices that get something; all if empty",
+        |s| Field::List(&mut s.limits.eas.allowed, check_devices);
+    "login_failures", "wrong logins of one name from one address before the next are put off; 0: never",
+        |s| Field::Number(&mut s.limits.eas.login_failures, 0..=1_000_000);
+    "login_forget_s", "for how long they are, after the last wrong one",
+        |s| Field::Seconds(&mut s.limits.eas.login_forget, 1..=DAY_S);
+    "login_cache_s", "for how long what a mail server says of a login holds",
+        |s| Field::Seconds(&mut s.limits.eas.login_cache, 1..=DAY_S);
+    "max_body_bytes", "body of a request, and a message that is sent",
+        |s| Field::Count(&mut s.limits.eas.max_body, 65_536..=1 << 30);
+    "max_window", "changes of one folder in one answer, whatever a device names",
+        |s| Field::Count(&mut s.limits.eas.max_window, 1..=512);
+    "max_sync_answer_bytes", "answer to a sync, beyond which the rest comes with the next one",
+        |s| Field::Count(&mut s.limits.eas.max_sync_answer, 65_536..=1 << 30);
+    "max_answer_bytes", "items and attachments in one answer",
+        |s| Field::Count(&mut s.limits.eas.max_answer, 65_536..=1 << 30);
+];
+
+/// Keys of `[[mail.user]]`.
+pub(crate) const USER: [Key<user::Keys>; 4] = keys![
+    "name", "who it is, as accounts name their readers",
+        |s| Field::MaybeText(&mut s.name);
+    "password", "the password; or one of the next two",
+        |s| Field::Secret(&mut s.password);
+    "password_file", "a file whose first line is the password",
+        |s| Field::MaybePath(&mut s.password_file);
+    "password_hash", "its hash by Argon2, as argon2 or doveadm pw -s ARGON2ID make it",
+        |s| Field::Secret(&mut s.password_hash);
+];
+
 /// Keys of `[[mail.account]]` of every kind, beside `kind`.
-pub(crate) const ACCOUNT: [Key<Base>; 2] = keys![
+pub(crate) const ACCOUNT: [Key<Base>; 3] = keys![
     "name", "what it is called in channels and calls",
         |s| Field::MaybeText(&mut s.name);
     "readers", "users who may read it; while no token is configured anyone may",
         |s| Field::List(&mut s.readers, super::account::check_readers);
+    "vdir", "a directory of calendars and address books that belong to it, one file an item",
+        |s| Field::MaybePath(&mut s.vdir);
 ];
 
 /// Keys of sending, for accounts of every kind.
@@ -119,7 +163,9 @@ pub(crate) const REMOTE: [Key<Remote>; 11] = keys![
 ];
 
 /// Further keys of an account of kind `imap`.
-pub(crate) const IMAP: [Key<Imap>; 7] = keys![
+pub(crate) const IMAP: [Key<Imap>; 8] = keys![
+    "login", "phones log in with whatever password the server takes for 'user'",
+        |s| Field::Flag(&mut s.login);
     "token_file", "a file with an OAuth 2 access token, read at each login",
         |s| Field::MaybePath(&mut s.token_file);
     "keep_s", "how long the connection is kept when nobody waits",
@@ -136,10 +182,22 @@ pub(crate) const IMAP: [Key<Imap>; 7] = keys![
         |s| Field::Count(&mut s.max_folders, 1..=1_000_000);
 ];
 
+/// Ids and kinds of devices.
+fn check_devices(devices: &[String]) -> Result<(), String> {
+    match devices.iter().find(|name| name.is_empty() || name.len() > 255 || name.contains(char::is_control)) {
+        Some(name) => Err(format!("{name:?} is not 1..=255 bytes without control characters")),
+        None => Ok(()),
+    }
+}
+
 /// The keys with their defaults, for `--help`.
 pub(crate) fn help(out: &mut String) {
     out.push_str("\nKeys of [mail]:\n");
     list(&MAIL, &mut MailSettings::default(), out);
+    out.push_str("\nKeys of [mail.eas]:\n");
+    list(&EAS, &mut MailSettings::default(), out);
+    out.push_str("\nKeys of each [[mail.user]]:\n");
+    list(&USER, &mut user::Keys::default(), out);
     out.push_str("\nKeys of each [[mail.account]], and kind = \"maildir\" | \"imap\" | \"pop3\" | \"memory\":\n");
     list(&ACCOUNT, &mut Base::default(), out);
     list(&SENDING, &mut Sending::default(), out);

@@ -47,6 +47,7 @@ fn an_account_of_each_kind_is_read() {
         [[mail.account]]
         name = "dave"
         kind = "memory"
+        vdir = "/var/dav/dave"
     "#;
     let mail = read(text).expect("valid");
     let [alice, bob, carol, dave] = mail.accounts.as_slice() else { panic!("four accounts") };
@@ -58,6 +59,7 @@ fn an_account_of_each_kind_is_read() {
     assert_eq!(remote.poll.0, Duration::from_secs(5));
     assert!(matches!(&carol.mailbox, Mailbox::Pop3(remote) if remote.max_messages == Some(5)), "{carol:?}");
     assert_eq!((&dave.mailbox, dave.readers.len()), (&Mailbox::Memory, 0));
+    assert_eq!((dave.vdir.as_deref(), &alice.vdir), (Some(Path::new("/var/dav/dave")), &None));
     assert!(!format!("{mail:?}").contains("hunter2"));
 }
 
@@ -217,5 +219,64 @@ fn sending_that_cannot_be_is_refused_with_its_place() {
         let text = format!("[[mail.account]]\nname = \"a\"\nkind = \"memory\"\n{lines}");
         let error = read(&text).expect_err(&text);
         assert!(error.contains(expected) && !error.contains("hunter2"), "{text}\n  said: {error}\n  not:  {expected}");
+    }
+}
+
+#[test]
+fn phones_and_their_users_are_read() {
+    let hash = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$rAjuexKlLdAHLvqk7TeeiWZjW4OPoRGwldJXdHbTuKI";
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "from a file\nand not this\n").expect("written");
+    let text = format!(
+        "[mail.eas]\nserve = false\nprovision = false\nblocked = [\"iPhone\"]\nlogin_failures = 0\n\
+         external_url = \"https://mail.example.org/Microsoft-Server-ActiveSync\"\n\
+         [[mail.user]]\nname = \"alice\"\npassword = \"short\"\n\
+         [[mail.user]]\nname = \"bob\"\npassword_hash = \"{hash}\"\n\
+         [[mail.user]]\nname = \"carol\"\npassword_file = {:?}\n",
+        file.path()
+    );
+    let mail = read(&text).expect("valid");
+    assert!(!mail.serves_eas && !mail.limits.eas.provision);
+    assert_eq!((mail.limits.eas.blocked.as_slice(), mail.limits.eas.login_failures), (&["iPhone".to_owned()][..], 0));
+    let users: Vec<_> = mail.users.iter().map(|user| (user.name.as_str(), user.is_short)).collect();
+    assert_eq!(users, [("alice", true), ("bob", false), ("carol", false)]);
+    assert!(!format!("{mail:?}").contains("short\""), "passwords are not shown");
+}
+
+#[test]
+fn where_anybodys_login_is_decided_here_nobody_gets_in_without() {
+    let imap =
+        "[[mail.account]]\nname = \"a\"\nkind = \"imap\"\nurl = \"imap://localhost\"\nuser = \"u\"\npassword = \"p\"\n";
+    let user = "[[mail.user]]\nname = \"alice\"\npassword = \"a-password\"\n";
+    for (text, is_open) in [(imap.to_owned(), true), (format!("{imap}login = true\n"), false), (user.to_owned(), false)]
+    {
+        let mut settings = Settings::default();
+        let read = File { path: Path::new("push.toml"), text: &text }.apply(&mut settings);
+        assert_eq!((read, settings.is_open()), (Ok(()), is_open), "{text}");
+        settings.mail.accounts.iter().for_each(|account| assert_ne!(account.has_login(), is_open));
+    }
+}
+
+#[test]
+fn users_and_phones_that_cannot_be_are_refused_with_their_place() {
+    for (text, refusal) in [
+        ("[[mail.user]]\npassword = \"p\"\n", "'mail.user.name': it is missing"),
+        ("[[mail.user]]\nname = \"a:b\"\npassword = \"p\"\n", "line 2, 'mail.user.name'"),
+        ("[[mail.user]]\nname = \"a\"\n", "one of 'password', 'password_file' and 'password_hash' is needed"),
+        ("[[mail.user]]\nname = \"a\"\npassword = \"p\"\npassword_hash = \"q\"\n", "and one alone"),
+        ("[[mail.user]]\nname = \"a\"\npassword_hash = \"$2y$05$abc\"\n", "line 3, 'mail.user.password_hash'"),
+        ("[[mail.user]]\nname = \"a\"\npassword_file = \"/not/there\"\n", "'mail.user.password_file'"),
+        (
+            "[[mail.user]]\nname = \"a\"\npassword = \"p\"\n[[mail.user]]\nname = \"a\"\npassword = \"q\"\n",
+            "an earlier [[mail.user]] is called",
+        ),
+        ("[mail.eas]\nexternal_url = \"mail.example.org\"\n", "line 2, 'mail.eas.external_url'"),
+        ("[mail.eas]\nblocked = [\"\"]\n", "line 2, 'mail.eas.blocked'"),
+        ("[mail.eas]\nprovisions = true\n", "did you mean 'provision'?"),
+        ("[mail]\neas = true\n", "'mail.eas': it is a table"),
+    ] {
+        let refused = read(text).expect_err(text);
+        assert!(refused.contains(refusal), "{text}: {refused}");
+        assert!(!refused.contains("$2y$"), "{refused}");
     }
 }

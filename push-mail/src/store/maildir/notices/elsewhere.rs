@@ -8,24 +8,24 @@ use super::{Listener, Spot};
 
 /// Nothing is told.
 #[derive(Debug)]
-pub(in super::super) struct Notices;
+pub(in crate::store) struct Notices;
 
 /// A directory that is watched; there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in super::super) enum Watch {}
+pub(in crate::store) enum Watch {}
 
 impl Notices {
-    pub(in super::super) fn shared() -> io::Result<Arc<Self>> {
+    pub(in crate::store) fn shared() -> io::Result<Arc<Self>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(in super::super) fn add(&self, _: &Path, _: Spot, _: &Arc<dyn Listener>) -> io::Result<Watch> {
+    pub(in crate::store) fn add(&self, _: &Path, _: Spot, _: &Arc<dyn Listener>) -> io::Result<Watch> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(in super::super) fn remove(&self, watch: &Watch, _: &Arc<dyn Listener>) {
+    pub(in crate::store) fn remove(&self, watch: &Watch, _: &Arc<dyn Listener>) {
         match *watch {}
     }
 
-    pub(in super::super) fn drain(&self) {}
+    pub(in crate::store) fn drain(&self) {}
 }

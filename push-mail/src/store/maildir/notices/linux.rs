@@ -20,10 +20,10 @@ static SHARED: Mutex<Option<Arc<Notices>>> = Mutex::new(None);
 
 /// A directory that is watched by somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in super::super) struct Watch(WatchDescriptor, Spot);
+pub(in crate::store) struct Watch(WatchDescriptor, Spot);
 
 /// The queue.
-pub(in super::super) struct Notices {
+pub(in crate::store) struct Notices {
     registry: Mutex<Registry>,
     watches: Watches,
 }
@@ -41,7 +41,7 @@ impl Notices {
     /// # Errors
     ///
     /// Where the system has none left for this user (`fs.inotify.max_user_instances`), or no thread can be started.
-    pub(in super::super) fn shared() -> io::Result<Arc<Self>> {
+    pub(in crate::store) fn shared() -> io::Result<Arc<Self>> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(notices) = &*shared {
             return Ok(Arc::clone(notices));
@@ -72,7 +72,7 @@ impl Notices {
     }
 
     /// Tells everybody what has happened up to now: what a program did before this call began is told when it returns.
-    pub(in super::super) fn drain(&self) {
+    pub(in crate::store) fn drain(&self) {
         let mut registry = self.registry();
         let Registry { inotify, buffer, listeners } = &mut *registry;
         // It ends where nothing is waiting.
@@ -87,7 +87,7 @@ impl Notices {
     ///
     /// Where it cannot be read, or the user has no watches left ([`io::ErrorKind::StorageFull`],
     /// `fs.inotify.max_user_watches`).
-    pub(in super::super) fn add(&self, dir: &Path, spot: Spot, listener: &Arc<dyn Listener>) -> io::Result<Watch> {
+    pub(in crate::store) fn add(&self, dir: &Path, spot: Spot, listener: &Arc<dyn Listener>) -> io::Result<Watch> {
         let mask = WatchMask::CREATE
             | WatchMask::MOVED_TO
             | WatchMask::MOVED_FROM
@@ -107,7 +107,7 @@ impl Notices {
     }
 
     /// Watches it no more.
-    pub(in super::super) fn remove(&self, Watch(descriptor, spot): &Watch, listener: &Arc<dyn Listener>) {
+    pub(in crate::store) fn remove(&self, Watch(descriptor, spot): &Watch, listener: &Arc<dyn Listener>) {
         let mut registry = self.registry();
         let Some(listeners) = registry.listeners.get_mut(descriptor) else { return };
         listeners.retain(|(known, other)| known != spot || !Arc::ptr_eq(other, listener));

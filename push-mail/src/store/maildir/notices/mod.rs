@@ -10,9 +10,9 @@ mod elsewhere;
 mod linux;
 
 #[cfg(not(target_os = "linux"))]
-pub(super) use elsewhere::{Notices, Watch};
+pub(in crate::store) use elsewhere::{Notices, Watch};
 #[cfg(target_os = "linux")]
-pub(super) use linux::{Notices, Watch};
+pub(in crate::store) use linux::{Notices, Watch};
 
 use std::ffi::OsStr;
 
@@ -22,7 +22,7 @@ use crate::store::FolderId;
 
 /// What a directory is to who watches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Spot {
+pub(in crate::store) enum Spot {
     /// It holds the folders.
     Root,
     /// It may become a folder.
@@ -33,7 +33,7 @@ pub(super) enum Spot {
 
 /// What happened.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Notice<'n> {
+pub(in crate::store) enum Notice<'n> {
     /// A file came or went.
     File(What, &'n OsStr),
     /// A directory came or went.
@@ -43,7 +43,7 @@ pub(super) enum Notice<'n> {
 }
 
 /// Who is told. It is called while the queue is held: it is quick, and does not watch anything from there.
-pub(super) trait Listener: Send + Sync {
+pub(in crate::store) trait Listener: Send + Sync {
     fn notice(&self, spot: Spot, notice: Notice<'_>);
 
     /// Notices were lost.

@@ -1,0 +1,108 @@
+//! A device's connection, plain or over TLS.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddrV4, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+use crate::Result;
+use crate::poller::{Read, connect, read, reset, send_all};
+
+/// Where devices connect to, and whom they believe there.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) addr: SocketAddrV4,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+impl Target {
+    pub(crate) fn plain(addr: SocketAddrV4) -> Self {
+        Self { addr, tls: None }
+    }
+
+    /// A server that shows the certificate in `pem`, or one that this has signed.
+    pub(crate) fn tls(addr: SocketAddrV4, pem: &[u8]) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(pem)?)?;
+        let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        // Each is another phone: none knows of the others' sessions.
+        config.resumption = rustls::client::Resumption::disabled();
+        Ok(Self { addr, tls: Some(Arc::new(config)) })
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Line {
+    socket: OwnedFd,
+    tls: Option<Box<ClientConnection>>,
+}
+
+impl Line {
+    /// Connects, and greets where that is needed.
+    pub(super) fn open(target: &Target) -> Result<Self> {
+        let socket = connect(target.addr)?;
+        let Some(config) = &target.tls else { return Ok(Self { socket, tls: None }) };
+        let mut tls = Box::new(ClientConnection::new(Arc::clone(config), ServerName::try_from("localhost")?)?);
+        let mut stream = TcpStream::from(socket);
+        while tls.is_handshaking() {
+            tls.complete_io(&mut stream)?;
+        }
+        Ok(Self { socket: stream.into(), tls: Some(tls) })
+    }
+
+    /// Sends all of it. False if the connection is broken.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> bool {
+        let Some(tls) = &mut self.tls else { return send_all(&self.socket, bytes) };
+        let mut sealed = Vec::new();
+        let is_sealed = tls.writer().write_all(bytes).is_ok();
+        is_sealed && flush(tls, &mut sealed) && send_all(&self.socket, &sealed)
+    }
+
+    /// Appends what is there to `into`.
+    pub(super) fn read(&mut self, scratch: &mut [u8], into: &mut Vec<u8>) -> Read {
+        let got = read(&self.socket, scratch);
+        let Read::Bytes(count) = got else { return got };
+        let Some(tls) = &mut self.tls else {
+            into.extend_from_slice(&scratch[..count]);
+            return got;
+        };
+        let mut sealed = &scratch[..count];
+        while !sealed.is_empty() {
+            if tls.read_tls(&mut sealed).is_err() {
+                return Read::End;
+            }
+            let Ok(state) = tls.process_new_packets() else { return Read::End };
+            let begin = into.len();
+            into.resize(begin + state.plaintext_bytes_to_read(), 0);
+            if tls.reader().read_exact(&mut into[begin..]).is_err() {
+                return Read::End;
+            }
+        }
+        got
+    }
+
+    pub(super) fn reset(self) -> Result<()> {
+        reset(self.socket)
+    }
+}
+
+/// All that is to be sent.
+fn flush(tls: &mut ClientConnection, into: &mut Vec<u8>) -> bool {
+    while tls.wants_write() {
+        if tls.write_tls(into).is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+impl AsFd for Line {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

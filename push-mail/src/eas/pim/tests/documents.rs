@@ -1,0 +1,65 @@
+//! Items as programs write them.
+
+use crate::store::Class;
+
+pub(super) const MEETING: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//Desk 3//EN\r\nCALSCALE:GREGORIAN\r\n\
+BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nBEGIN:DAYLIGHT\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\n\
+TZNAME:CEST\r\nDTSTART:19700329T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\r\nEND:DAYLIGHT\r\n\
+BEGIN:STANDARD\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nTZNAME:CET\r\nDTSTART:19701025T030000\r\n\
+RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n\
+BEGIN:VEVENT\r\nUID:7f3a@example.org\r\nDTSTAMP:20260105T080000Z\r\nCREATED:20260105T080000Z\r\nSEQUENCE:2\r\n\
+DTSTART;TZID=Europe/Berlin:20260112T100000\r\nDTEND;TZID=Europe/Berlin:20260112T110000\r\n\
+SUMMARY:Jour fixe\\, wöchentlich\r\nLOCATION:Raum 4\r\nDESCRIPTION:Erst dies\\,\\ndann das.\r\n\
+RRULE:FREQ=WEEKLY;BYDAY=MO;UNTIL=20260629T080000Z\r\nEXDATE;TZID=Europe/Berlin:20260406T100000\r\n\
+CATEGORIES:Arbeit,Team\r\nCLASS:PRIVATE\r\nTRANSP:OPAQUE\r\n\
+ORGANIZER;CN=Ann Example:mailto:ann@example.org\r\n\
+ATTENDEE;CN=\"Doe, John\";ROLE=REQ-PARTICIPANT;PARTSTAT=ACCEPTED;X-NUM=7:mailto:john@example.org\r\n\
+ATTENDEE;CUTYPE=ROOM;PARTSTAT=NEEDS-ACTION:mailto:room4@example.org\r\n\
+X-EXAMPLE-ID;X-K=\"a;b\":keep\\;this\r\nBEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:Jour fixe\r\n\
+TRIGGER:-PT15M\r\nX-WR-ALARMUID:1\r\nEND:VALARM\r\nEND:VEVENT\r\n\
+BEGIN:VEVENT\r\nUID:7f3a@example.org\r\nDTSTAMP:20260105T080000Z\r\n\
+RECURRENCE-ID;TZID=Europe/Berlin:20260119T100000\r\nDTSTART;TZID=Europe/Berlin:20260119T140000\r\n\
+DTEND;TZID=Europe/Berlin:20260119T150000\r\nSUMMARY:Jour fixe\\, am Nachmittag\r\nX-OWN:1\r\nEND:VEVENT\r\n\
+END:VCALENDAR\r\n";
+
+pub(super) const HOLIDAY: &str = "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//Example//Web//EN\nBEGIN:VEVENT\nUID:holiday-1\n\
+DTSTAMP:20260101T000000Z\nDTSTART;VALUE=DATE:20261225\nDTEND;VALUE=DATE:20261227\nSUMMARY:Christmas\n\
+TRANSP:TRANSPARENT\nEND:VEVENT\nEND:VCALENDAR\n";
+
+pub(super) const CALL: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:call\r\nDTSTAMP:20260101T000000Z\r\n\
+DTSTART:20260601T120000Z\r\nDURATION:PT45M\r\nSUMMARY:Call\r\nRRULE:FREQ=MONTHLY;BYDAY=2TU,-1FR;X-A=1\r\n\
+END:VEVENT\r\nEND:VCALENDAR\r\n";
+
+pub(super) const PERSON: &str = "BEGIN:VCARD\r\nVERSION:3.0\r\nPRODID:-//Example//Book//EN\r\nUID:p-1\r\n\
+N:Doe;John;Q,R;Dr.;Jr.\r\nFN:Dr. John Doe Jr.\r\nORG:Acme\\; Inc.;Research;Lab 7\r\nTITLE:Engineer\r\n\
+item1.EMAIL;type=INTERNET;type=pref:john@example.org\r\nitem1.X-ABLabel:_$!<Work>!$_\r\nEMAIL;TYPE=HOME:jd@example.net\r\n\
+TEL;TYPE=CELL,VOICE:+49 170 1\r\nTEL;TYPE=WORK:+49 30 2\r\nTEL;TYPE=WORK:+49 30 3\r\nTEL;TYPE=HOME,FAX:+49 30 4\r\n\
+TEL:+49 30 5\r\nTEL;TYPE=MSG:+49 30 6\r\nADR;TYPE=HOME:;Rear;Main St 1\\, 2nd;Berlin;BE;10115;Germany\r\n\
+ADR;TYPE=WORK;X-Q=1:PO 7;;Office Rd 2;Potsdam;;14467;\r\nBDAY:1980-02-29\r\nX-ANNIVERSARY:2010-06-01\r\n\
+URL:https://example.org/~john\r\nNICKNAME:Johnny\r\nNOTE:Met in 2001.\\nLikes tea\\; no coffee.\r\n\
+CATEGORIES:Friends,Work\r\nPHOTO;ENCODING=b;TYPE=PNG:iVBORw0KGgo=\r\nX-SOCIALPROFILE;type=x:https://x.example/j\r\n\
+GEO:37.38;-122.08\r\nREV:2026-01-01T00:00:00Z\r\nEND:VCARD\r\n";
+
+pub(super) const CARD4: &str = "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1\r\n\
+FN:Jane\r\nN:;Jane;;;\r\nBDAY:--0203\r\nTEL;VALUE=uri;TYPE=\"voice,home\":tel:+1-555;ext=5\r\n\
+PHOTO:data:image/jpeg;base64,AAEC\r\nRELATED;TYPE=spouse;VALUE=text:Jim\r\nEND:VCARD\r\n";
+
+pub(super) const TASK: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTODO\r\nUID:t-1\r\nDTSTAMP:20260101T000000Z\r\n\
+SUMMARY:Steuer\r\nDESCRIPTION:Belege\r\nDTSTART;VALUE=DATE:20260501\r\nDUE;VALUE=DATE:20260531\r\nPRIORITY:2\r\n\
+STATUS:IN-PROCESS\r\nPERCENT-COMPLETE:40\r\nRRULE:FREQ=YEARLY;BYMONTH=5;BYMONTHDAY=1\r\nCATEGORIES:Amt\r\n\
+RELATED-TO:parent\r\nBEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:x\r\nTRIGGER;RELATED=END:-P1D\r\nEND:VALARM\r\n\
+END:VTODO\r\nEND:VCALENDAR\r\n";
+
+pub(super) const NOTE: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VJOURNAL\r\nUID:n-1\r\nDTSTAMP:20260101T000000Z\r\n\
+LAST-MODIFIED:20260102T030405Z\r\nSUMMARY:Liste\r\nDESCRIPTION:Milch\\nBrot\r\nCATEGORIES:Einkauf\r\nX-COLOR:yellow\r\n\
+END:VJOURNAL\r\nEND:VCALENDAR\r\n";
+
+pub(super) const ALL: [(&str, Class); 7] = [
+    (MEETING, Class::Calendar),
+    (HOLIDAY, Class::Calendar),
+    (CALL, Class::Calendar),
+    (PERSON, Class::Contacts),
+    (CARD4, Class::Contacts),
+    (TASK, Class::Tasks),
+    (NOTE, Class::Notes),
+];
