@@ -1,8 +1,8 @@
 //! **mail**: an inbox that fills as mail arrives, beside the ping log of a phone that waits for the same mail.
 //!
 //! What it shows: a Maildir whose folders are channels (`mail/me/INBOX`), with the beginning of each text in its
-//! publication; Direct Push, by the device's side of push-mail; and how a device finds the longest wait that its
-//! network allows. The phone is behind a carrier that forgets a connection after 13 minutes without traffic, and a
+//! publication; Direct Push, by the device's side of push-mail; how a device finds the longest wait that its network
+//! allows; and what the server knows of its devices. The phone is behind a carrier that forgets a connection after 13 minutes without traffic, and a
 //! minute lasts a second here: 15 is silence, 8 works, 12 works, 16 is silence, 12 for good.
 //!
 //! Run it with `cargo run -p examples --bin mail`, and open what it prints. A Maildir and an address to listen on may
@@ -155,6 +155,7 @@ const PAGE: &str = r##"<!doctype html>
   header, main { max-width: 72rem; margin: auto; padding: 1.25rem 1rem 0 }
   h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .25rem } h2 { font-size: 1rem; margin: 0 }
   main { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); padding-bottom: 2rem }
+  main > div { display: grid; gap: 1rem; align-content: start; min-width: 0 }
   section { background: var(--panel); border: 1px solid var(--line); border-radius: .75rem; overflow: hidden; align-self: start }
   section > div { padding: .8rem 1rem; display: flex; justify-content: space-between; gap: 1rem; border-bottom: 1px solid var(--line) }
   ol { list-style: none; margin: 0; padding: 0 } li { padding: .7rem 1rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere }
@@ -171,9 +172,11 @@ const PAGE: &str = r##"<!doctype html>
 <header><h1>Mail as it comes</h1>
 <p class="quiet">The inbox hears its folder as server-sent events. The phone waits by Direct Push, behind a carrier that
 forgets a quiet connection after 13 minutes; a minute lasts a second here. Drop a mail:</p><pre id="how" tabindex="0"></pre></header>
-<main>
+<main><div>
   <section aria-labelledby="a"><div><h2 id="a">Inbox</h2><span id="state" class="quiet small" role="status">connecting</span></div>
     <ol id="inbox" aria-live="polite"></ol></section>
+  <section aria-labelledby="c"><div><h2 id="c">Devices</h2><span class="quiet small">as the server sees them</span></div>
+    <ol id="devices"></ol></section></div>
   <section aria-labelledby="b"><div><h2 id="b">Ping log of the phone</h2><span id="next" class="quiet small">waits</span></div>
     <ol id="pings"></ol></section>
 </main>
@@ -227,6 +230,23 @@ new EventSource('push/sse?format=json&channel=pings&last=50').onmessage = ({ dat
   while ($('pings').children.length > 50) $('pings').lastChild.remove()
   $('next').textContent = `waits ${minutes(ping.next_ms)}`
 }
+const devices = new Map(), pass = s => `${s} min` // a second stands for a minute
+function device({ device, last_seen_ms, pings }) {
+  const row = devices.get(device) ?? make('li'), seen = new Date(last_seen_ms).toLocaleTimeString([], { timeStyle: 'short' })
+  const did = [`seen ${seen}`, pings.answered + pings.cut || pings.waiting ? `${pings.answered} answered, ${pings.cut} cut` : 'has not pinged']
+  if (pings.mean_heartbeat_s) did.push(`asks for ${pass(pings.mean_heartbeat_s)} in the mean`)
+  if (pings.cut_after_s) did.push(`cut after ${pass(pings.cut_after_s)}`)
+  row.replaceChildren(between('div', 'row', make('strong', '', device),
+    make('span', pings.waiting ? 'expired small' : 'quiet small', pings.waiting ? 'waits' : 'away')), make('p', 'quiet small', did.join('; ')))
+  devices.set(device, row)
+  return row
+}
+async function look() {
+  const { devices } = await (await fetch('push/mail/devices')).json(), rows = devices.map(device)
+  if (rows.some((row, at) => row !== $('devices').children[at])) $('devices').replaceChildren(...rows)
+}
+look()
+setInterval(() => look().catch(() => {}), 1000)
 fetch('maildir').then(answer => answer.text()).then(text => $('how').textContent = text)
 </script></html>
 "##;

@@ -35,6 +35,7 @@ mod trial;
 pub mod wbxml;
 
 pub use config::MailConfig;
+pub use direct::pulse::{DeviceClasses, DevicePings};
 pub use eas::{DeviceSummary, EasConfig, eas_router, is_eas_path};
 pub use http::router;
 pub use logins::{BadHash, Password};

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use push_core::{Authorizer, Hub};
 use sha1::{Digest as _, Sha1};
@@ -10,6 +11,7 @@ use sha1::{Digest as _, Sha1};
 use crate::account::{Account, Phase};
 use crate::config::MailConfig;
 use crate::direct::Direct;
+use crate::direct::devices::DeviceId;
 use crate::eas::{DeviceSummary, Eas};
 use crate::logins::{Logins, Password, Server};
 use crate::name::account_segment;
@@ -296,8 +298,9 @@ impl Mail {
         self.direct.drain()
     }
 
-    /// The devices that have synchronised an account over Exchange ActiveSync, the one heard last before the others; of
-    /// all accounts if none is named. As many as are remembered: [`MailConfig::max_devices`] of each account.
+    /// The devices that have asked for an account, over Exchange ActiveSync and by the calls in JSON, the one heard last before the
+    /// others; of all accounts if none is named. As many as are remembered: [`MailConfig::max_devices`] of each account
+    /// and way.
     ///
     /// # Errors
     ///
@@ -305,18 +308,38 @@ impl Mail {
     pub fn devices(&self, account: Option<&str>) -> Result<Vec<DeviceSummary>, StateError> {
         let mut devices = Vec::new();
         for account in self.accounts.all().filter(|its| account.is_none_or(|name| name == &*its.name)) {
-            for summary in self.eas.rows.devices(&account.name)? {
-                devices.push(summary);
+            for (id, summary) in self.eas.rows.devices(&account.name)? {
+                devices.push(self.with_pings(&id, summary));
+            }
+            for (id, device) in self.direct.devices.of_calls(&account.name)? {
+                let summary = DeviceSummary {
+                    account: account.name.to_string(),
+                    user: id.user.as_deref().map(str::to_owned),
+                    device: id.own_name().to_owned(),
+                    last_seen_ms: device.seen_ms,
+                    heartbeat: device.ping.map(|ping| Duration::from_secs(ping.heartbeat_s)),
+                    ..DeviceSummary::default()
+                };
+                devices.push(self.with_pings(&id, summary));
             }
         }
         devices.sort_by_key(|device| Reverse(device.last_seen_ms));
         Ok(devices)
     }
 
+    /// With what is known of the pings of a device.
+    fn with_pings(&self, id: &DeviceId, mut summary: DeviceSummary) -> DeviceSummary {
+        let (pings, heard_ms) = self.direct.pings_of(id);
+        summary.last_seen_ms = summary.last_seen_ms.max(heard_ms);
+        summary.pings = pings;
+        summary
+    }
+
     /// How mail does.
     pub fn stats(&self) -> MailStats {
         let mut stats = self.direct.counters.read();
         stats.waiting = self.direct.waiting();
+        stats.devices = self.direct.pulses.classes();
         stats.watched = self.accounts.all().filter(|account| account.phase() != Phase::Idle).count();
         stats
     }

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::direct::pulse::DeviceClasses;
+
 /// Intervals over which the mean heartbeat is taken; Exchange warns by as many.
 const INTERVALS: usize = 200;
 
@@ -50,6 +52,8 @@ pub struct MailStats {
     pub heartbeats: usize,
     /// Accounts that are watched now.
     pub watched: usize,
+    /// The devices that have pinged since the start, by what their pings do.
+    pub devices: DeviceClasses,
 }
 
 pub(crate) fn count(counter: &AtomicU64) {

@@ -160,6 +160,16 @@ impl Page<'_> {
         }
         self.counter("push_mail_syncs", "Syncs answered", stats.syncs)?;
         self.cut_pings(stats)?;
+        self.devices(
+            "push_mail_devices_by_heartbeat",
+            "Devices that have pinged since the start, by the mean interval of the last eight: up to, and more than the bound before",
+            &stats.devices.by_heartbeat,
+        )?;
+        self.devices(
+            "push_mail_devices_by_cut_age",
+            "Devices of which pings were cut, by the median age of the last eight: up to, and more than the bound before",
+            &stats.devices.by_cut_age,
+        )?;
         let Some(mean) = stats.mean_heartbeat else { return Ok(()) };
         let help =
             "Mean of the last 200 intervals that devices asked for; short where something cuts connections early";
@@ -170,6 +180,15 @@ impl Page<'_> {
             Some(&Unit::Seconds),
             MetricType::Gauge,
         )?)
+    }
+
+    fn devices(&mut self, name: &str, help: &str, classes: &[u64]) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let bounds = CUT_BOUNDS_S.iter().map(u64::to_string).chain(["+Inf".to_owned()]);
+        for (bound, count) in bounds.zip(classes) {
+            gauge(*count).encode(family.encode_family(&[("up_to_s", bound.as_str())])?)?;
+        }
+        Ok(())
     }
 
     fn cut_pings(&mut self, stats: &MailStats) -> fmt::Result {
@@ -296,6 +315,8 @@ mod tests {
             "push_mail_ping_cut_age_seconds_bucket{le=\"60.0\"} 0",
             "push_mail_ping_cut_age_seconds_bucket{le=\"+Inf\"} 0",
             "push_mail_ping_cut_age_seconds_count 0",
+            "push_mail_devices_by_heartbeat{up_to_s=\"480\"} 0",
+            "push_mail_devices_by_cut_age{up_to_s=\"+Inf\"} 0",
         ] {
             assert!(text.lines().any(|have| have == line), "{line}: {text}");
         }

@@ -30,6 +30,17 @@ async function drop(maildir, from, subject, text) {
   return name;
 }
 
+/** A device that has synced waits for mail, and is gone after a while. */
+async function leave(url, device, afterMs) {
+  const ask = async (call, body, signal) =>
+    (await fetch(`${url}/push/mail/${call}`, { method: "POST", body: JSON.stringify({ device, ...body }), signal })).json();
+  const { folders } = await (await fetch(`${url}/push/mail/folders`)).json();
+  const folder = folders.find(({ type }) => type === "inbox").id;
+  for (let sync_key = "0", more = true; more; ) ({ sync_key, more } = await ask("sync", { folder, sync_key }));
+  const ping = ask("ping", { heartbeat_s: 60, folders: [{ id: folder }] }, AbortSignal.timeout(afterMs));
+  await assert.rejects(ping, { name: "TimeoutError" });
+}
+
 const inbox = (page) => page.locator("#inbox > li");
 const pings = (page) => page.locator("#pings > li");
 
@@ -57,6 +68,12 @@ test("the inbox fills as mail arrives, beside the ping log with its intervals", 
   const log = await pings(page).allInnerTexts();
   assert.ok(log.every((line) => /asked \d+ min: /.test(line) && /after [\d.]+ min; next \d+ min, /.test(line)), log.join("\n"));
   assert.match(await page.locator("#next").textContent(), /waits \d+ min/);
+
+  const device = (name) => page.locator("#devices > li").filter({ hasText: name });
+  await device("phone").getByText(/[1-9]\d* answered, 0 cut; asks for \d+ min in the mean/).waitFor();
+  await device("page").getByText("has not pinged").waitFor();
+  await leave(server.url, "wanderer", 2500);
+  await device("wanderer").getByText(/0 answered, 1 cut; asks for 60 min in the mean; cut after [2-9] min/).waitFor();
 
   await page.screenshot({ path: await artefact("mail.png") });
   await rm(join(maildir, "new", name));

@@ -169,6 +169,20 @@ impl Devices {
 
     /// When each was heard last, its user and its name.
     fn all(&self, account: &str) -> Result<Vec<(u64, String, String)>, StateError> {
+        self.each(account, |user, device, row| Some((row.seen_ms, user.to_owned(), device.to_owned())))
+    }
+
+    /// The devices of an account that speak the calls in JSON.
+    pub(crate) fn of_calls(&self, account: &Arc<str>) -> Result<Vec<(DeviceId, Device)>, StateError> {
+        self.each(account, |user, device, row| {
+            let user = Some(user).filter(|user| !user.is_empty()).map(Into::into);
+            let id = DeviceId { account: Arc::clone(account), user, device: device.into() };
+            (!device.starts_with(OF_EAS)).then_some((id, row))
+        })
+    }
+
+    /// What `pick` makes of the devices of an account: of a user, a name, and what is remembered.
+    fn each<T>(&self, account: &str, pick: impl Fn(&str, &str, Device) -> Option<T>) -> Result<Vec<T>, StateError> {
         self.state.read(|transaction| {
             let mut all = Vec::new();
             let table = match transaction.open_table(DEVICES) {
@@ -182,8 +196,7 @@ impl Devices {
                 if its_account != account {
                     break;
                 }
-                let seen_ms = serde_json::from_slice::<Device>(row.value()).map_or(0, |device| device.seen_ms);
-                all.push((seen_ms, user.to_owned(), device.to_owned()));
+                all.extend(pick(user, device, serde_json::from_slice(row.value()).unwrap_or_default()));
             }
             Ok(all)
         })

@@ -18,6 +18,7 @@ pub(crate) mod lost;
 #[cfg(test)]
 mod model_tests;
 pub mod ping;
+pub(crate) mod pulse;
 mod sync;
 pub(crate) mod waiting;
 
@@ -36,6 +37,7 @@ use devices::{DeviceId, Devices};
 use guard::Guard;
 use live::Live;
 use lost::Lost;
+use pulse::{DevicePings, Pulses};
 
 use crate::config::MailConfig;
 use crate::state::State;
@@ -58,6 +60,7 @@ const CROWD: usize = 1024;
 pub(crate) struct Direct {
     pub(crate) devices: Devices,
     pub(crate) counters: Counters,
+    pub(crate) pulses: Pulses,
     pub(crate) lost: Arc<Lost>,
     config: Arc<MailConfig>,
     now: Mutex<Now>,
@@ -103,7 +106,7 @@ impl Direct {
     pub(crate) fn new(state: &State, config: Arc<MailConfig>) -> Self {
         let devices = Devices::new(state.clone(), config.max_devices);
         let lost = Arc::new(Lost::new(config.max_devices));
-        Self { devices, counters: Counters::default(), lost, config, now: Mutex::default() }
+        Self { devices, counters: Counters::default(), pulses: Pulses::default(), lost, config, now: Mutex::default() }
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
@@ -114,6 +117,13 @@ impl Direct {
     /// How many pings wait.
     pub(crate) fn waiting(&self) -> usize {
         self.now().pings.len()
+    }
+
+    /// How the pings of a device do, and when the last one came, in Unix milliseconds; 0 if none did.
+    pub(crate) fn pings_of(&self, id: &DeviceId) -> (DevicePings, u64) {
+        let (mut pings, heard_ms) = self.pulses.of(id);
+        pings.is_waiting = self.now().pings.contains(id);
+        (pings, heard_ms)
     }
 
     /// Answers all pings that wait, and each that comes from now on.

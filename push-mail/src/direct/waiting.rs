@@ -107,6 +107,7 @@ impl WaitingPing {
 
     fn end(&mut self, answer: PingAnswer) -> Outcome {
         self.is_answered = true;
+        self.direct.pulses.answered(&self.live().id);
         let counters = &self.direct.counters;
         count(if matches!(answer, PingAnswer::Changes(_)) { &counters.changed } else { &counters.expired });
         Outcome::Answer(answer)
@@ -120,6 +121,7 @@ impl Drop for WaitingPing {
         if !self.is_answered {
             let lived = live.account().clock().now().saturating_duration_since(live.began);
             self.direct.counters.cut(lived);
+            self.direct.pulses.cut(&live.id, lived);
         }
     }
 }
@@ -179,6 +181,7 @@ impl Direct {
     pub(crate) fn lasting(&self, ping: WaitingPing, heartbeat: Duration) -> (WaitingPing, Duration) {
         self.counters.asked_for(heartbeat.as_secs());
         let live = ping.live();
+        self.pulses.asked(&live.id, heartbeat, live.account().clock().unix_ms());
         let waited = live.account().clock().now().saturating_duration_since(live.began);
         let early = if heartbeat >= SHORT { EARLY } else { Duration::ZERO };
         (ping, heartbeat.saturating_sub(waited + early))

@@ -13,6 +13,7 @@ use super::settings::Info;
 use super::{Part, Version, ping};
 use crate::direct::devices::DeviceId;
 use crate::direct::ping::PingParameters;
+use crate::direct::pulse::DevicePings;
 use crate::state::{Durability, StateError};
 
 /// The row that a device has from its first request on.
@@ -51,21 +52,22 @@ pub(crate) struct Heard<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
-/// A device that has synchronised a mailbox, for lists of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A device that has asked for a mailbox, for lists of them. What only Exchange ActiveSync tells is empty, or 0, where it speaks
+/// the calls in JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceSummary {
     /// The account.
     pub account: String,
     /// Whose it is; `None` where nobody has a name.
     pub user: Option<String>,
-    /// As it calls itself, in small letters.
+    /// As it calls itself; over Exchange ActiveSync in small letters.
     pub device: String,
     /// As it names its kind (`iPhone`, `Android`), at most 255 bytes.
     pub device_type: String,
     /// Its program, as the header `User-Agent` names it; at most 255 bytes, empty if it names none.
     pub user_agent: String,
-    /// The version of the protocol that it spoke last, such as `16.1`.
+    /// The version of Exchange ActiveSync that it spoke last, such as `16.1`.
     pub version: String,
     /// Its model, where it tells.
     pub model: Option<String>,
@@ -75,10 +77,13 @@ pub struct DeviceSummary {
     pub friendly_name: Option<String>,
     /// When it was heard first, in Unix milliseconds.
     pub first_seen_ms: u64,
-    /// When it was heard last, to the hour, in Unix milliseconds.
+    /// When it was heard last, in Unix milliseconds: its last ping where that was since the start of the process, else to
+    /// the hour, or to the day of a device in JSON that only pings.
     pub last_seen_ms: u64,
     /// How long it asked to wait, the last time that it pinged.
     pub heartbeat: Option<Duration>,
+    /// How its pings did since the start of the process.
+    pub pings: DevicePings,
 }
 
 impl Seen {
@@ -242,7 +247,7 @@ impl Rows {
     }
 
     /// The devices of an account, the one heard last before the others.
-    pub(crate) fn devices(&self, account: &str) -> Result<Vec<DeviceSummary>, StateError> {
+    pub(crate) fn devices(&self, account: &str) -> Result<Vec<(DeviceId, DeviceSummary)>, StateError> {
         let mut devices = Vec::new();
         for (user, device) in self.last_heard(account, None)?.into_keys() {
             let user = Some(user).filter(|user| !user.is_empty());
@@ -250,7 +255,7 @@ impl Rows {
             let Some(seen) = self.load::<Seen>(&id, SEEN)? else { continue };
             let info: Info = self.load(&id, Info::PART)?.unwrap_or_default();
             let pings: Option<PingParameters> = self.load(&id, ping::PART)?;
-            devices.push(DeviceSummary {
+            let summary = DeviceSummary {
                 account: account.to_owned(),
                 user,
                 device: id.own_name().to_owned(),
@@ -263,9 +268,11 @@ impl Rows {
                 first_seen_ms: seen.first_ms,
                 last_seen_ms: seen.last_ms,
                 heartbeat: pings.map(|ping| Duration::from_secs(ping.heartbeat_s)),
-            });
+                ..DeviceSummary::default()
+            };
+            devices.push((id, summary));
         }
-        devices.sort_by_key(|device| std::cmp::Reverse(device.last_seen_ms));
+        devices.sort_by_key(|(_, summary)| std::cmp::Reverse(summary.last_seen_ms));
         Ok(devices)
     }
 }

@@ -18,7 +18,7 @@ async fn hear(rows: &Rows, id: &Arc<DeviceId>, unix_ms: u64, most: usize) -> Res
 }
 
 fn names(rows: &Rows) -> Vec<String> {
-    rows.devices("alice").expect("read").into_iter().map(|summary| summary.device).collect()
+    rows.devices("alice").expect("read").into_iter().map(|(_, summary)| summary.device).collect()
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_device_is_known_from_its_first_request_on_and_heard_to_the_hour() {
     let info = Info { model: Some("Model".to_owned()), ..Info::default() };
     rows.save(&phone, Info::PART, &info).await.expect("saved");
     let devices = rows.devices("alice").expect("read");
-    let [summary] = devices.as_slice() else { panic!("{devices:?}") };
+    let [(_, summary)] = devices.as_slice() else { panic!("{devices:?}") };
     assert_eq!((summary.device.as_str(), summary.heartbeat), ("phone", None));
     assert_eq!((summary.first_seen_ms, summary.last_seen_ms), (100 * DAY_MS + 5, 101 * DAY_MS));
     assert_eq!((summary.version.as_str(), summary.model.as_deref()), ("16.1", Some("Model")));

@@ -2,6 +2,7 @@
 
 mod body;
 mod content;
+mod devices;
 mod hook;
 mod json;
 mod ping;
@@ -42,7 +43,7 @@ pub(crate) struct Site {
     pub(crate) push: Push,
 }
 
-/// The calls `folders`, `sync`, `ping`, `content` and `hook/dovecot` as an axum router, to be nested as `mail` where the transports are:
+/// The calls `folders`, `devices`, `sync`, `ping`, `content` and `hook/dovecot` as an axum router, to be nested as `mail` where the transports are:
 ///
 /// ```no_run
 /// # fn example(mail: push_mail::Mail, push: push_transports::Push) -> axum::Router {
@@ -63,8 +64,9 @@ async fn answer(State(site): State<Site>, request: Request) -> Response {
 }
 
 /// The calls with the methods they know.
-const ROUTES: [(&str, &str); 5] = [
+const ROUTES: [(&str, &str); 6] = [
     ("/folders", "GET, HEAD"),
+    ("/devices", "GET, HEAD"),
     ("/sync", "POST"),
     ("/ping", "POST"),
     ("/content", "POST"),
@@ -89,6 +91,9 @@ async fn dispatch(site: &Site, request: Request) -> Result<Response, Problem> {
     let named = Named::read(query);
     if path == "/folders" {
         return folders(site, &identity, named.account.as_deref()).await;
+    }
+    if path == "/devices" {
+        return devices::answer(site, &identity, named.account.as_deref()).await;
     }
     let request = site.push.read_body(request, MAX_BODY_BYTES).await?;
     match path.as_str() {

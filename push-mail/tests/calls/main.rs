@@ -3,6 +3,7 @@
 mod channels;
 mod content;
 mod crowd;
+mod devices;
 mod pings;
 mod restarts;
 mod syncs;
