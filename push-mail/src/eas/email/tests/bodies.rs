@@ -1,6 +1,7 @@
 //! Bodies, in every form that a device takes.
 
 use super::*;
+use crate::eas::email::view::MimeSupport;
 
 /// Text and HTML that differ, so that it shows which is given.
 fn alternatives() -> Vec<u8> {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::eas::email::view::MimeSupport;
 
 /// What any message comes to: text that can be said, of bounded lengths, and as much as was asked for at most.
 #[track_caller]
