@@ -79,10 +79,6 @@ impl World {
     fn phone(&self, device: &str) -> Phone {
         Phone::new(self.addr, "alice", SECRET, device)
     }
-
-    async fn parked(&self, pings: usize) {
-        testkit::api::eventually("pings wait", || async { self.mail.stats().waiting == pings }).await;
-    }
 }
 
 /// What IMAP shows of a folder: subjects, with whether each is read and flagged.

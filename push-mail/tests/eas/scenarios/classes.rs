@@ -65,7 +65,7 @@ async fn s19_tc01_a_contact_that_a_phone_makes_gets_an_id_and_reaches_the_other_
     assert!(told.is_nothing() && told.responses[0].child(a::CLASS).is_none(), "{told:?}");
     let id = id_of(&told.responses, "new-1");
     assert!(phone.sync_all_of(&plain(&folder)).await.is_nothing(), "its maker knows it");
-    assert_eq!(other.sync_all_of(&plain(&folder)).await.added, [id.clone()]);
+    assert_eq!(other.sync_all_of(&plain(&folder)).await.added, std::slice::from_ref(&id));
     for (tag, value) in [(c::FIRST_NAME, "Ann"), (c::LAST_NAME, "Example"), (c::EMAIL1_ADDRESS, "Ann@example.org")] {
         assert!(field(&other, &folder, &id, tag).contains(value), "{:?}", other.held[&folder].item(&id));
     }
@@ -106,7 +106,7 @@ async fn s19_tc27_a_changed_contact_reaches_the_other_phone_and_keeps_the_rest()
     let data = vec![Element::text(c::LAST_NAME, "Changed"), Element::text(c::FILE_AS, "Changed, Ann")];
     let told = phone.sync_one(plain(&folder).act(change(&id, data))).await;
     assert!(told.response_status(a::CHANGE, &id).is_none_or(|status| status == 1), "{told:?}");
-    assert_eq!(other.sync_all_of(&plain(&folder)).await.changed, [id.clone()]);
+    assert_eq!(other.sync_all_of(&plain(&folder)).await.changed, std::slice::from_ref(&id));
     assert_eq!(field(&other, &folder, &id, c::LAST_NAME), "Changed");
     assert_eq!(field(&other, &folder, &id, c::FIRST_NAME), "Ann");
     assert!(phone.sync_all_of(&plain(&folder)).await.is_nothing());
