@@ -231,16 +231,11 @@ impl Server {
 
     /// Syncs until it has nothing more to ask for.
     async fn sync_all(&self, device: usize, copy: &mut Copy, folder: usize) {
-        loop {
-            match self.sync_once(device, copy, folder, (2, Fate::Arrives)).await {
-                Some(false) if copy.key.is_some() && copy.acts.is_empty() => {
-                    // The answer to the first key tells nothing.
-                    if self.sync_once(device, copy, folder, (2, Fate::Arrives)).await == Some(false) {
-                        return;
-                    }
-                }
-                _ => {}
-            }
+        // Twice: the answer to the first key tells nothing.
+        let mut quiet = 0;
+        while quiet < 2 {
+            let told = self.sync_once(device, copy, folder, (2, Fate::Arrives)).await;
+            quiet = if told == Some(false) { quiet + 1 } else { 0 };
         }
     }
 
