@@ -40,7 +40,8 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(scenario: &str, settings: &str, server: &ServerArgs) -> Self {
-        let settings = format!("{settings}; server: {} threads, {} lots", server.threads, server.lots());
+        let tls = if server.tls { ", over TLS" } else { "" };
+        let settings = format!("{settings}{tls}; server: {} threads, {} lots", server.threads, server.lots());
         let json = Map::from_iter([("scenario".to_owned(), json!(scenario)), ("settings".to_owned(), json!(settings))]);
         Self { title: format!("{scenario}: {settings}"), rows: Vec::new(), json }
     }
