@@ -298,7 +298,7 @@ mod tests {
             (OFFSET + 1, "Calendar"),
             (2, "Notes"),
             (OFFSET + 2, "Notes (Notes)"),
-            (OFFSET + 3, "Notes (Notes) 1073741827"),
+            (OFFSET + 3, "Notes (Notes) (Notes)"),
         ];
         assert_eq!((told.as_slice(), joined.version), (expected.as_slice(), 5));
     }
