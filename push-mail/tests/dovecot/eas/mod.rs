@@ -7,7 +7,6 @@ mod day;
 mod pushes;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +17,11 @@ use push_mail::store::imap::{Credentials, ImapConfig, ImapStore};
 use push_mail::submit::{SmtpConfig, SmtpSubmitter, Submitter};
 use push_mail::wbxml::tags::email as e;
 use push_mail::{Mail, MailConfig};
-use push_transports::server::{ServeConfig, bind, serve};
+use push_transports::server::{ServeConfig, Tls, bind, serve};
 use push_transports::{Config, Push};
 use testkit::dovecot::{PASSWORD, RawImap};
 use testkit::smtp::{SmtpOptions, SmtpServer};
+use testkit::tls::{Authority, Relay};
 use testkit::{Dovecot, DovecotConfig};
 use tokio::sync::oneshot;
 
@@ -29,13 +29,15 @@ use client::Phone;
 
 const SECRET: &str = "alice's secret";
 
-/// Alice's mailbox at a Dovecot, and a server between it and her phones.
+/// Alice's mailbox at a Dovecot, and a server between it and her phones; all that they say to each other is enciphered.
 struct World {
     dovecot: Dovecot,
     smtp: SmtpServer,
     store: ImapStore,
     mail: Mail,
-    addr: SocketAddr,
+    /// What the phone sends goes to the server over TLS.
+    enciphered: Relay,
+    _files: tempfile::TempDir,
     _stop: oneshot::Sender<()>,
 }
 
@@ -72,12 +74,18 @@ impl World {
         let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
         let addr = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(serve(listener, app, ServeConfig::default(), async { drop(stopped.await) }));
-        Self { dovecot, smtp, store, mail, addr, _stop: stop }
+        let (files, authority) = (tempfile::tempdir().expect("a directory"), Authority::new());
+        let (certificate, key) = (files.path().join("certificate.pem"), files.path().join("key.pem"));
+        authority.issue("127.0.0.1").write(&certificate, &key);
+        let mut config = ServeConfig::default();
+        config.tls = Some(Tls::from_files(certificate, key).expect("a pair"));
+        tokio::spawn(serve(listener, app, config, async { drop(stopped.await) }));
+        let enciphered = Relay::start(addr, authority.client(rustls::ALL_VERSIONS)).await;
+        Self { dovecot, smtp, store, mail, enciphered, _files: files, _stop: stop }
     }
 
     fn phone(&self, device: &str) -> Phone {
-        Phone::new(self.addr, "alice", SECRET, device)
+        Phone::new(self.enciphered.addr, "alice", SECRET, device)
     }
 }
 
