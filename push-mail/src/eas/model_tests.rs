@@ -99,7 +99,9 @@ impl Server {
         let at = disk.clone();
         let state = State::with_backend(move || at.clone()).expect("opened");
         let store = Scanned::open(mailbox, Journal::open(&state, "alice").await.expect("a journal")).await;
-        let config = MailConfig { linger: Duration::ZERO, fast_loop: u32::MAX, ..MailConfig::default() };
+        let mut config = MailConfig { linger: Duration::ZERO, fast_loop: u32::MAX, ..MailConfig::default() };
+        // One or two messages.
+        config.eas.max_sync_answer = 500;
         let clock: Arc<dyn push_core::Clock> = Arc::<ManualClock>::clone(clock);
         let hub = Hub::builder(HubConfig::default()).clock(clock).build().expect("a hub");
         let mail = Mail::builder(hub.clone(), state, config).account("alice", ["alice"], Arc::new(store));

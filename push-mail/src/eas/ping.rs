@@ -13,7 +13,7 @@ use crate::direct::live::Watched;
 use crate::direct::ping::{PingAnswer, PingFolder, PingParameters, PingRequest};
 use crate::direct::waiting::Outcome;
 use crate::http::{Site, left_of};
-use crate::store::{Class, FolderId};
+use crate::store::{Class, FolderId, Hint};
 use crate::wbxml::tags::ping as tag;
 use crate::wbxml::{Element, Tag};
 
@@ -57,14 +57,20 @@ async fn try_answer(site: &Site, call: &Call) -> Result<Answer, PingAnswer> {
     if !call.account.be_live().await {
         return Err(PingAnswer::ServerError);
     }
-    let is_stale = || eas.is_tree_stale(&call.id, &call.account.tree()).map_err(failed);
-    if is_stale()? {
-        return Err(PingAnswer::FoldersStale);
+    let seen = call.account.tree();
+    if eas.is_tree_stale(&call.id, &seen).map_err(failed)? {
+        // Or it knows more than was seen here: asked for the folders it would be told nothing, and so on.
+        call.account.hint(Hint::Tree);
+        let now = call.account.store.hierarchy().await.map_err(|_| PingAnswer::ServerError)?;
+        if eas.is_tree_stale(&call.id, &now).map_err(failed)? {
+            return Err(PingAnswer::FoldersStale);
+        }
     }
     let watched = parameters.folders.iter().map(|(folder, _)| Watched::by_eas(*folder)).collect();
     let waiting = site.mail.direct.take_place(arrival, &call.id, watched);
     // Once more: the tree may have changed before the place was taken.
-    if is_stale()? {
+    let now = call.account.tree();
+    if now.version != seen.version && eas.is_tree_stale(&call.id, &now).map_err(failed)? {
         return Err(PingAnswer::FoldersStale);
     }
     waiting.live().compare(&[], &mut Default::default());

@@ -3,6 +3,7 @@
 use super::collection::Collection;
 use super::folder::{SyncError, Work};
 use super::held::{Held, Item as HeldItem};
+use super::render::size;
 use super::request::Command;
 use crate::eas::content::data;
 use crate::eas::{ItemId, email};
@@ -12,6 +13,7 @@ use crate::wbxml::{Element, Tag};
 
 /// The statuses of a single command ([MS-ASCMD] 2.2.3.177.17).
 const OK: u8 = 1;
+const SERVER: u8 = 5;
 pub(super) const CONVERSION: u8 = 6;
 pub(super) const CONFLICT: u8 = 7;
 pub(super) const NOT_FOUND: u8 = 8;
@@ -23,7 +25,7 @@ pub(super) fn status(error: &StoreError) -> u8 {
         StoreErrorKind::Invalid | StoreErrorKind::Unsupported => CONVERSION,
         _ => {
             tracing::warn!(%error, "what a device changes cannot be changed");
-            5
+            SERVER
         }
     }
 }
@@ -141,13 +143,19 @@ impl Work<'_> {
     async fn fetch(&self, folder: FolderId, collection: &Collection, id: &str) -> Element {
         let at = id.parse::<ItemId>().ok().filter(|at| at.folder == folder);
         let Some(at) = at else { return failed(tag::FETCH, id, NOT_FOUND) };
+        if self.budget.is_empty() {
+            return failed(tag::FETCH, id, SERVER);
+        }
         let items = match self.call.account.store.fetch(folder, &[at.uid], Wanted::Whole).await {
             Ok(items) => items,
             Err(error) => return failed(tag::FETCH, id, status(&error)),
         };
         let Some(item) = items.first() else { return failed(tag::FETCH, id, NOT_FOUND) };
         match data(self.call, collection.class, item, (at, item.flags), &collection.options.view) {
-            Some(data) => failed(tag::FETCH, id, OK).with(Element::new(tag::APPLICATION_DATA).with_all(data)),
+            Some(data) => {
+                let fetched = failed(tag::FETCH, id, OK).with(Element::new(tag::APPLICATION_DATA).with_all(data));
+                if self.budget.take(size(&fetched)) { fetched } else { failed(tag::FETCH, id, SERVER) }
+            }
             None => failed(tag::FETCH, id, CONVERSION),
         }
     }

@@ -1,5 +1,7 @@
 //! One folder of a sync, from its key to its part of the answer.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::collection::{Collection, FIRST_KEY, Shown};
 use super::held::{Delta, Held, Row};
 use super::look::{Look, LookError, Looked};
@@ -19,6 +21,39 @@ pub(super) struct Work<'a> {
     pub(super) asked: &'a Asked,
     /// Most that may still be told.
     pub(super) room: usize,
+    /// Bytes that may still be told.
+    pub(super) budget: &'a Budget,
+    /// Whether it has waited: what its device has asked for since is newer.
+    pub(super) has_waited: bool,
+}
+
+/// The bytes of an answer, of all its folders together. What is larger comes alone.
+#[derive(Debug)]
+pub(super) struct Budget {
+    most: usize,
+    left: AtomicUsize,
+}
+
+impl Budget {
+    pub(super) fn new(most: usize) -> Self {
+        let most = most.max(1);
+        Self { most, left: AtomicUsize::new(most) }
+    }
+
+    /// Whether so many go into it; they do then.
+    pub(super) fn take(&self, bytes: usize) -> bool {
+        // Folders take from it one after the other.
+        let left = self.left.load(Ordering::Relaxed);
+        let fits = bytes <= left || left == self.most;
+        if fits {
+            self.left.store(left.saturating_sub(bytes.max(1)), Ordering::Relaxed);
+        }
+        fits
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == 0
+    }
 }
 
 /// What came of it.
@@ -107,6 +142,10 @@ impl Work<'_> {
         }
         let mut collection = loaded.clone().ok_or(SyncError::BadKey)?;
         let shown = collection.show(&key);
+        if self.has_waited && matches!(shown, Shown::Again | Shown::Unknown) {
+            // A newer sync was answered meanwhile: whoever waits here is told nothing, and what that one told stays.
+            return Ok(Done::default());
+        }
         let was_lost = shown == Shown::Again;
         let delta = match shown {
             Shown::Unknown => return Err(SyncError::BadKey),
@@ -193,9 +232,9 @@ impl Work<'_> {
         let window = self.asked.window.unwrap_or(collection.options.window);
         // 0 stands for as many as there may be ([MS-ASCMD] 2.2.3.199).
         let window = if window == 0 { most } else { window.min(most) };
-        if !self.asked.wants_changes || self.room == 0 {
+        if !self.asked.wants_changes || self.room == 0 || self.budget.is_empty() {
             let token = collection.token();
-            return Ok(Looked { tells: Vec::new(), token, more: self.asked.wants_changes });
+            return Ok(Looked { token, more: self.asked.wants_changes, ..Looked::default() });
         }
         let today = today(&self.call.account);
         let limit = window.min(self.room);

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use push_transports::server::{Wait, later};
 use tokio::sync::oneshot;
 
-use super::{Plan, run};
+use super::collection::Collection;
+use super::{Plan, load, run};
 use crate::direct::WaitingPing;
 use crate::direct::live::Watched;
 use crate::direct::ping::PingAnswer;
@@ -25,7 +26,7 @@ use crate::store::FolderId;
 pub(super) async fn wait(
     site: &Site,
     call: &Arc<Call>,
-    plan: Plan,
+    mut plan: Plan,
     (arrival, lasts): (Arrival, Duration),
 ) -> Result<Answer, Status> {
     if site.push.is_draining() {
@@ -33,6 +34,13 @@ pub(super) async fn wait(
     }
     if !call.account.be_live().await {
         return Err(Status::SERVER_ERROR);
+    }
+    plan.has_waited = true;
+    for asked in plan.folders.iter_mut().filter(|asked| asked.key.is_none()) {
+        // The key that it means now, and not one that a newer sync is given while this one waits.
+        let folder = asked.id.parse().ok();
+        let known = folder.and_then(|folder| load(&site.mail.eas, &call.id, folder).ok().flatten());
+        asked.key = known.as_ref().and_then(Collection::newest_key).map(str::to_owned);
     }
     let folders: Vec<FolderId> = plan.folders.iter().filter_map(|asked| asked.id.parse().ok()).collect();
     let watched = folders.iter().copied().map(Watched::by_eas).collect();

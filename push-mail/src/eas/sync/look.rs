@@ -40,6 +40,8 @@ pub(super) struct Looked {
     pub(super) token: Option<Token>,
     /// Whether there is more.
     pub(super) more: bool,
+    /// Whether `tells` are in the order of their changes: then a token may stand in the middle of them.
+    pub(super) is_in_order: bool,
 }
 
 /// Why a look comes to nothing.
@@ -207,7 +209,7 @@ impl Look<'_, '_> {
 
     /// Goes on from the first page of what has changed.
     fn behind(&mut self, first: Page) -> Result<Looked, LookError> {
-        let mut looked = Looked::default();
+        let mut looked = Looked { is_in_order: true, ..Looked::default() };
         let mut page = first;
         loop {
             for change in &page.changes {
@@ -256,9 +258,16 @@ impl Look<'_, '_> {
         if self.collection.aged >= first_day {
             return Ok(());
         }
-        let told: Vec<u64> = looked.tells.iter().map(|(_, change)| change.uid.0).collect();
+        let told: HashMap<u64, usize> =
+            looked.tells.iter().enumerate().map(|(place, (_, change))| (change.uid.0, place)).collect();
         for (uid, item) in self.held.all()? {
-            if item.day >= first_day || told.contains(&uid) {
+            if item.day >= first_day {
+                continue;
+            }
+            if let Some(place) = told.get(&uid) {
+                let (tell, _) = &mut looked.tells[*place];
+                // What else has become of it does not matter any more.
+                *tell = if *tell == Tell::Change { Tell::SoftDelete } else { *tell };
                 continue;
             }
             if looked.tells.len() >= self.limit {
@@ -277,6 +286,8 @@ impl Look<'_, '_> {
         if self.collection.epoch != 0 && self.collection.epoch != first.token.epoch {
             return Err(LookError::BeginAgain);
         }
+        // From the first names that it is told on, also while there is no token yet.
+        self.collection.epoch = first.token.epoch;
         let (there, token) = all_there(self.account, self.folder)?;
         if there.len() > MANY && self.collection.token() == Some(Token::START) {
             return self.behind(first);
@@ -288,7 +299,7 @@ impl Look<'_, '_> {
         if !more {
             self.collection.aged = first_day;
         }
-        Ok(Looked { tells, token: (!more).then_some(token), more })
+        Ok(Looked { tells, token: (!more).then_some(token), more, is_in_order: false })
     }
 }
 

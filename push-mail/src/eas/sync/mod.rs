@@ -18,6 +18,8 @@ pub(super) mod look;
 mod options;
 mod render;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +36,7 @@ use crate::wbxml::Element;
 use crate::wbxml::tags::air_sync as tag;
 use collection::Collection;
 pub(super) use count::{Counted, count};
-use folder::{Done, SyncError, Work};
+use folder::{Budget, Done, SyncError, Work};
 use held::Held;
 use request::{Asked, Bounds, Refused, Request};
 
@@ -63,6 +65,8 @@ struct Plan {
     wait: Option<Duration>,
     window: Option<usize>,
     remembered: Remembered,
+    /// Whether it has waited since it came.
+    has_waited: bool,
 }
 
 pub(super) fn load(eas: &Eas, id: &DeviceId, folder: FolderId) -> Result<Option<Collection>, crate::state::StateError> {
@@ -140,12 +144,16 @@ fn plan(site: &Site, call: &Call) -> Result<Plan, Refused> {
         wait: request.wait,
         window: request.window,
         remembered: Remembered::default(),
+        has_waited: false,
     };
     if let Some(before) = before {
         plan.wait = plan.wait.or(before.wait_s.map(Duration::from_secs));
         let known: Vec<String> = plan.folders.iter().map(|asked| asked.id.clone()).collect();
         let others = before.folders.into_iter().filter(|(id, _)| !known.contains(id));
         plan.folders.extend(others.map(|(id, window)| as_before(id, window)));
+        if plan.folders.len() > MOST_FOLDERS {
+            return Err(Refused::TooMany);
+        }
     }
     plan.remembered = Remembered {
         folders: plan.folders.iter().map(|asked| (asked.id.clone(), asked.window)).collect(),
@@ -175,10 +183,11 @@ async fn run(site: &Site, call: &Call, plan: &Plan) -> Result<Answer, Status> {
     let mut rows = Vec::new();
     let mut answers = Vec::new();
     let mut on_their_way = Vec::new();
+    let budget = Budget::new(site.mail.eas.config.max_sync_answer);
     let most = site.mail.eas.config.max_window.max(1);
     let mut room = plan.window.filter(|window| *window > 0).unwrap_or(most).min(most);
     for asked in &plan.folders {
-        let work = Work { site, call, asked, room };
+        let work = Work { site, call, asked, room, budget: &budget, has_waited: plan.has_waited };
         let done = if knows_folders { work.run().await } else { Err(SyncError::NoFolder) };
         let done = match done {
             Ok(done) => done,

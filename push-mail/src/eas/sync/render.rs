@@ -2,18 +2,23 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
+
 use super::collection::Collection;
 use super::folder::{SyncError, Work};
 use super::held::Delta;
 use super::look::{Looked, Tell, item_of};
 use crate::eas::content::data;
 use crate::eas::{Call, ItemId, email};
-use crate::store::{Change, Class, FolderId, Item, Token, Uid, Wanted};
+use crate::store::{Change, Class, FolderId, Item, StoreError, StoreErrorKind, Token, Uid, Wanted};
 use crate::wbxml::tags::air_sync as tag;
 use crate::wbxml::{Content, Element};
 
 /// Items that are fetched at a time: as many may be in memory whole.
 const FETCH: usize = 16;
+
+/// Bytes of text that are told of a message that is too large.
+const PREVIEW: usize = 1024;
 
 /// What is told.
 #[derive(Debug, Default)]
@@ -31,19 +36,22 @@ pub(super) async fn commands(
     collection: &mut Collection,
     looked: Looked,
 ) -> Result<Rendered, SyncError> {
-    let Looked { tells, token, more } = looked;
+    let Looked { tells, token, more, is_in_order } = looked;
     let mut rendered = Rendered { token, more, ..Rendered::default() };
-    let mut bytes = 0;
     for batch in tells.chunks(FETCH) {
         let mut items = fetch(work.call, collection.class, folder, batch).await?;
         for (told, change) in batch {
-            let Some(element) = one(work.call, collection, folder, (*told, change), &mut items) else { continue };
-            bytes += size(&element);
-            if bytes > work.site.mail.eas.config.max_sync_answer && !rendered.commands.is_empty() {
-                cut(&mut rendered, collection, change);
+            let is_unreadable = items.get(&change.uid).is_some_and(|item| item.raw.is_none());
+            let element = one(work.call, collection, folder, (*told, change), &mut items);
+            // What cannot be read counts as told: else it would be found again and again.
+            if element.is_none() && !is_unreadable {
+                continue;
+            }
+            if element.as_ref().is_some_and(|element| !work.budget.take(size(element))) {
+                cut(&mut rendered, collection, change, is_in_order);
                 return Ok(rendered);
             }
-            rendered.commands.push(element);
+            rendered.commands.extend(element);
             let is_held = matches!(told, Tell::Add | Tell::Change);
             rendered.difference.insert(change.uid.0, is_held.then(|| item_of(collection.class, change)));
         }
@@ -52,9 +60,15 @@ pub(super) async fn commands(
 }
 
 /// `change` and what is behind it comes with the next answer.
-fn cut(rendered: &mut Rendered, collection: &mut Collection, change: &Change) {
+fn cut(rendered: &mut Rendered, collection: &mut Collection, change: &Change, is_in_order: bool) {
     rendered.more = true;
-    rendered.token = rendered.token.map(|token| Token { modseq: change.modseq - 1, paging: None, ..token });
+    rendered.token = match change.modseq.checked_sub(1) {
+        // What is told is no beginning of the log: all has to be compared again.
+        _ if !is_in_order => None,
+        Some(modseq) => rendered.token.map(|token| Token { modseq, paging: None, ..token }),
+        // One that has grown old: those stand behind all changes.
+        None => rendered.token,
+    };
     // What has grown old may have been behind it.
     collection.aged = 0;
 }
@@ -72,8 +86,53 @@ async fn fetch(
     if uids.is_empty() {
         return Ok(HashMap::new());
     }
-    let items = call.account.store.fetch(folder, &uids, Wanted::Whole).await?;
-    Ok(items.into_iter().map(|item| (item.uid, item)).collect())
+    let mut items = whole(call, folder, &uids).await?;
+    let withheld: Vec<Uid> = items.values().filter(|item| item.raw.is_none()).map(|item| item.uid).collect();
+    if class == Class::Email && !withheld.is_empty() {
+        let wanted = Wanted::Summary { preview_bytes: PREVIEW };
+        for item in call.account.store.fetch(folder, &withheld, wanted).await? {
+            let raw = Some(stub(&item));
+            items.insert(item.uid, Item { raw, ..item });
+        }
+    }
+    Ok(items)
+}
+
+/// Items with all that is in them; without it those that are too large. One of them must not keep the others from being
+/// told.
+async fn whole(call: &Call, folder: FolderId, uids: &[Uid]) -> Result<HashMap<Uid, Item>, StoreError> {
+    let store = &call.account.store;
+    let by_uid = |items: Vec<Item>| items.into_iter().map(|item| (item.uid, item));
+    match store.fetch(folder, uids, Wanted::Whole).await {
+        Err(error) if error.kind() == StoreErrorKind::Invalid => {}
+        items => return Ok(by_uid(items?).collect()),
+    }
+    let mut all = HashMap::new();
+    for uid in uids {
+        let items = match store.fetch(folder, &[*uid], Wanted::Whole).await {
+            Err(error) if error.kind() == StoreErrorKind::Invalid => {
+                tracing::warn!(account = &*call.account.name, %folder, %uid, %error, "an item is not told whole");
+                store.fetch(folder, &[*uid], Wanted::Flags).await?
+            }
+            items => items?,
+        };
+        all.extend(by_uid(items));
+    }
+    Ok(all)
+}
+
+/// A message in the place of one that is too large: who sent it, what it is about, and how it begins.
+fn stub(item: &Item) -> Bytes {
+    let summary = &item.summary;
+    let mut raw = String::from("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    // Summaries have no control characters: none of them ends its line.
+    let fields = [("From", &summary.from), ("Subject", &summary.subject)];
+    for (name, text) in fields.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))) {
+        raw.extend([name, ": ", text, "\r\n"]);
+    }
+    let begins = summary.preview.as_deref().unwrap_or_default();
+    raw.extend(["\r\n[This message is too large for this device.]\r\n\r\n", begins, "\r\n"]);
+    raw.into()
 }
 
 /// `None` for an item that is gone by now: that it is, is told later, if it is known at all.
@@ -103,7 +162,7 @@ fn one(
 }
 
 /// About as many bytes as it takes.
-fn size(element: &Element) -> usize {
+pub(super) fn size(element: &Element) -> usize {
     let content = element.content.iter().map(|content| match content {
         Content::Element(element) => size(element),
         Content::Text(text) => text.len() + 2,

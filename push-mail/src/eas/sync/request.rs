@@ -83,9 +83,13 @@ fn is_set(parent: &Element, tag: Tag) -> Result<Option<bool>, Refused> {
     }
 }
 
-/// A text that must be there.
+/// Longest name of a folder, or of an item that a device makes, in characters ([MS-ASCMD] 2.2.3.28.7, 2.2.3.30.7).
+const MAX_ID: usize = 64;
+
+/// A name that must be there: it is remembered.
 fn text(parent: &Element, tag: Tag) -> Result<String, Refused> {
-    parent.child_text(tag).filter(|text| !text.is_empty()).ok_or(Refused::Protocol)
+    let is_right = |text: &String| (1..=MAX_ID).contains(&text.chars().count());
+    parent.child_text(tag).filter(is_right).ok_or(Refused::Protocol)
 }
 
 impl Request {
