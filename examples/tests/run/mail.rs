@@ -12,6 +12,16 @@ async fn hear(server: &PushServer, channel: &str) -> Subscriber {
     Subscriber::open(Transport::SseJson, server.addr(), &Options::channel(channel).last(50)).await
 }
 
+/// The phone knows its mailbox, and waits: what comes now is news to it.
+async fn phone_waits(server: &PushServer) {
+    testkit::api::eventually("the phone waits", || async {
+        let known = Request::get("/push/mail/devices").send(server.addr()).await.text();
+        let known: Value = serde_json::from_str(&known).expect("JSON");
+        known["devices"][0]["pings"]["waiting"] == true
+    })
+    .await;
+}
+
 fn drop_mail(maildir: &Path, name: &str, subject: &str) {
     fs::write(maildir.join("tmp").join(name), format!("Subject: {subject}\n\nsome text\n")).expect("written");
     fs::rename(maildir.join("tmp").join(name), maildir.join("new").join(name)).expect("moved");
@@ -24,6 +34,7 @@ async fn it_makes_its_maildir_and_a_dropped_mail_is_published_and_ends_the_ping_
     let server = super::start(BINARY, &[&maildir]).await;
     let mut inbox = hear(&server, "mail/me/INBOX").await;
     let mut pings = hear(&server, "pings").await;
+    phone_waits(&server).await;
     drop_mail(&maildir, "1.one.test", "Lunch?");
     let heard = inbox.publication().await;
     let data: Value = serde_json::from_slice(&heard.data).expect("JSON");

@@ -1,5 +1,7 @@
 //! `GetItemEstimate`: how much a sync would tell ([MS-ASCMD] 2.2.1.9). Here it is no estimate.
 
+use std::collections::HashSet;
+
 use super::sync::{self, Counted};
 use super::{Answer, Call, Status};
 use crate::http::Site;
@@ -14,8 +16,12 @@ pub(super) async fn answer(site: &Site, call: &Call) -> Result<Answer, Status> {
     let collections = document.and_then(|document| document.child(tag::COLLECTIONS)).ok_or(Status::INVALID_CONTENT)?;
     let _turn = site.mail.direct.devices.turn(&call.id).await;
     let mut answer = Element::new(tag::GET_ITEM_ESTIMATE);
-    for asked in collections.children(tag::COLLECTION).take(MOST) {
+    let mut ids = HashSet::new();
+    for asked in collections.children(tag::COLLECTION) {
         let id = asked.child_text(tag::COLLECTION_ID).unwrap_or_default();
+        if !ids.insert(id.clone()) || ids.len() > MOST {
+            return Err(Status::INVALID_CONTENT);
+        }
         let key = asked.child_text(air_sync::SYNC_KEY);
         let counted = match &key {
             Some(key) => sync::count(site, call, &id, key, asked.child(air_sync::OPTIONS)).await,

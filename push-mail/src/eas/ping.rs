@@ -66,6 +66,9 @@ async fn try_answer(site: &Site, call: &Call) -> Result<Answer, PingAnswer> {
             return Err(PingAnswer::FoldersStale);
         }
     }
+    if parameters.folders.iter().any(|(folder, _)| call.account.is_failing(*folder)) {
+        return Err(PingAnswer::ServerError);
+    }
     let watched = parameters.folders.iter().map(|(folder, _)| Watched::by_eas(*folder)).collect();
     let waiting = site.mail.direct.take_place(arrival, &call.id, watched);
     // Once more: the tree may have changed before the place was taken.

@@ -137,13 +137,22 @@ impl Logins {
     }
 
     /// The first of these users that there is, if the password is its. Takes as long whether there is one or not.
-    pub(crate) async fn user(&self, meanings: &[String], secret: &str) -> Option<Arc<str>> {
+    /// `is_refused` is asked again once it is its turn: of many attempts at once the first wrong ones end the others.
+    pub(crate) async fn user(
+        &self,
+        meanings: &[String],
+        secret: &str,
+        is_refused: impl Fn() -> bool,
+    ) -> Option<Arc<str>> {
         let found = meanings.iter().find_map(|name| self.users.get_key_value(name));
         let costly =
             found.map(|(_, password)| password).filter(|password| password.is_costly()).or(self.decoy.as_ref());
         let mut is_right = false;
         if let Some(costly) = costly.cloned() {
             let _permit = self.hashing.acquire().await.ok()?;
+            if is_refused() {
+                return None;
+            }
             let secret = secret.to_owned();
             is_right = tokio::task::spawn_blocking(move || costly.is(&secret)).await.unwrap_or(false);
         }
@@ -159,7 +168,12 @@ impl Logins {
     /// # Errors
     ///
     /// Where the mail server cannot be asked.
-    pub(crate) async fn account(&self, meanings: &[String], secret: &str) -> Result<Option<Arc<str>>, StoreError> {
+    pub(crate) async fn account(
+        &self,
+        meanings: &[String],
+        secret: &str,
+        is_refused: impl Fn() -> bool,
+    ) -> Result<Option<Arc<str>>, StoreError> {
         let named = |name: &String| self.servers.iter().find(|server| *server.account == **name);
         let called = |name: &String| {
             let mut servers = self.servers.iter().filter(|server| server.imap.user.eq_ignore_ascii_case(name));
@@ -169,6 +183,9 @@ impl Logins {
         let found = meanings.iter().find_map(named).or_else(|| meanings.iter().find_map(called));
         let Some(server) = found else { return Ok(None) };
         let Ok(_permit) = self.asking.acquire().await else { return Ok(None) };
+        if is_refused() {
+            return Ok(None);
+        }
         Ok(server.imap.lets_in(secret).await?.then(|| Arc::clone(&server.account)))
     }
 }
@@ -203,7 +220,7 @@ mod tests {
             (&["eve"], alice, None),
             (&[], alice, None),
         ] {
-            assert_eq!(logins.user(&names(meanings), secret).await.as_deref(), user, "{meanings:?}");
+            assert_eq!(logins.user(&names(meanings), secret, || false).await.as_deref(), user, "{meanings:?}");
         }
     }
 

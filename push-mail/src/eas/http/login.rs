@@ -104,7 +104,7 @@ impl Site {
         }
         let found = match known.flatten() {
             Some(by) if by != By::Other => Some(Known::of(by)),
-            _ => self.identify(&credentials).await?,
+            _ => self.identify(&credentials, || logins.refuses(login, peer, now).is_some()).await?,
         };
         let Some(known) = found else {
             logins.is_wrong(login, secret, (peer, now));
@@ -123,15 +123,19 @@ impl Site {
 
     /// A user by its password, an account whose mail server lets it in, else whom the authorizer knows. Where any login is
     /// decided here nobody gets in without.
-    async fn identify(&self, credentials: &Credentials) -> Result<Option<Known>, Problem> {
+    async fn identify(
+        &self,
+        credentials: &Credentials,
+        is_refused: impl Fn() -> bool,
+    ) -> Result<Option<Known>, Problem> {
         let (authorizer, logins) = (self.push.authorizer(), &self.mail.logins);
         let shown = match credentials {
             Credentials::Basic { user, secret } => {
                 let meanings = meanings(user);
-                if let Some(user) = logins.user(&meanings, secret).await {
+                if let Some(user) = logins.user(&meanings, secret, &is_refused).await {
                     return Ok(Some(Known::of(By::Password(user))));
                 }
-                let asked = logins.account(&meanings, secret).await.map_err(|error| {
+                let asked = logins.account(&meanings, secret, &is_refused).await.map_err(|error| {
                     tracing::warn!(login = user, %error, "the mail server cannot be asked about a login");
                     Problem::new(Code::Storage, "the mail server cannot be asked now")
                 });

@@ -81,6 +81,9 @@ impl<'c> Fetching<'c> {
         if let Some((_, item)) = self.last.as_ref().filter(|(last, _)| *last == at) {
             return Ok(Arc::clone(item));
         }
+        if self.left == 0 {
+            return Err(status::TOO_LARGE);
+        }
         let account = &self.call.account;
         let seen = account.tree();
         if self.tree.is_none() {
@@ -166,8 +169,10 @@ impl<'c> Fetching<'c> {
 
     /// Takes so many bytes of what the answer may have.
     fn take(&mut self, bytes: usize) -> Result<(), u16> {
-        self.left = self.left.checked_sub(bytes).ok_or(status::TOO_LARGE)?;
-        Ok(())
+        let left = self.left.checked_sub(bytes);
+        // Once something has not fitted nothing more is read: to read costs more than to tell.
+        self.left = left.unwrap_or(0);
+        left.map(drop).ok_or(status::TOO_LARGE)
     }
 }
 

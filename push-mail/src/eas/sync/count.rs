@@ -40,7 +40,8 @@ async fn try_count(
     options: Option<&Element>,
 ) -> Result<Counted, SyncError> {
     let folder: FolderId = id.parse().map_err(|_| SyncError::NoFolder)?;
-    if call.account.store.hierarchy().await?.get(folder).is_none() {
+    let is_seen = call.account.tree().get(folder).is_some();
+    if !is_seen && call.account.store.hierarchy().await?.get(folder).is_none() {
         return Ok(Counted::NoFolder);
     }
     let Some(mut collection) = load(&site.mail.eas, &call.id, folder)?.filter(|_| key != FIRST_KEY) else {

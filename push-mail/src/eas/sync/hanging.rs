@@ -13,7 +13,8 @@ use push_transports::server::{Wait, later};
 use tokio::sync::oneshot;
 
 use super::collection::Collection;
-use super::{Plan, load, run};
+use super::request::Refused;
+use super::{Plan, load, refusal, run};
 use crate::direct::WaitingPing;
 use crate::direct::live::Watched;
 use crate::direct::ping::PingAnswer;
@@ -61,15 +62,16 @@ struct Again {
 }
 
 impl Again {
-    async fn answer(self) -> ::http::Response<Bytes> {
-        match run(&self.site, &self.call, &self.plan).await {
-            // Parked, nobody hears whether it is written out: what a device misses it asks for with its key.
-            Ok(Answer::Arriving(document, on_their_way)) => {
-                on_their_way.into_iter().for_each(|on_its_way| on_its_way.arrived());
-                http::document(&document)
-            }
-            Ok(_) => http::empty(),
-            Err(status) => http::status(Command::Sync, status),
+    /// Syncs, and hands the answer over. Parked, nobody hears whether it is written out: where somebody waits for it still
+    /// it counts as arrived, and what a device misses then it asks for with its key.
+    async fn answer(self, tell: oneshot::Sender<::http::Response<Bytes>>) {
+        let (answer, on_their_way) = match run(&self.site, &self.call, &self.plan).await {
+            Ok(Answer::Arriving(document, on_their_way)) => (http::document(&document), on_their_way),
+            Ok(_) => (http::empty(), Vec::new()),
+            Err(status) => (http::status(Command::Sync, status), Vec::new()),
+        };
+        if tell.send(answer).is_ok() {
+            on_their_way.into_iter().for_each(|on_its_way| on_its_way.arrived());
         }
     }
 }
@@ -90,14 +92,14 @@ impl Wait for Parked {
                 // A newer request of its device has come, or the server goes down.
                 Outcome::Answer(PingAnswer::NoChanges) => return Poll::Ready(http::empty()),
                 Outcome::Refused(after) => return Poll::Ready(http::come_back(after, "this device asks too often")),
+                Outcome::Answer(PingAnswer::FoldersStale) => {
+                    return Poll::Ready(http::document(&refusal(Refused::Stale)));
+                }
                 Outcome::Answer(_) => {}
             }
             let (tell, told) = oneshot::channel();
             if let Some(again) = again.take() {
-                tokio::spawn(async move {
-                    // Whoever has gone meanwhile is told by its next sync.
-                    let _ = tell.send(again.answer().await);
-                });
+                tokio::spawn(again.answer(tell));
             }
             self.state = State::Syncing(told);
         }

@@ -109,6 +109,7 @@ pub(super) async fn answer(site: &Site, call: Call) -> Result<Answer, Status> {
 fn refusal(refused: Refused) -> Element {
     let status = match refused {
         Refused::Protocol => 4,
+        Refused::Stale => 12,
         Refused::Incomplete => 13,
         Refused::Limit(_) => 14,
         Refused::TooMany => 15,

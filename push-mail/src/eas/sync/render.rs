@@ -15,7 +15,7 @@ use crate::wbxml::tags::air_sync as tag;
 use crate::wbxml::{Content, Element};
 
 /// Items that are fetched at a time: as many may be in memory whole.
-const FETCH: usize = 16;
+const FETCH: usize = 4;
 
 /// Bytes of text that are told of a message that is too large.
 const PREVIEW: usize = 1024;

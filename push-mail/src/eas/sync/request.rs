@@ -53,6 +53,8 @@ pub(crate) struct Request {
 pub(crate) enum Refused {
     /// 4: it means nothing.
     Protocol,
+    /// 12: the folders are not as the device knows them.
+    Stale,
     /// 13: it refers to a request that is not remembered.
     Incomplete,
     /// 14: the time is not within bounds; the bound that it is beyond, in the unit that it was asked in.
