@@ -13,12 +13,17 @@ use crate::store::{Class, FolderId, Hierarchy, Item, Wanted};
 use crate::wbxml::tags::{air_sync, air_sync_base, document_library, item_operations as tags, search};
 use crate::wbxml::{Content, Element};
 
+/// After so many that did not fit nothing more is read: to read costs more than to tell.
+const MISSES: usize = 8;
+
 /// The fetches of a request.
 #[derive(Debug)]
 pub(super) struct Fetching<'c> {
     call: &'c Call,
     /// Bytes that the answer may still have.
     left: usize,
+    /// How often something did not fit.
+    misses: usize,
     /// What is behind the document.
     pub(super) parts: Vec<Bytes>,
     /// The message that was read last: its attachments are mostly fetched one after the other.
@@ -28,7 +33,7 @@ pub(super) struct Fetching<'c> {
 
 impl<'c> Fetching<'c> {
     pub(super) fn new(call: &'c Call, most: usize) -> Self {
-        Self { call, left: most, parts: Vec::new(), last: None, tree: None }
+        Self { call, left: most, misses: 0, parts: Vec::new(), last: None, tree: None }
     }
 
     /// Something was changed: what was read may not be there any more.
@@ -81,7 +86,7 @@ impl<'c> Fetching<'c> {
         if let Some((_, item)) = self.last.as_ref().filter(|(last, _)| *last == at) {
             return Ok(Arc::clone(item));
         }
-        if self.left == 0 {
+        if self.misses >= MISSES {
             return Err(status::TOO_LARGE);
         }
         let account = &self.call.account;
@@ -169,10 +174,14 @@ impl<'c> Fetching<'c> {
 
     /// Takes so many bytes of what the answer may have.
     fn take(&mut self, bytes: usize) -> Result<(), u16> {
-        let left = self.left.checked_sub(bytes);
-        // Once something has not fitted nothing more is read: to read costs more than to tell.
-        self.left = left.unwrap_or(0);
-        left.map(drop).ok_or(status::TOO_LARGE)
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => {
+                self.misses += 1;
+                return Err(status::TOO_LARGE);
+            }
+        }
+        Ok(())
     }
 }
 
