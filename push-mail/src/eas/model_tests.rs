@@ -445,3 +445,10 @@ proptest! {
         runtime.block_on(run(steps));
     }
 }
+
+/// Found by the model: the first answer told a part, and what was left of it went before the ping.
+#[tokio::test]
+async fn what_is_left_to_tell_may_be_gone_by_the_time_of_a_ping() {
+    let sync = || Step::Sync { device: 1, folder: 0, window: 1, fate: Fate::Arrives };
+    run(vec![Step::Deliver(0, 1), sync(), Step::Deliver(0, 0), sync(), Step::Remove(0, 1), Step::Ping(1)]).await;
+}

@@ -96,16 +96,21 @@ fn tell(class: Class, change: &Change, held: Option<Item>, first_day: u32) -> Op
     }
 }
 
-/// Whether a ping is to tell: a sync would tell something behind `token`.
+/// Whether a ping is to tell: a sync would tell something behind `token`, or without one of all there is.
 pub(crate) fn differs(
     account: &Account,
     folder: FolderId,
     collection: &Collection,
-    (token, held): (Token, &mut Held<'_>),
+    (token, held): (Option<Token>, &mut Held<'_>),
     today: u32,
 ) -> Result<bool, StoreError> {
     let first_day = collection.options.first_day(today);
-    let mut since = token;
+    let Some(mut since) = token else {
+        // In the middle of telling everything: what is left of it may have gone meanwhile.
+        let (there, token) = all_there(account, folder)?;
+        let is_other = collection.epoch != 0 && collection.epoch != token.epoch;
+        return Ok(is_other || !compare(collection.class, there, held.all()?, first_day).is_empty());
+    };
     loop {
         let page = match account.store.recorded(folder, since, LOOK) {
             Err(error) if error.kind() == StoreErrorKind::TokenExpired => {

@@ -80,8 +80,6 @@ pub(super) fn differs(eas: &Eas, account: &Account, id: &DeviceId, folder: Folde
     let Some(collection) = load(eas, id, folder)? else { return Ok(false) };
     let lost = eas.lost.key(id, folder);
     let Some((token, delta)) = collection.baseline(lost.as_deref()) else { return Ok(false) };
-    // In the middle of telling everything.
-    let Some(token) = token else { return Ok(true) };
     let mut held = Held::new(&eas.rows, id, folder, delta);
     look::differs(account, folder, &collection, (token, &mut held), today(account))
 }
