@@ -413,8 +413,9 @@ async fn run(steps: Vec<Step>) {
             }
             _ => {}
         }
-        server.settle().await;
         for (device, phone) in phones.iter_mut().enumerate() {
+            // For each: what the one before has done since is news to this one.
+            server.settle().await;
             server.check(device, phone, &mailbox.truth(), today).await;
         }
     }
