@@ -13,8 +13,9 @@ const WARM_UP: usize = 1_000;
 /// Bytes of a connection, at most.
 const BUDGET: u64 = 256;
 
-/// The same of a ping, with all that is kept of its device: its name, its folders, its row in the state.
-const PING_BUDGET: u64 = 1100;
+/// The same of a ping, with all that is kept of its device: its name, its folders, its row in the state. The last is the
+/// database's: how much of its file it keeps in memory differs from run to run, 984 to 1,101 bytes in four of them.
+const PING_BUDGET: u64 = 1400;
 
 const LOTS: usize = 2;
 
