@@ -1,6 +1,11 @@
 //! What is measured: one function for each scenario.
 
+mod burst;
+mod capacity;
+mod duel;
 mod duels;
+mod fanout;
+mod latency;
 mod memory;
 mod parked;
 mod ping;
@@ -8,11 +13,14 @@ mod quiet;
 mod slow;
 mod wake;
 
-pub(crate) use duels::{burst, connect, fanout, poll};
+pub(crate) use burst::{BurstArgs, burst};
+pub(crate) use duels::{ConnectArgs, PollArgs, connect, poll};
+pub(crate) use fanout::{FanoutArgs, fanout};
+pub(crate) use latency::{LatencyArgs, latency};
 pub(crate) use memory::{churn, idle};
 pub(crate) use ping::ping;
 pub(crate) use quiet::quiet;
-pub(crate) use slow::slow;
+pub(crate) use slow::{SlowArgs, slow};
 pub(crate) use wake::wake;
 
 use tempfile::TempDir;
