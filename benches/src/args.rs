@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::device::Speech;
 use crate::kind::Kind;
 use crate::report::Place;
-use crate::scenario::{BurstArgs, ConnectArgs, FanoutArgs, LatencyArgs, PollArgs, SlowArgs};
+use crate::scenario::{AllArgs, BurstArgs, ConnectArgs, FanoutArgs, LatencyArgs, PollArgs, SlowArgs};
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -47,6 +47,8 @@ pub(crate) enum Role {
     Ping(PingArgs),
     /// Pings that are woken: one of many mailboxes, and all of one.
     Wake(WakeArgs),
+    /// Every scenario, its results collected in a directory with an index of figures and their targets.
+    All(AllArgs),
     #[command(hide = true)]
     Server(ServerArgs),
     #[command(hide = true)]

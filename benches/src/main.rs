@@ -62,6 +62,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),
+        Role::All(args) => scenario::all(args),
         Role::Server(_) | Role::Limit | Role::Client(_) => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! What is measured: one function for each scenario.
 
+mod all;
 mod burst;
 mod capacity;
 mod duel;
@@ -13,6 +14,7 @@ mod quiet;
 mod slow;
 mod wake;
 
+pub(crate) use all::{AllArgs, all};
 pub(crate) use burst::{BurstArgs, burst};
 pub(crate) use duels::{ConnectArgs, PollArgs, connect, poll};
 pub(crate) use fanout::{FanoutArgs, fanout};
