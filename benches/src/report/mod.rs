@@ -22,6 +22,8 @@ use crate::client::tally::{Account, Latency};
 pub(crate) struct Report {
     scenario: String,
     settings: String,
+    /// What was typed to have it.
+    command: String,
     rows: Vec<(String, String)>,
     figures: Map<String, Value>,
     accounts: Map<String, Value>,
@@ -43,6 +45,7 @@ impl Report {
         Self {
             scenario: scenario.to_owned(),
             settings,
+            command: files::command(std::env::args().skip(1)),
             rows: Vec::new(),
             figures: Map::new(),
             accounts: Map::new(),
@@ -137,6 +140,7 @@ impl Report {
         json!({
             "scenario": self.scenario,
             "settings": self.settings,
+            "command": self.command,
             "machine": machine,
             "clean": is_clean,
             "figures": self.figures,

@@ -13,13 +13,16 @@ use crate::report::{self, Cell, Spread};
 pub(super) const FILE: &str = "index.md";
 
 /// Writes the index of the results that are in `directory`.
-pub(super) fn write(directory: &Path) -> Result<()> {
+pub(super) fn write(directory: &Path, quick: bool) -> Result<()> {
     let result = |name: &str| {
         let text = fs::read_to_string(directory.join(format!("{name}.json"))).ok()?;
         serde_json::from_str(&text).ok()
     };
     let has_picture = |name: &str| directory.join(format!("{name}.svg")).exists();
     let mut text = format!("# Figures\n\n{}\n\n", report::machine());
+    if quick {
+        text += "**Short rounds: these figures show that everything runs, and not what it takes.**\n\n";
+    }
     text += &targets(TARGETS, result);
     text += &runs(result, has_picture);
     Ok(fs::write(directory.join(FILE), text)?)
@@ -49,8 +52,8 @@ fn runs(result: impl Fn(&str) -> Option<Value>, has_picture: impl Fn(&str) -> bo
     let mut text = String::new();
     for run in RUNS {
         let Some(result) = result(run.name) else { continue };
-        let settings = result["settings"].as_str().unwrap_or_default();
-        text += &format!("\n## [{name}]({name}.md)\n\n`{line}`: {settings}\n", name = run.name, line = run.line(false));
+        let [command, settings] = ["command", "settings"].map(|field| result[field].as_str().unwrap_or_default());
+        text += &format!("\n## [{name}]({name}.md)\n\n`{command}`: {settings}\n", name = run.name);
         if has_picture(run.name) {
             text += &format!("\n![{name}]({name}.svg)\n", name = run.name);
         }
@@ -139,8 +142,9 @@ mod tests {
 
     #[test]
     fn each_run_that_has_a_result_is_told_with_its_command() {
-        let result = |name: &str| (name == "latency").then(|| json!({"settings": "1000 subscribers"}));
+        let result =
+            |name: &str| (name == "latency").then(|| json!({"command": "latency --secs 4", "settings": "1000"}));
         let text = runs(result, |name| name == "latency");
-        assert_eq!(text, "\n## [latency](latency.md)\n\n`latency`: 1000 subscribers\n\n![latency](latency.svg)\n");
+        assert_eq!(text, "\n## [latency](latency.md)\n\n`latency --secs 4`: 1000\n\n![latency](latency.svg)\n");
     }
 }

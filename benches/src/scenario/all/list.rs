@@ -50,9 +50,9 @@ pub(super) const RUNS: &[Run] = &[
     run("fanout", "fanout", "", "--subscribers 100,1000 --size 100,1024 --rounds 2 --secs 0.3"),
     run("burst-ws", "burst --transport ws", "", "--subscribers 200 --rounds 2 --secs 0.3"),
     run("burst-sse", "burst --transport sse", "", "--subscribers 200 --rounds 2 --secs 0.3"),
-    run("latency", "latency", "", "--subscribers 200 --rounds 2 --secs 0.5"),
-    run("slow-ws", "slow --transport ws", "", "--subscribers 200 --rounds 2 --secs 0.5"),
-    run("slow-sse", "slow --transport sse", "", "--subscribers 200 --rounds 2 --secs 0.5"),
+    run("latency", "latency", "--secs 4", "--subscribers 200 --rounds 2 --secs 0.5"),
+    run("slow-ws", "slow --transport ws", "--secs 4", "--subscribers 200 --rounds 2 --secs 0.5"),
+    run("slow-sse", "slow --transport sse", "--secs 4", "--subscribers 200 --rounds 2 --secs 0.5"),
     run("connect-ws", "connect --transport ws", "", SHORT),
     run("connect-sse", "connect --transport sse", "", SHORT),
     run("idle-ws", "idle --kind ws", "--secs 55", IDLE_QUICK),
@@ -65,7 +65,7 @@ pub(super) const RUNS: &[Run] = &[
     run("poll", "poll", "", "--pollers 100 --rounds 2 --secs 0.3"),
     run("quiet", "quiet", "", "--subscribers 500 --rounds 2 --secs 0.5"),
     run("ping", "ping --linger 0", "", "--accounts 4 --rounds 2 --secs 0.5"),
-    run("wake", "wake --linger 0 --mailboxes 10000", "", "--pings 200 --changes 20 --rounds 2"),
+    run("wake", "wake --linger 0", "--mailboxes 10000", "--mailboxes 200 --pings 200 --changes 20 --rounds 2"),
 ];
 
 const IDLE_QUICK: &str = "--connections 1000 --secs 0.5";

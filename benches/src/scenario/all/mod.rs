@@ -50,7 +50,7 @@ pub(crate) fn all(args: &AllArgs) -> Result<()> {
             failed.push(run.name);
         }
         // After each: whoever stops it has what was found so far.
-        index::write(directory)?;
+        index::write(directory, *quick)?;
     }
     progress(&format!("\n{}", directory.join(index::FILE).display()));
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
