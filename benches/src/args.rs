@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -82,7 +82,7 @@ pub(crate) struct ServerArgs {
     /// Lots of the server (`ServeConfig::lots`), one a thread unless given; 0: each connection is a task of its own
     #[arg(long)]
     pub(crate) lots: Option<usize>,
-    /// Devices that ping speak TLS
+    /// Subscribers, and devices that ping, speak TLS
     #[arg(long)]
     pub(crate) tls: bool,
     /// The server's heartbeat interval in seconds
@@ -347,6 +347,12 @@ pub(crate) struct ClientArgs {
     /// Goes before other processes of its core
     #[arg(long)]
     pub(crate) urgent: bool,
+    /// Subscribers speak TLS, where and with whom the server tells
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// The address that subscribers connect from
+    #[arg(long)]
+    pub(crate) source: Option<Ipv4Addr>,
 }
 
 impl Dialect {

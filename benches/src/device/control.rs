@@ -3,9 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddrV4, TcpStream};
 
-use super::Target;
 use crate::Result;
 use crate::client::http::{self, Body};
+use crate::line::Target;
 
 /// A connection for it.
 pub(crate) struct Control {
