@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::Speech;
 use crate::kind::Kind;
+use crate::scenario::{NodesArgs, SoakArgs, StormArgs};
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -41,6 +42,12 @@ pub(crate) enum Role {
     Ping(PingArgs),
     /// Pings that are woken: one of many mailboxes, and all of one.
     Wake(WakeArgs),
+    /// Many are cut off and all come back at once, each with its cursor.
+    Storm(StormArgs),
+    /// Several servers side by side, and more connections than a process may hold.
+    Nodes(NodesArgs),
+    /// Half of what the server can do, for long, while subscribers come and go.
+    Soak(SoakArgs),
     #[command(hide = true)]
     Server(ServerArgs),
     #[command(hide = true)]
@@ -353,6 +360,11 @@ pub(crate) struct ClientArgs {
     /// The address that subscribers connect from
     #[arg(long)]
     pub(crate) source: Option<Ipv4Addr>,
+}
+
+/// What kinds are mixed.
+pub(crate) fn kind_names(kinds: &[Kind]) -> String {
+    kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
 }
 
 impl Dialect {

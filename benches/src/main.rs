@@ -62,6 +62,9 @@ fn run(role: &Role) -> Result<()> {
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),
+        Role::Storm(args) => scenario::storm(args),
+        Role::Nodes(args) => scenario::nodes(args),
+        Role::Soak(args) => scenario::soak(args),
         Role::Server(_) | Role::Limit | Role::Client(_) => Ok(()),
     }
 }
