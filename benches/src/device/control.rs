@@ -41,6 +41,11 @@ impl Control {
         Ok(self.ask("GET", "/mailbox/heap")?.parse()?)
     }
 
+    /// What the hub tells of itself.
+    pub(crate) fn stats(&mut self) -> Result<serde_json::Value> {
+        Ok(serde_json::from_str(&self.ask("GET", "/push/stats")?)?)
+    }
+
     /// Asks for a message more, without waiting for it: the answer is taken with [`Control::answer`].
     pub(crate) fn tell_deliver(&mut self, account: usize, folder: u32) -> Result<()> {
         self.tell("POST", &format!("/mailbox/{account}/{folder}"))

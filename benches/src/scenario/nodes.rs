@@ -121,7 +121,11 @@ impl Cluster {
         let taken = before.kernel.available as f64 - after.kernel.available as f64;
         let user = (after.servers + after.clients) as f64 - (before.servers + before.clients) as f64;
         report.value("memory of the machine less user space, a connection", each(taken - user), "B");
-        report.value("user space of the bench's client, a connection", each(after.clients as f64 - before.clients as f64), "B");
+        report.value(
+            "user space of the bench's client, a connection",
+            each(after.clients as f64 - before.clients as f64),
+            "B",
+        );
         Ok(())
     }
 
@@ -144,8 +148,7 @@ impl Cluster {
         for round in 1..=rounds {
             let (begin, before) = (now_ns(), self.cpu_ns()?);
             self.lanes.iter_mut().try_for_each(|lane| lane.client.tell(&Command::Publish { count: 1 }))?;
-            let slices: Vec<Slice> =
-                self.lanes.iter_mut().map(|lane| lane.client.answer()).collect::<Result<_>>()?;
+            let slices: Vec<Slice> = self.lanes.iter_mut().map(|lane| lane.client.answer()).collect::<Result<_>>()?;
             all.push((now_ns() - begin) as f64 / 1e6);
             slowest.push(slices.iter().map(|slice| slice.ns).max().unwrap_or_default() as f64 / 1e6);
             let deliveries: u64 = slices.iter().map(|slice| slice.count).sum();

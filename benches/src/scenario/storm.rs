@@ -59,8 +59,7 @@ pub(crate) fn storm(args: &StormArgs) -> Result<()> {
     let mut seen: Vec<(Return, u64)> = Vec::new();
     for round in 0..*rounds {
         let before_ms = (secs * 1000.0) as u64;
-        let order =
-            Comeback { percent: *percent, round, before_ms, away_ms: *away, per_sec: *rate, batch: *batch };
+        let order = Comeback { percent: *percent, round, before_ms, away_ms: *away, per_sec: *rate, batch: *batch };
         let before = lane.cpu_ns()?;
         let back: Return = lane.client.ask(&Command::Comeback(order))?;
         seen.push((back, lane.cpu_ns()? - before));
@@ -90,7 +89,11 @@ fn describe(report: &mut Report, seen: &[(Return, u64)]) {
     report.spread("until the last has asked to go on", spread(|back| back.asked_ns as f64 / 1e6), "ms");
     report.spread("until the last is answered", spread(|back| back.answered_ns as f64 / 1e6), "ms");
     report.spread("until all have caught up", spread(|back| back.level_ns as f64 / 1e6), "ms");
-    report.spread("messages missed and sent on return, a subscriber", spread(|back| back.missed as f64 / back.gone.max(1) as f64), "");
+    report.spread(
+        "messages missed and sent on return, a subscriber",
+        spread(|back| back.missed as f64 / back.gone.max(1) as f64),
+        "",
+    );
     report.spread("requests to publish meanwhile", spread(|back| back.published as f64), "");
     let cpu = Spread::of(seen.iter().map(|(_, cpu_ns)| *cpu_ns as f64 / 1e6));
     report.spread("server CPU a round, publishing before and after included", cpu, "ms");
