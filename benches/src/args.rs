@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::device::Speech;
 use crate::kind::Kind;
 use crate::report::Place;
-use crate::scenario::{NodesArgs, SoakArgs, StormArgs};
+use crate::scenario::{IdleArgs, NodesArgs, SoakArgs, StormArgs};
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -193,43 +193,6 @@ pub(crate) struct BurstArgs {
     pub(crate) pipeline: usize,
     #[command(flatten)]
     pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-/// What a connection that does nothing is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IdleKind {
-    Of(Kind),
-    /// A parked ping.
-    Parked(Speech),
-}
-
-fn idle_kind(name: &str) -> Result<IdleKind, String> {
-    match name {
-        "ping" => Ok(IdleKind::Parked(Speech::Ping)),
-        "eas" => Ok(IdleKind::Parked(Speech::Eas)),
-        name => Kind::from_str(name, false).map(IdleKind::Of),
-    }
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct IdleArgs {
-    /// A transport's kind, or parked pings of Direct Push over `--mailboxes` with `--folders` each: `ping` by the calls in
-    /// JSON, `eas` by Exchange ActiveSync
-    #[arg(long, default_value = "ws", value_parser = idle_kind)]
-    pub(crate) kind: IdleKind,
-    #[arg(long, default_value_t = 10_000)]
-    pub(crate) connections: usize,
-    /// How many times they are opened and closed
-    #[arg(long, default_value_t = 1)]
-    pub(crate) cycles: usize,
-    /// Seconds of doing nothing, over which processor time is counted
-    #[arg(long, default_value_t = 5.0)]
-    pub(crate) secs: f64,
-    /// Fails if a connection takes more bytes than this
-    #[arg(long)]
-    pub(crate) at_most: Option<f64>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

@@ -1,9 +1,9 @@
 //! What is measured: one function for each scenario.
 
 mod duels;
+mod idle;
 mod memory;
 mod nodes;
-mod parked;
 mod ping;
 mod quiet;
 mod slow;
@@ -12,7 +12,8 @@ mod storm;
 mod wake;
 
 pub(crate) use duels::{burst, connect, fanout, poll};
-pub(crate) use memory::{churn, idle};
+pub(crate) use idle::{IdleArgs, idle};
+pub(crate) use memory::churn;
 pub(crate) use nodes::{NodesArgs, nodes};
 pub(crate) use ping::ping;
 pub(crate) use quiet::quiet;

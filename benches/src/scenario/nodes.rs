@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use clap::Args;
 
+use super::memory::settled_rss;
 use super::{progress, spread_over};
 use crate::Result;
 use crate::args::{ServerArgs, kind_names};
@@ -57,6 +58,7 @@ pub(crate) fn nodes(args: &NodesArgs) -> Result<()> {
     );
     let mut report = Report::new("nodes", &settings, server);
     let mut cluster = Cluster::start(count, *size, server)?;
+    cluster.warm_up(kinds)?;
     cluster.open(kinds, *connections, &mut report)?;
     cluster.publish(*rounds, &mut report)?;
     let accounts = cluster.settle()?;
@@ -86,6 +88,19 @@ impl Cluster {
     fn start(count: usize, size: usize, server: &ServerArgs) -> Result<Self> {
         let lanes = (0..count).map(|number| Lane::push_from(server, size, Some(source(number)?)));
         Ok(Self { lanes: lanes.collect::<Result<_>>()? })
+    }
+
+    /// What the first connections of a process load and allocate is not theirs.
+    fn warm_up(&mut self, kinds: &[Kind]) -> Result<()> {
+        const COUNT: usize = 64;
+        for lane in &mut self.lanes {
+            for kind in kinds {
+                let Done {} = lane.client.ask(&Command::Open { kind: *kind, count: COUNT })?;
+            }
+            let Done {} = lane.client.ask(&Command::Close)?;
+            settled_rss(lane)?;
+        }
+        Ok(())
     }
 
     /// Opens all connections, all nodes' at the same time.

@@ -124,8 +124,11 @@ impl<'a> Soak<'a> {
     fn open(&mut self) -> Result<()> {
         let SoakArgs { kinds, subscribers, passing, .. } = self.args;
         progress(&format!("opening {subscribers} and {passing} connections"));
-        for (kind, count) in spread_over(kinds, *subscribers) {
-            let Done {} = self.lane.client.ask(&Command::Open { kind, count })?;
+        // Those who will not read come first, some of each kind.
+        for count in [self.stopped(), subscribers - self.stopped()] {
+            for (kind, count) in spread_over(kinds, count) {
+                let Done {} = self.lane.client.ask(&Command::Open { kind, count })?;
+            }
         }
         let Done {} = self.lane.client.ask(&Command::Greet)?;
         for (kind, count) in spread_over(&PASSING, *passing) {
@@ -133,6 +136,11 @@ impl<'a> Soak<'a> {
         }
         let Done {} = self.passing.ask(&Command::Calm)?;
         Ok(())
+    }
+
+    /// Subscribers that do not read for half of the time.
+    fn stopped(&self) -> usize {
+        (self.args.subscribers * self.args.slow).div_ceil(100)
     }
 
     /// Fills the history; then messages a second where each waits for the one before to be everywhere.
@@ -152,11 +160,11 @@ impl<'a> Soak<'a> {
     }
 
     fn run(&mut self, per_sec: f64, report: &mut Report) -> Result<()> {
-        let SoakArgs { minutes, subscribers, slow, churn, each, .. } = self.args;
+        let SoakArgs { minutes, churn, each, .. } = self.args;
         let per_sec = per_sec.max(1.0);
         report.value("published, half of it", per_sec, "messages/s");
         let ms = (each * 1000.0) as u64;
-        let stopped = subscribers * slow / 100;
+        let stopped = self.stopped();
         let looks = ((minutes * 60.0 / each).ceil() as usize).max(1);
         for number in 0..looks {
             self.passing.tell(&Command::Mill { ms, per_sec: *churn })?;
