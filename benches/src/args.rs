@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::device::Speech;
 use crate::kind::Kind;
 use crate::report::Place;
-use crate::scenario::{IdleArgs, NodesArgs, SoakArgs, StormArgs};
+use crate::scenario::{
+    BurstArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PollArgs, SlowArgs, SoakArgs, StormArgs,
+};
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -39,6 +41,8 @@ pub(crate) enum Role {
     Quiet(QuietArgs),
     /// Long polls: every delivery is a whole request.
     Poll(PollArgs),
+    /// Latency under paced load, at shares of what can be delivered.
+    Latency(LatencyArgs),
     /// Subscribers that stop reading for a while, and what the others notice of it.
     Slow(SlowArgs),
     /// Direct Push over Maildirs: from a file's rename to the ping's answer.
@@ -160,57 +164,6 @@ impl ServerArgs {
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct FanoutArgs {
-    #[arg(long, default_value = "ws")]
-    pub(crate) transport: Kind,
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) subscribers: usize,
-    /// Bytes of a payload
-    #[arg(long, default_value_t = 100)]
-    pub(crate) size: usize,
-    /// Take the limit for both sides, to see what differences are noise
-    #[arg(long)]
-    pub(crate) control: bool,
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct BurstArgs {
-    #[arg(long, default_value = "ws")]
-    pub(crate) transport: Kind,
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) subscribers: usize,
-    #[arg(long, default_value_t = 100)]
-    pub(crate) size: usize,
-    /// Messages of a request; 1 are single POSTs
-    #[arg(long, default_value_t = 50)]
-    pub(crate) batch: usize,
-    /// Requests that may be unanswered
-    #[arg(long, default_value_t = 1)]
-    pub(crate) pipeline: usize,
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ConnectArgs {
-    #[arg(long, default_value = "ws")]
-    pub(crate) transport: Kind,
-    /// Take the limit for both sides
-    #[arg(long)]
-    pub(crate) control: bool,
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Clone, Debug, Args)]
 pub(crate) struct ChurnArgs {
     /// Connections in all
     #[arg(long, default_value_t = 100_000)]
@@ -233,39 +186,6 @@ pub(crate) struct QuietArgs {
     pub(crate) rate: u64,
     #[arg(long, default_value_t = 100)]
     pub(crate) size: usize,
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct PollArgs {
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) pollers: usize,
-    #[arg(long, default_value_t = 100)]
-    pub(crate) size: usize,
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct SlowArgs {
-    #[arg(long, default_value = "ws")]
-    pub(crate) transport: Kind,
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) subscribers: usize,
-    /// How many of a hundred subscribers stop
-    #[arg(long, default_value_t = 5)]
-    pub(crate) percent: usize,
-    /// Bytes of a payload: enough for the sockets of those who stop to be full soon
-    #[arg(long, default_value_t = 1024)]
-    pub(crate) size: usize,
-    /// Messages of a request
-    #[arg(long, default_value_t = 10)]
-    pub(crate) batch: usize,
     #[command(flatten)]
     pub(crate) time: TimeArgs,
     #[command(flatten)]

@@ -60,6 +60,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Churn(args) => scenario::churn(args),
         Role::Quiet(args) => scenario::quiet(args),
         Role::Poll(args) => scenario::poll(args),
+        Role::Latency(args) => scenario::latency(args),
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),

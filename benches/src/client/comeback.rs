@@ -9,14 +9,14 @@ use crate::clock::{MS, now_ns};
 const AT_ONCE: usize = 64;
 
 /// Requests to publish, as many as there are to be by the clock.
-pub(super) struct Pace {
+pub(super) struct Schedule {
     begin_ns: u64,
     per_sec: f64,
     batch: usize,
     pub(super) sent: u64,
 }
 
-impl Pace {
+impl Schedule {
     pub(super) fn new(per_sec: f64, batch: usize) -> Self {
         Self { begin_ns: now_ns(), per_sec, batch, sent: 0 }
     }
@@ -35,8 +35,13 @@ impl Pace {
     }
 
     fn publish_now(&mut self, swarm: &mut Swarm) -> Result<()> {
+        let due_ns = self.due_ns();
         self.sent += 1;
-        swarm.publisher.publish(self.batch)
+        match self.batch {
+            // Latencies count from when it was due, however late it is.
+            1 => swarm.publisher.publish_due(due_ns.min(now_ns())),
+            count => swarm.publisher.publish(count),
+        }
     }
 
     /// Publishes and takes what comes until `is_done` or `ns` are over.
@@ -55,37 +60,37 @@ const PATIENCE_MS: u64 = 60_000;
 
 /// See the module.
 pub(super) fn comeback(swarm: &mut Swarm, order: &Comeback) -> Result<Return> {
-    let mut pace = Pace::new(order.per_sec, order.batch);
-    pace.go_on(swarm, order.before_ms * MS, |_| false)?;
+    let mut schedule = Schedule::new(order.per_sec, order.batch);
+    schedule.go_on(swarm, order.before_ms * MS, |_| false)?;
     let gone = leaving(swarm.conns.len(), order.percent, order.round);
     if let Some(key) = gone.iter().find(|key| swarm.conns[**key].cursor().is_none()) {
         return Err(format!("subscriber {key} was never told a cursor").into());
     }
-    let (begin_ns, sent) = (now_ns(), pace.sent);
+    let (begin_ns, sent) = (now_ns(), schedule.sent);
     gone.iter().try_for_each(|key| swarm.cut(*key, true))?;
     let cut_ns = now_ns();
     // However quick they are, there is something that they missed.
-    pace.publish_now(swarm)?;
-    pace.go_on(swarm, order.away_ms * MS, |_| false)?;
+    schedule.publish_now(swarm)?;
+    schedule.go_on(swarm, order.away_ms * MS, |_| false)?;
     let missed = gone.iter().map(|key| swarm.publisher.next_seq - swarm.conns[*key].place.next).sum();
     for keys in gone.chunks(AT_ONCE) {
         keys.iter().try_for_each(|key| swarm.return_one(*key))?;
-        pace.publish(swarm)?;
+        schedule.publish(swarm)?;
         swarm.pump(0)?;
     }
     let asked_ns = now_ns();
     let target = swarm.publisher.next_seq - 1;
     let places: Vec<_> = swarm.places().collect();
     swarm.tally.aim(target, 0, places.into_iter());
-    pace.go_on(swarm, PATIENCE_MS * MS, |swarm| swarm.opening == 0)?;
+    schedule.go_on(swarm, PATIENCE_MS * MS, |swarm| swarm.opening == 0)?;
     let answered_ns = now_ns();
     let subscribers = swarm.conns.len();
-    pace.go_on(swarm, PATIENCE_MS * MS, |swarm| swarm.tally.arrived == subscribers)?;
+    schedule.go_on(swarm, PATIENCE_MS * MS, |swarm| swarm.tally.arrived == subscribers)?;
     let level_ns = now_ns();
     if swarm.tally.arrived < subscribers {
         return Err(format!("{} subscribers did not catch up", subscribers - swarm.tally.arrived).into());
     }
-    let published = pace.sent - sent;
+    let published = schedule.sent - sent;
     swarm.settle()?;
     Ok(Return {
         gone: gone.len(),

@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Burst { ms: u64, batch: usize, pipeline: usize },
     /// Publishes `per_sec` messages a second, for `ms`: [`Slice`].
     Paced { ms: u64, per_sec: u64 },
+    /// Publishes a message each `each_ns`, whoever has what, and measures from when it was due: [`super::pace::Paced`].
+    Pace { ms: u64, each_ns: u64 },
     /// Publishes every `each_ms` and measures how long it takes: [`Latency`].
     Probe { ms: u64, each_ms: u64 },
     /// Opens connections and resets them once they are open, for `ms`: [`Slice`] of connections.
@@ -25,7 +27,7 @@ pub(crate) enum Command {
     /// Opens and closes connections of all kinds, `held` at a time: [`Done`].
     Churn { count: usize, held: usize },
     /// Some subscribers stop to read: [`Slowness`].
-    Slow { stopped: usize, ms: u64, batch: usize },
+    Slow { stopped: usize, ms: u64, load: Load },
     /// Subscribers that are opened from now on keep what they would come back with: [`Done`].
     Remember,
     /// Others publish; subscribers that are opened from now on begin with whatever comes first: [`Done`].
@@ -49,6 +51,15 @@ pub(crate) enum Command {
     Close,
     /// Waits for what is still to come: [`super::tally::Account`].
     Settle,
+}
+
+/// How much is published.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Load {
+    /// The next `batch` messages when everybody has the last ones.
+    Full { batch: usize },
+    /// A message each `each_ns`; who is not more than `ahead` behind counts as level.
+    Paced { each_ns: u64, ahead: usize },
 }
 
 /// It is done.

@@ -1,9 +1,10 @@
 //! The client: one thread on a core of its own, one epoll, no runtime; does what it is told on standard input.
 //!
 //! In reading order: `command` (what it is told and answers), `swarm` (subscribers and their publisher), `conn`,
-//! `publisher`, `decode` and `http` (what servers send), `tally` (the check of every delivery); then what it
-//! does with them: `drill`, `storm`, `comeback`, `steady` and `mill`.
+//! `publisher`, `decode` and `http` (what servers send), `tally` (the check of every delivery), `alarm` wakes it; then what it
+//! does with them: `drill`, `pace`, `storm`, `comeback`, `steady` and `mill`.
 
+mod alarm;
 mod comeback;
 pub(crate) mod command;
 mod conn;
@@ -11,6 +12,7 @@ mod decode;
 mod drill;
 pub(crate) mod http;
 mod mill;
+pub(crate) mod pace;
 mod publisher;
 mod steady;
 mod storm;
@@ -73,13 +75,14 @@ impl Client {
             Command::Fanout { ms } => json(drill::fanout(swarm, ms)),
             Command::Burst { ms, batch, pipeline } => json(drill::burst(swarm, ms, batch, pipeline)),
             Command::Paced { ms, per_sec } => json(drill::paced(swarm, ms, per_sec)),
+            Command::Pace { ms, each_ns } => json(pace::pace(swarm, ms, each_ns)),
             Command::Probe { ms, each_ms } => json(drill::probe(swarm, ms, each_ms)),
             Command::Storm { kind, ms } => json(storm::storm(self.target, &self.shape.channel, kind, ms)),
             Command::Churn { count, held } => {
                 let new = || Churn::new(self.target, self.door.clone(), self.dialect, self.shape.clone());
                 done(self.churn.get_or_insert_with(new).run(count, held))
             }
-            Command::Slow { stopped, ms, batch } => json(drill::slow(swarm, stopped, ms, batch)),
+            Command::Slow { stopped, ms, load } => json(drill::slow(swarm, stopped, ms, load)),
             Command::Remember => {
                 swarm.remember();
                 done(Ok(()))

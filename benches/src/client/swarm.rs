@@ -2,6 +2,7 @@
 
 use std::net::SocketAddrV4;
 
+use super::alarm::Alarm;
 use super::conn::{Conn, Phase, Site};
 use super::publisher::{Publisher, Shape};
 use super::tally::{ANY, Account, Place, Tally};
@@ -14,6 +15,9 @@ use crate::poller::{Poller, Read};
 
 /// Key of the publisher; those of subscribers are indexes.
 const PUBLISHER: usize = usize::MAX;
+
+/// Key of the alarm, of which no more is to be known than that it rang.
+const ALARM: usize = usize::MAX - 1;
 
 /// Connections that wait for their first answer at a time.
 const UNDER_WAY: usize = 64;
@@ -34,6 +38,7 @@ pub(crate) struct Swarm {
     /// Others publish, so nobody knows what a subscriber is to be sent first or last.
     follows: bool,
     poller: Poller,
+    alarm: Alarm,
     pub(crate) conns: Vec<Conn>,
     pub(crate) publisher: Publisher,
     pub(crate) tally: Tally,
@@ -53,12 +58,15 @@ impl Swarm {
         let site = Site { host: target.to_string(), channel: shape.channel.clone() };
         let publisher = Publisher::new(target, dialect, shape)?;
         poller.add_both(&publisher.socket, PUBLISHER)?;
+        let alarm = Alarm::new()?;
+        poller.add(&alarm, ALARM)?;
         Ok(Self {
             door: Target::plain(target),
             site,
             remembers: false,
             follows: false,
             poller,
+            alarm,
             conns: Vec::new(),
             publisher,
             tally: Tally::new(),
@@ -185,6 +193,18 @@ impl Swarm {
             }
             self.pump(until - now)?;
         }
+    }
+
+    /// Takes what happens until `due_ns`, and no longer.
+    pub(crate) fn rest_until(&mut self, due_ns: u64) -> Result<()> {
+        let now = now_ns();
+        if now < due_ns {
+            self.alarm.set(due_ns - now)?;
+        }
+        while now_ns() < due_ns {
+            self.pump(1000 * MS)?;
+        }
+        Ok(())
     }
 
     /// Takes what happens until `is_done`.

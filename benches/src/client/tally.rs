@@ -61,7 +61,9 @@ impl Account {
 pub(crate) struct Latency {
     pub(crate) count: u64,
     pub(crate) p50: u64,
+    pub(crate) p90: u64,
     pub(crate) p99: u64,
+    pub(crate) p999: u64,
     pub(crate) max: u64,
 }
 
@@ -75,7 +77,9 @@ impl Latency {
         Self {
             count: latencies.len(),
             p50: latencies.value_at_quantile(0.5),
+            p90: latencies.value_at_quantile(0.9),
             p99: latencies.value_at_quantile(0.99),
+            p999: latencies.value_at_quantile(0.999),
             max: latencies.max(),
         }
     }
@@ -134,7 +138,12 @@ impl Tally {
 
     /// What was measured; measures no more.
     pub(crate) fn measured(&mut self) -> Latency {
-        self.latencies.take().as_ref().map_or_else(Latency::default, Latency::of)
+        Latency::of(&self.take())
+    }
+
+    /// All of what was measured; measures no more.
+    pub(crate) fn take(&mut self) -> Histogram<u64> {
+        self.latencies.take().unwrap_or_else(histogram)
     }
 
     /// Bytes have been read.

@@ -1,7 +1,12 @@
 //! What is measured: one function for each scenario.
 
+mod burst;
+mod capacity;
+mod duel;
 mod duels;
+mod fanout;
 mod idle;
+mod latency;
 mod memory;
 mod nodes;
 mod ping;
@@ -11,13 +16,16 @@ mod soak;
 mod storm;
 mod wake;
 
-pub(crate) use duels::{burst, connect, fanout, poll};
+pub(crate) use burst::{BurstArgs, burst};
+pub(crate) use duels::{ConnectArgs, PollArgs, connect, poll};
+pub(crate) use fanout::{FanoutArgs, fanout};
 pub(crate) use idle::{IdleArgs, idle};
+pub(crate) use latency::{LatencyArgs, latency};
 pub(crate) use memory::churn;
 pub(crate) use nodes::{NodesArgs, nodes};
 pub(crate) use ping::ping;
 pub(crate) use quiet::quiet;
-pub(crate) use slow::slow;
+pub(crate) use slow::{SlowArgs, slow};
 pub(crate) use soak::{SoakArgs, soak};
 pub(crate) use storm::{StormArgs, storm};
 pub(crate) use wake::wake;
