@@ -38,6 +38,11 @@ impl Target {
 }
 
 impl Target {
+    /// Whether what is said there is enciphered.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// The same, reached from `source`.
     pub(crate) fn from(self, source: Option<Ipv4Addr>) -> Self {
         Self { source, ..self }

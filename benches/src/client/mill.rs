@@ -40,7 +40,7 @@ fn turn(swarm: &mut Swarm, milled: &mut Milled) -> Result<()> {
     swarm.turns += 1;
     let count = swarm.conns.len() as u64;
     let key = (number % count) as usize;
-    let is_other = (number / count + number) % 2 == 0;
+    let is_other = (number / count + number).is_multiple_of(2);
     let conn = &swarm.conns[key];
     let is_back = is_other && conn.kind.can_resume() && conn.cursor().is_some();
     // Every other time each way.

@@ -77,6 +77,7 @@ impl Client {
             Command::Paced { ms, per_sec } => json(drill::paced(swarm, ms, per_sec)),
             Command::Pace { ms, each_ns } => json(pace::pace(swarm, ms, each_ns)),
             Command::Probe { ms, each_ms } => json(drill::probe(swarm, ms, each_ms)),
+            Command::Storm { .. } if self.door.is_tls() => Err("connects are measured in the clear only".into()),
             Command::Storm { kind, ms } => json(storm::storm(self.target, &self.shape.channel, kind, ms)),
             Command::Churn { count, held } => {
                 let new = || Churn::new(self.target, self.door.clone(), self.dialect, self.shape.clone());

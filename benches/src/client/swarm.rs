@@ -287,7 +287,8 @@ impl Swarm {
             match got {
                 Read::Bytes(n) => {
                     tally.on_read();
-                    if conn.take(key, bytes, site, work, tally).is_err() {
+                    // Over TLS what came may be of no meaning to us, tickets above all.
+                    if !bytes.is_empty() && conn.take(key, bytes, site, work, tally).is_err() {
                         if tally.account.malformed == 0 {
                             eprintln!("malformed: {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]));
                         }

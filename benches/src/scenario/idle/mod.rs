@@ -196,7 +196,9 @@ fn one(args: &IdleArgs, kind: Idle, path: Path) -> Result<f64> {
 /// A table of kinds and ways.
 fn several(args: &IdleArgs, kinds: &[Idle], paths: &[Path]) -> Result<f64> {
     let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-    let mut report = Report::new("idle", &settings(args, &names.join(", ")), &args.server);
+    let ways: Vec<_> = paths.iter().map(|path| path.name()).collect();
+    let settings = format!("{}; {}", settings(args, &names.join(", ")), ways.join(", "));
+    let mut report = Report::new("idle", &settings, &args.server);
     let (mut rows, mut most) = (Vec::new(), 0.0_f64);
     for path in paths {
         for kind in kinds {

@@ -5,7 +5,7 @@ mod watch;
 
 use clap::Args;
 
-use self::trend::{Trend, second_half, slope, trend};
+use self::trend::{LEAST_MINUTES, Trend, second_half, slope, trend};
 use self::watch::{Look, Observer};
 use super::memory::settled_rss;
 use super::{progress, spread_over};
@@ -151,12 +151,28 @@ impl<'a> Soak<'a> {
         for _ in 0..retention.div_ceil(count) {
             let Slice { .. } = self.lane.client.ask(&Command::Publish { count })?;
         }
+        if self.args.minutes >= 2.0 * LEAST_MINUTES {
+            self.fill_forms(count)?;
+        }
         let ms = CAPACITY_MS.min((self.args.each * 1000.0) as u64);
         let slice: Slice = self.lane.client.ask(&Command::Fanout { ms })?;
         let capacity = slice.per_sec() / self.args.subscribers.max(1) as f64;
         report.value("capacity, one message after the other", capacity, "messages/s");
         report.value("capacity, deliveries to those who stay", slice.per_sec(), "/s");
         Ok(capacity)
+    }
+
+    /// Publishes until the cache of wire forms is full as well: what it grows by later is growth.
+    fn fill_forms(&mut self, count: usize) -> Result<()> {
+        const SAME: usize = 5;
+        let (mut most, mut same) = (0, 0);
+        while same < SAME {
+            let Slice { .. } = self.lane.client.ask(&Command::Publish { count })?;
+            let now = self.observer.form_bytes()?;
+            same = if now > most { 0 } else { same + 1 };
+            most = most.max(now);
+        }
+        Ok(())
     }
 
     fn run(&mut self, per_sec: f64, report: &mut Report) -> Result<()> {

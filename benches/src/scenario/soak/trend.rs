@@ -10,7 +10,7 @@ pub(super) enum Trend {
 }
 
 /// Below this many minutes in the second half what is growing cannot be told from what settles.
-const LEAST_MINUTES: f64 = 5.0;
+pub(super) const LEAST_MINUTES: f64 = 5.0;
 
 /// Growth that is held to be none: this share of what there is, over the second half, or these KiB if that is more.
 const SHARE: f64 = 0.01;

@@ -69,6 +69,11 @@ impl Observer {
     pub(super) fn connections(&mut self) -> Result<u64> {
         Ok(count(&self.control.stats()?, COUNTS[0]))
     }
+
+    /// Bytes of the wire forms that it keeps.
+    pub(super) fn form_bytes(&mut self) -> Result<u64> {
+        Ok(count(&self.control.stats()?, COUNTS[5]))
+    }
 }
 
 fn count(stats: &Value, name: &str) -> u64 {
