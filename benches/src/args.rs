@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -8,7 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::device::Speech;
 use crate::kind::Kind;
 use crate::report::Place;
-use crate::scenario::{AllArgs, BurstArgs, ConnectArgs, FanoutArgs, LatencyArgs, PollArgs, SlowArgs};
+use crate::scenario::{
+    AllArgs, BurstArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PollArgs, SlowArgs, SoakArgs,
+    StormArgs,
+};
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -47,6 +50,12 @@ pub(crate) enum Role {
     Ping(PingArgs),
     /// Pings that are woken: one of many mailboxes, and all of one.
     Wake(WakeArgs),
+    /// Many are cut off and all come back at once, each with its cursor.
+    Storm(StormArgs),
+    /// Several servers side by side, and more connections than a process may hold.
+    Nodes(NodesArgs),
+    /// Half of what the server can do, for long, while subscribers come and go.
+    Soak(SoakArgs),
     /// Every scenario, its results collected in a directory with an index of figures and their targets.
     All(AllArgs),
     #[command(hide = true)]
@@ -90,7 +99,7 @@ pub(crate) struct ServerArgs {
     /// Lots of the server (`ServeConfig::lots`), one a thread unless given; 0: each connection is a task of its own
     #[arg(long)]
     pub(crate) lots: Option<usize>,
-    /// Devices that ping speak TLS
+    /// Subscribers, and devices that ping, speak TLS
     #[arg(long)]
     pub(crate) tls: bool,
     /// The server's heartbeat interval in seconds
@@ -155,43 +164,6 @@ impl ServerArgs {
     pub(crate) fn lots(&self) -> usize {
         self.lots.unwrap_or(self.threads)
     }
-}
-
-/// What a connection that does nothing is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IdleKind {
-    Of(Kind),
-    /// A parked ping.
-    Parked(Speech),
-}
-
-fn idle_kind(name: &str) -> Result<IdleKind, String> {
-    match name {
-        "ping" => Ok(IdleKind::Parked(Speech::Ping)),
-        "eas" => Ok(IdleKind::Parked(Speech::Eas)),
-        name => Kind::from_str(name, false).map(IdleKind::Of),
-    }
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct IdleArgs {
-    /// A transport's kind, or parked pings of Direct Push over `--mailboxes` with `--folders` each: `ping` by the calls in
-    /// JSON, `eas` by Exchange ActiveSync
-    #[arg(long, default_value = "ws", value_parser = idle_kind)]
-    pub(crate) kind: IdleKind,
-    #[arg(long, default_value_t = 10_000)]
-    pub(crate) connections: usize,
-    /// How many times they are opened and closed
-    #[arg(long, default_value_t = 1)]
-    pub(crate) cycles: usize,
-    /// Seconds of doing nothing, over which processor time is counted
-    #[arg(long, default_value_t = 5.0)]
-    pub(crate) secs: f64,
-    /// Fails if a connection takes more bytes than this
-    #[arg(long)]
-    pub(crate) at_most: Option<f64>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -271,6 +243,17 @@ pub(crate) struct ClientArgs {
     /// Goes before other processes of its core
     #[arg(long)]
     pub(crate) urgent: bool,
+    /// Subscribers speak TLS, where and with whom the server tells
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// The address that subscribers connect from
+    #[arg(long)]
+    pub(crate) source: Option<Ipv4Addr>,
+}
+
+/// What kinds are mixed.
+pub(crate) fn kind_names(kinds: &[Kind]) -> String {
+    kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
 }
 
 impl Dialect {

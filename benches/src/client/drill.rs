@@ -31,6 +31,14 @@ fn rounds(
     Ok(Slice { count: swarm.tally.account.deliveries - before, ns: now_ns() - begin })
 }
 
+/// Publishes `count` messages with one request, and waits until everybody has them.
+pub(crate) fn publish(swarm: &mut Swarm, count: usize) -> Result<Slice> {
+    let (begin, before) = (now_ns(), swarm.tally.account.deliveries);
+    swarm.tally.aim(swarm.publisher.next_seq, 0, std::iter::empty());
+    swarm.round(count, 0)?;
+    Ok(Slice { count: swarm.tally.account.deliveries - before, ns: now_ns() - begin })
+}
+
 /// Publishes as fast as answers come, `pipeline` requests ahead of them, and waits until all has arrived.
 pub(crate) fn burst(swarm: &mut Swarm, ms: u64, batch: usize, pipeline: usize) -> Result<Slice> {
     let (begin, before) = (now_ns(), swarm.tally.account.deliveries);
