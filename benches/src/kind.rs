@@ -47,8 +47,8 @@ impl Kind {
     /// The first request, for `channel` of the server at `host`.
     pub(crate) fn first_request(self, host: &str, channel: &str) -> String {
         match self {
-            Self::Ws => upgrade(host, channel, "raw"),
-            Self::WsJson => upgrade(host, channel, "json"),
+            Self::Ws => upgrade(host, &format!("channel={channel}&format=raw")),
+            Self::WsJson => upgrade(host, &format!("channel={channel}&format=json")),
             Self::Sse => format!(
                 "GET /push/sse?channel={channel}&format=raw HTTP/1.1\r\nhost: {host}\r\naccept: text/event-stream\r\n\r\n"
             ),
@@ -60,10 +60,10 @@ impl Kind {
     }
 }
 
-/// RFC 6455 §1.3: the nonce of the specification's own example, whose answer is known.
-fn upgrade(host: &str, channel: &str, format: &str) -> String {
+/// A request to speak WebSocket. RFC 6455 §1.3: the nonce of the specification's own example, whose answer is known.
+pub(crate) fn upgrade(host: &str, query: &str) -> String {
     format!(
-        "GET /push/ws?channel={channel}&format={format} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+        "GET /push/ws?{query} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
 }
