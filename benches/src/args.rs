@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::Speech;
 use crate::kind::Kind;
+use crate::scenario::{ChatArgs, PatternArgs};
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -25,6 +26,10 @@ pub(crate) enum Role {
     Fanout(FanoutArgs),
     /// Deliveries a second when the publisher is as fast as answers come.
     Burst(BurstArgs),
+    /// Many channels of one or two subscribers, and messages to one after another.
+    Chat(ChatArgs),
+    /// Many channels under one pattern, whose subscribers have them all.
+    Pattern(PatternArgs),
     /// Memory and processor time of connections that do nothing.
     Idle(IdleArgs),
     /// Processor time of a new connection.

@@ -52,6 +52,8 @@ fn run(role: &Role) -> Result<()> {
     match role {
         Role::Fanout(args) => scenario::fanout(args),
         Role::Burst(args) => scenario::burst(args),
+        Role::Chat(args) => scenario::chat(args),
+        Role::Pattern(args) => scenario::pattern(args),
         Role::Idle(args) => scenario::idle(args),
         Role::Connect(args) => scenario::connect(args),
         Role::Churn(args) => scenario::churn(args),

@@ -6,7 +6,7 @@ use super::decode::{self, Item, Malformed};
 use super::http::{self, Body, Chunks};
 use super::tally::{Place, Tally};
 use crate::kind::{Kind, next_poll};
-use crate::poller::send_all;
+use crate::poller::{Read, read, send_all};
 
 /// Where all connections of a client lead.
 #[derive(Debug)]
@@ -45,8 +45,42 @@ impl Conn {
         Self { socket, kind, phase, place, chunks: None, spill: Vec::new() }
     }
 
+    /// Takes what can be read, into `scratch`, and counts it as `key`'s.
+    pub(crate) fn read(
+        &mut self,
+        key: usize,
+        is_ended: bool,
+        site: &Site,
+        (scratch, work): (&mut [u8], &mut Vec<u8>),
+        tally: &mut Tally,
+    ) {
+        while self.phase != Phase::Closed {
+            match read(&self.socket, scratch) {
+                Read::Bytes(n) => {
+                    tally.on_read();
+                    if self.take(key, &scratch[..n], site, work, tally).is_err() {
+                        if tally.account.malformed == 0 {
+                            eprintln!("malformed: {:?}", String::from_utf8_lossy(&scratch[..n.min(300)]));
+                        }
+                        tally.account.malformed += 1;
+                        self.phase = Phase::Closed;
+                    }
+                    // A short read emptied the socket; more is a new edge, but for an end that came with the bytes.
+                    if n < scratch.len() && !is_ended {
+                        return;
+                    }
+                }
+                Read::Nothing => return,
+                Read::End => {
+                    tally.account.closed += 1;
+                    self.phase = Phase::Closed;
+                }
+            }
+        }
+    }
+
     /// Takes what was read. `work` is space for bytes on their way.
-    pub(crate) fn take(
+    fn take(
         &mut self,
         key: usize,
         bytes: &[u8],

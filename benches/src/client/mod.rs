@@ -1,8 +1,10 @@
 //! The client: one thread on a core of its own, one epoll, no runtime; does what it is told on standard input.
 //!
 //! In reading order: `command` (what it is told and answers), `swarm` (subscribers and their publisher), `conn`,
-//! `publisher`, `decode` and `http` (what servers send), `tally` (the check of every delivery), `drill` and `storm`.
+//! `publisher`, `decode` and `http` (what servers send), `tally` (the check of every delivery), `drill`, `storm`, and `chat`
+//! (many channels).
 
+pub(crate) mod chat;
 pub(crate) mod command;
 mod conn;
 mod decode;
@@ -18,6 +20,7 @@ use std::net::SocketAddrV4;
 
 use serde::Serialize;
 
+use self::chat::Chat;
 use self::command::{Command, Done};
 use self::publisher::Shape;
 use self::storm::Churn;
@@ -32,6 +35,7 @@ struct Client {
     shape: Shape,
     swarm: Swarm,
     churn: Option<Churn>,
+    chat: Option<Chat>,
 }
 
 /// Takes commands until standard input ends.
@@ -44,7 +48,7 @@ pub(crate) fn run(args: &ClientArgs) -> Result<()> {
     }
     let shape = Shape { channel: args.channel.clone(), size: args.size };
     let swarm = Swarm::new(args.target, args.dialect, shape.clone())?;
-    let mut client = Client { target: args.target, dialect: args.dialect, shape, swarm, churn: None };
+    let mut client = Client { target: args.target, dialect: args.dialect, shape, swarm, churn: None, chat: None };
     let mut stdout = std::io::stdout();
     for line in std::io::stdin().lock().lines() {
         let answer = client.run(serde_json::from_str(&line?)?)?;
@@ -71,7 +75,18 @@ impl Client {
             }
             Command::Slow { stopped, ms, batch } => json(drill::slow(swarm, stopped, ms, batch)),
             Command::Rest { ms } => done(swarm.rest(ms * MS, |_| false)),
+            Command::Chat(plan) => {
+                self.chat = Some(Chat::open(self.target, self.dialect, self.shape.size, plan)?);
+                done(Ok(()))
+            }
+            Command::Talk { ms, counted } => {
+                let chat = self.chat.as_mut().ok_or("nobody is there to talk to")?;
+                json(chat.run(ms, counted))
+            }
             Command::Close => {
+                if let Some(chat) = self.chat.take() {
+                    chat.close()?;
+                }
                 if let Some(mut churn) = self.churn.take() {
                     churn.close()?;
                 }
@@ -79,7 +94,12 @@ impl Client {
             }
             Command::Settle => {
                 swarm.settle()?;
-                json(Ok(swarm.account()))
+                let mut account = swarm.account();
+                if let Some(chat) = &mut self.chat {
+                    chat.settle()?;
+                    account.add(&chat.account());
+                }
+                json(Ok(account))
             }
         }
     }

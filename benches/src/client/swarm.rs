@@ -9,7 +9,7 @@ use crate::Result;
 use crate::args::Dialect;
 use crate::clock::{Guard, MS, now_ns};
 use crate::kind::Kind;
-use crate::poller::{Poller, Read, connect, read, reset, send_all};
+use crate::poller::{Poller, connect, reset, send_all};
 
 /// Key of the publisher; those of subscribers are indexes.
 const PUBLISHER: usize = usize::MAX;
@@ -171,34 +171,8 @@ impl Swarm {
     fn read(&mut self, key: usize, is_ended: bool) {
         let Self { conns, site, tally, scratch, work, .. } = self;
         let Some(conn) = conns.get_mut(key) else { return };
-        if conn.phase == Phase::Closed {
-            return;
-        }
         let was_opening = conn.phase == Phase::Opening;
-        loop {
-            match read(&conn.socket, scratch) {
-                Read::Bytes(n) => {
-                    tally.on_read();
-                    if conn.take(key, &scratch[..n], site, work, tally).is_err() {
-                        if tally.account.malformed == 0 {
-                            eprintln!("malformed: {:?}", String::from_utf8_lossy(&scratch[..n.min(300)]));
-                        }
-                        tally.account.malformed += 1;
-                        conn.phase = Phase::Closed;
-                    }
-                    // A short read emptied the socket; more is a new edge, but for an end that came with the bytes.
-                    if conn.phase == Phase::Closed || n < scratch.len() && !is_ended {
-                        break;
-                    }
-                }
-                Read::Nothing => break,
-                Read::End => {
-                    tally.account.closed += 1;
-                    conn.phase = Phase::Closed;
-                    break;
-                }
-            }
-        }
+        conn.read(key, is_ended, site, (scratch, work), tally);
         if was_opening && conn.phase != Phase::Opening {
             self.opening -= 1;
         }

@@ -10,19 +10,19 @@ use crate::lane::{Effort, Lane, duel};
 use crate::report::{Report, Spread};
 
 /// Length of one side's turn, in milliseconds: long against a fan-out, short against what drifts.
-fn slice_ms(subscribers: usize) -> u64 {
+pub(super) fn slice_ms(subscribers: usize) -> u64 {
     if subscribers > 3000 { 400 } else { 150 }
 }
 
 /// Both sides of a duel: the server under test, or the limit in its place, and the limit.
-struct Duel {
-    lanes: [Lane; 2],
-    names: [&'static str; 2],
+pub(super) struct Duel {
+    pub(super) lanes: [Lane; 2],
+    pub(super) names: [&'static str; 2],
     rounds: Vec<[Effort; 2]>,
 }
 
 impl Duel {
-    fn new(server: &ServerArgs, size: usize, is_control: bool) -> Result<Self> {
+    pub(super) fn new(server: &ServerArgs, size: usize, is_control: bool) -> Result<Self> {
         let (ours, name) =
             if is_control { (Lane::limit(size)?, "limit again") } else { (Lane::push(server, size)?, "push") };
         Ok(Self { lanes: [ours, Lane::limit(size)?], names: [name, "limit"], rounds: Vec::new() })
@@ -37,7 +37,7 @@ impl Duel {
     }
 
     /// One round to warm up, and then those that count.
-    fn run(&mut self, commands: [&Command; 2], time: &TimeArgs) -> Result<()> {
+    pub(super) fn run(&mut self, commands: [&Command; 2], time: &TimeArgs) -> Result<()> {
         for round in 0..=time.rounds {
             let [ours, limit] = &mut self.lanes;
             let ms = if round == 0 { time.ms().min(500) } else { time.ms() };
@@ -54,7 +54,7 @@ impl Duel {
         Ok(())
     }
 
-    fn report(&self, report: &mut Report, what: &str) {
+    pub(super) fn report(&self, report: &mut Report, what: &str) {
         let [ours, limit] = self.names;
         let spread = |figure: &dyn Fn(&[Effort; 2]) -> f64| Spread::of(self.rounds.iter().map(figure));
         let rate = |effort: &Effort| effort.slice.per_sec();
@@ -67,7 +67,7 @@ impl Duel {
     }
 
     /// Checks every delivery, then prints.
-    fn end(mut self, mut report: Report) -> Result<()> {
+    pub(super) fn end(mut self, mut report: Report) -> Result<()> {
         let mut accounts: Vec<Account> = Vec::new();
         for (lane, name) in self.lanes.iter_mut().zip(self.names) {
             let account = lane.settle()?;
@@ -147,6 +147,6 @@ pub(crate) fn connect(args: &ConnectArgs) -> Result<()> {
     report.print(&[])
 }
 
-fn control_note(is_control: bool) -> &'static str {
+pub(super) fn control_note(is_control: bool) -> &'static str {
     if is_control { ", control: the limit on both sides" } else { "" }
 }

@@ -1,15 +1,19 @@
 //! What is measured: one function for each scenario.
 
+mod chat;
 mod duels;
 mod memory;
 mod parked;
+mod pattern;
 mod ping;
 mod quiet;
 mod slow;
 mod wake;
 
+pub(crate) use chat::{ChatArgs, chat};
 pub(crate) use duels::{burst, connect, fanout, poll};
 pub(crate) use memory::{churn, idle};
+pub(crate) use pattern::{PatternArgs, pattern};
 pub(crate) use ping::ping;
 pub(crate) use quiet::quiet;
 pub(crate) use slow::slow;
