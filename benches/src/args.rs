@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::Speech;
 use crate::kind::Kind;
+use crate::nginx::NginxArgs;
 use crate::report::Place;
-use crate::scenario::{ChatArgs, PatternArgs};
+use crate::scenario::{ChatArgs, PatternArgs, PublishArgs};
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -33,6 +34,8 @@ pub(crate) enum Role {
     Chat(ChatArgs),
     /// Many channels under one pattern, whose subscribers have them all.
     Pattern(PatternArgs),
+    /// Publications a second over HTTP, beside nginx that answers 204.
+    Publish(PublishArgs),
     /// Memory and processor time of connections that do nothing.
     Idle(IdleArgs),
     /// Processor time of a new connection.
@@ -53,6 +56,8 @@ pub(crate) enum Role {
     Server(ServerArgs),
     #[command(hide = true)]
     Limit,
+    #[command(hide = true)]
+    Nginx(NginxArgs),
     #[command(hide = true)]
     Client(ClientArgs),
 }

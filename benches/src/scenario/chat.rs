@@ -85,8 +85,7 @@ pub(crate) fn chat(args: &ChatArgs) -> Result<()> {
     };
     let settings =
         format!("{channels} channels of {each} {}, {}{}", transport.name(), way.settings(), control_note(*control));
-    let mut duel = Duel::new(server, way.size, *control)?;
-    open(&mut duel, &plan)?;
+    let mut duel = duel(&plan, way.size, *control, server)?;
     let command = Command::Talk { ms: SLICE_MS, counted: Counted::Deliveries };
     duel.run([&command, &command], time)?;
     let mut report = Report::new("chat", &settings, server);
@@ -94,15 +93,16 @@ pub(crate) fn chat(args: &ChatArgs) -> Result<()> {
     duel.end(report)
 }
 
-/// Opens what `plan` says on both sides.
-pub(super) fn open(duel: &mut Duel, plan: &Plan) -> Result<()> {
+/// Both sides with what `plan` says open.
+pub(super) fn duel(plan: &Plan, size: usize, is_control: bool, server: &ServerArgs) -> Result<Duel> {
     has_descriptors(plan)?;
+    let mut duel = Duel::new(server, size, is_control)?;
     for (lane, name) in duel.lanes.iter_mut().zip(duel.names) {
         let subscribers = plan.groups * plan.subscribers;
         progress(&format!("opening {subscribers} {} connections to {name}", plan.kind.name()));
         let Done {} = lane.client.ask(&Command::Chat(plan.clone()))?;
     }
-    Ok(())
+    Ok(duel)
 }
 
 /// A server that runs out of descriptors would be waited for in vain.

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::chat::{WayArgs, open};
-use super::duels::{Duel, control_note, slice_ms};
+use super::chat::{WayArgs, duel};
+use super::duels::{control_note, slice_ms};
 use crate::Result;
 use crate::args::{ServerArgs, TimeArgs};
 use crate::client::chat::{Counted, Plan};
@@ -51,8 +51,7 @@ pub(crate) fn pattern(args: &PatternArgs) -> Result<()> {
         way.settings(),
         control_note(*control)
     );
-    let mut duel = Duel::new(server, way.size, *control)?;
-    open(&mut duel, &plan)?;
+    let mut duel = duel(&plan, way.size, *control, server)?;
     let command = Command::Talk { ms: slice_ms(groups * subscribers), counted: Counted::Deliveries };
     duel.run([&command, &command], time)?;
     let mut report = Report::new("pattern", &settings, server);

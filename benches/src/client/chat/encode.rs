@@ -33,12 +33,11 @@ pub(super) fn single(out: &mut Vec<u8>, host: &str, channel: usize, message: &[u
 
 /// A message as one of many in a request; to the limit in the cheapest form that names a channel.
 pub(super) fn line(out: &mut Vec<u8>, dialect: Dialect, channel: usize, message: &[u8]) {
-    match dialect {
-        Dialect::Push => fields(out, b"{\"channel\":\"", channel, message, b"}\n"),
-        Dialect::Limit => {
-            plain(out, channel, message);
-            out.push(b'\n');
-        }
+    if dialect == Dialect::Limit {
+        plain(out, channel, message);
+        out.push(b'\n');
+    } else {
+        fields(out, b"{\"channel\":\"", channel, message, b"}\n");
     }
 }
 
@@ -57,9 +56,10 @@ pub(super) fn batch(out: &mut Vec<u8>, host: &str, body: &[u8]) {
 /// A message as a WebSocket frame; `work` is space for its payload.
 pub(super) fn frame(out: &mut Vec<u8>, work: &mut Vec<u8>, dialect: Dialect, channel: usize, message: &[u8]) {
     work.clear();
-    match dialect {
-        Dialect::Push => fields(work, b"{\"op\":\"publish\",\"channel\":\"", channel, message, b"}"),
-        Dialect::Limit => plain(work, channel, message),
+    if dialect == Dialect::Limit {
+        plain(work, channel, message);
+    } else {
+        fields(work, b"{\"op\":\"publish\",\"channel\":\"", channel, message, b"}");
     }
     masked(out, work);
 }

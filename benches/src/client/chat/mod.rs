@@ -63,17 +63,17 @@ impl Plan {
     fn selector(&self, dialect: Dialect, group: usize) -> String {
         let begin = group * self.channels;
         match dialect {
-            Dialect::Push if self.is_pattern => "room/*".to_owned(),
-            Dialect::Push => encode::query(begin..begin + self.channels),
             Dialect::Limit => encode::query(begin..begin + 1),
+            _ if self.is_pattern => "room/*".to_owned(),
+            _ => encode::query(begin..begin + self.channels),
         }
     }
 
     /// The channel of a group's message `seq`.
     fn channel(&self, dialect: Dialect, group: usize, seq: u64) -> usize {
         let turn = match dialect {
-            Dialect::Push => seq as usize % self.channels,
             Dialect::Limit => 0,
+            _ => seq as usize % self.channels,
         };
         group * self.channels + turn
     }
