@@ -1,6 +1,7 @@
 //! Many channels with few subscribers each: what a publication costs that nearly nobody shares.
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use rustix::process::{Resource, getrlimit};
 
 use super::duels::{Duel, control_note};
@@ -18,6 +19,11 @@ const SLICE_MS: u64 = 400;
 /// Descriptors of a process that are no subscribers.
 const OTHER_DESCRIPTORS: u64 = 64;
 
+/// Counts of which none would leave nothing to measure.
+pub(super) fn some() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
 /// What is published, how, and how fast.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WayArgs {
@@ -25,13 +31,13 @@ pub(crate) struct WayArgs {
     #[arg(long, default_value = "single")]
     pub(crate) publish: Way,
     /// Messages of a request in batches, each to another channel
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = some())]
     pub(crate) batch: usize,
     /// Connections that publish
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = some())]
     pub(crate) publishers: usize,
     /// Requests that each of them may have unanswered
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, value_parser = some())]
     pub(crate) pipeline: usize,
     /// Bytes of a payload
     #[arg(long, default_value_t = 100)]
@@ -52,10 +58,10 @@ impl WayArgs {
 pub(crate) struct ChatArgs {
     #[arg(long, default_value = "ws")]
     pub(crate) transport: Kind,
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = some())]
     pub(crate) channels: usize,
     /// Subscribers of each channel
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = some())]
     pub(crate) each: usize,
     #[command(flatten)]
     pub(crate) way: WayArgs,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::chat::{WayArgs, duel};
+use super::chat::{WayArgs, duel, some};
 use super::duels::{control_note, slice_ms};
 use crate::Result;
 use crate::args::{ServerArgs, TimeArgs};
@@ -17,9 +17,9 @@ use crate::report::Report;
 pub(crate) struct PatternArgs {
     #[arg(long, default_value = "ws")]
     pub(crate) transport: Kind,
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = some())]
     pub(crate) channels: usize,
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = some())]
     pub(crate) subscribers: usize,
     /// Each subscriber has so many of the channels by their names; 0: all by one pattern
     #[arg(long, default_value_t = 0)]

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::chat::some;
 use super::progress;
 use crate::args::{ServerArgs, TimeArgs};
 use crate::client::chat::{Counted, Plan, Way};
@@ -24,10 +25,10 @@ pub(crate) struct PublishArgs {
     #[arg(long, default_value_t = 0)]
     pub(crate) subscribers: usize,
     /// Connections that publish, each with a request at a time
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = some())]
     pub(crate) publishers: usize,
     /// Lines of a request in batches
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = some())]
     pub(crate) batch: usize,
     /// Bytes of a payload
     #[arg(long, default_value_t = 100)]
