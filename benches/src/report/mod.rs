@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(json["figures"]["ratio"]["rounds"], json!([0.5, 1.0, 0.75]));
         assert_eq!(json["figures"]["memory"], json!({"value": 64.0, "unit": "B"}));
         assert_eq!(json["accounts"]["push"]["deliveries"], json!(7));
-        assert_eq!(json["tables"]["cells"][0], json!({"transport": "ws", "subscribers": "3", "us": {"value": 1.5}}));
+        assert_eq!(json["tables"]["cells"][0], json!({"transport": "ws", "subscribers": 3, "us": {"value": 1.5}}));
     }
 
     #[test]

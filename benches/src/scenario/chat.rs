@@ -4,12 +4,11 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use rustix::process::{Resource, getrlimit};
 
-use super::duels::{Duel, control_note};
-use super::progress;
+use super::duel::Duel;
 use crate::Result;
 use crate::args::{ServerArgs, TimeArgs};
 use crate::client::chat::{Counted, Plan, Way};
-use crate::client::command::{Command, Done};
+use crate::client::command::Command;
 use crate::kind::Kind;
 use crate::report::Report;
 
@@ -93,9 +92,9 @@ pub(crate) fn chat(args: &ChatArgs) -> Result<()> {
         format!("{channels} channels of {each} {}, {}{}", transport.name(), way.settings(), control_note(*control));
     let mut duel = duel(&plan, way.size, *control, server)?;
     let command = Command::Talk { ms: SLICE_MS, counted: Counted::Deliveries };
-    duel.run([&command, &command], time)?;
+    let bouts = duel.run([&command, &command], time)?;
     let mut report = Report::new("chat", &settings, server);
-    duel.report(&mut report, "delivery");
+    bouts.report(&mut report, "delivery");
     duel.end(report)
 }
 
@@ -103,12 +102,14 @@ pub(crate) fn chat(args: &ChatArgs) -> Result<()> {
 pub(super) fn duel(plan: &Plan, size: usize, is_control: bool, server: &ServerArgs) -> Result<Duel> {
     has_descriptors(plan)?;
     let mut duel = Duel::new(server, size, is_control)?;
-    for (lane, name) in duel.lanes.iter_mut().zip(duel.names) {
-        let subscribers = plan.groups * plan.subscribers;
-        progress(&format!("opening {subscribers} {} connections to {name}", plan.kind.name()));
-        let Done {} = lane.client.ask(&Command::Chat(plan.clone()))?;
-    }
+    let subscribers = plan.groups * plan.subscribers;
+    duel.prepare(&format!("opening {subscribers} {} connections", plan.kind.name()), &Command::Chat(plan.clone()))?;
     Ok(duel)
+}
+
+/// For the settings.
+pub(super) fn control_note(is_control: bool) -> &'static str {
+    if is_control { ", control: the limit on both sides" } else { "" }
 }
 
 /// A server that runs out of descriptors would be waited for in vain.

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::chat::{WayArgs, duel, some};
-use super::duels::{control_note, slice_ms};
+use super::chat::{WayArgs, control_note, duel, some};
+use super::duel::slice_ms;
 use crate::Result;
 use crate::args::{ServerArgs, TimeArgs};
 use crate::client::chat::{Counted, Plan};
@@ -53,9 +53,9 @@ pub(crate) fn pattern(args: &PatternArgs) -> Result<()> {
     );
     let mut duel = duel(&plan, way.size, *control, server)?;
     let command = Command::Talk { ms: slice_ms(groups * subscribers), counted: Counted::Deliveries };
-    duel.run([&command, &command], time)?;
+    let bouts = duel.run([&command, &command], time)?;
     let mut report = Report::new("pattern", &settings, server);
-    duel.report(&mut report, "delivery");
+    bouts.report(&mut report, "delivery");
     duel.end(report)
 }
 

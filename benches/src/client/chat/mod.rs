@@ -19,8 +19,9 @@ use crate::Result;
 use crate::args::Dialect;
 use crate::clock::{Guard, MS, now_ns};
 use crate::kind::Kind;
+use crate::line::{Line, Target};
 use crate::message;
-use crate::poller::{Poller, connect, reset, send_all};
+use crate::poller::Poller;
 
 /// Keys of publishers begin here; those of subscribers are indexes.
 const WRITERS: usize = 1 << 40;
@@ -53,20 +54,28 @@ pub(super) struct Chat {
     published: u64,
     tally: Tally,
     scratch: Vec<u8>,
+    /// What was read over TLS.
+    opened: Vec<u8>,
     work: Vec<u8>,
     message: Vec<u8>,
 }
 
 impl Chat {
     /// Opens all subscribers and publishers, and sees that they are subscribed.
-    pub(super) fn open(target: SocketAddrV4, dialect: Dialect, size: usize, mut plan: Plan) -> Result<Self> {
+    pub(super) fn open(
+        target: SocketAddrV4,
+        door: &Target,
+        dialect: Dialect,
+        size: usize,
+        mut plan: Plan,
+    ) -> Result<Self> {
         // A publisher without a group would have nothing to do.
         plan.publishers = plan.publishers.clamp(1, plan.groups.max(1));
         let mut chat = Self {
             dialect,
             size,
             poller: Poller::new()?,
-            site: Site { host: target.to_string(), channel: String::new() },
+            site: Site { host: door.addr.to_string(), channel: String::new() },
             conns: Vec::new(),
             writers: Vec::new(),
             next: vec![1; plan.groups],
@@ -74,12 +83,13 @@ impl Chat {
             published: 0,
             tally: Tally::new(),
             scratch: vec![0; SCRATCH_BYTES],
+            opened: Vec::new(),
             work: Vec::new(),
             message: Vec::new(),
             plan,
         };
         chat.open_writers(target)?;
-        chat.open_subscribers(target)?;
+        chat.open_subscribers(door)?;
         chat.greet()?;
         Ok(chat)
     }
@@ -93,7 +103,7 @@ impl Chat {
         self.wait("publishers to be open", |chat| chat.writers.iter().all(|writer| writer.is_open))
     }
 
-    fn open_subscribers(&mut self, target: SocketAddrV4) -> Result<()> {
+    fn open_subscribers(&mut self, door: &Target) -> Result<()> {
         let Plan { kind, groups, subscribers, .. } = self.plan;
         if !matches!(kind, Kind::Ws | Kind::Sse) {
             return Err(format!("subscribers of many channels are ws or sse, not {}", kind.name()).into());
@@ -101,12 +111,12 @@ impl Chat {
         for group in 0..groups {
             let request = kind.first_request(&self.site.host, &self.plan.selector(self.dialect, group));
             for _ in 0..subscribers {
-                let socket = connect(target)?;
-                if !send_all(&socket, request.as_bytes()) {
+                let mut line = Line::open(door)?;
+                if !line.send(request.as_bytes()) {
                     return Err("a connection broke while it was opened".into());
                 }
-                self.poller.add(&socket, self.conns.len())?;
-                self.conns.push(Conn::new(socket, kind, 1));
+                self.poller.add(&line, self.conns.len())?;
+                self.conns.push(Conn::new(line, kind, 1));
                 if self.conns.len().is_multiple_of(UNDER_WAY) {
                     self.wait_open()?;
                 }
@@ -234,7 +244,7 @@ impl Chat {
 
     /// Closes everything.
     pub(super) fn close(self) -> Result<()> {
-        self.conns.into_iter().try_for_each(|conn| reset(conn.socket))
+        self.conns.into_iter().filter_map(|conn| conn.line).try_for_each(Line::reset)
     }
 
     fn wait(&mut self, what: &'static str, is_done: impl Fn(&Self) -> bool) -> Result<()> {
@@ -266,8 +276,8 @@ impl Chat {
                 self.writers[key].flush()?;
                 self.writers[key].read(&mut self.scratch)?;
             } else {
-                let Self { conns, site, tally, scratch, work, .. } = self;
-                conns[event.key].read(event.key, event.is_ended, site, (scratch, work), tally);
+                let Self { conns, site, tally, scratch, opened, work, .. } = self;
+                conns[event.key].read(event.key, event.is_ended, site, (scratch, opened, work), tally);
             }
         }
         Ok(())
