@@ -10,8 +10,8 @@ use crate::kind::Kind;
 use crate::nginx::NginxArgs;
 use crate::report::Place;
 use crate::scenario::{
-    BurstArgs, ChatArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PatternArgs, PollArgs, PublishArgs,
-    SlowArgs, SoakArgs, StormArgs,
+    AllArgs, BurstArgs, ChatArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PatternArgs, PollArgs,
+    PublishArgs, SlowArgs, SoakArgs, StormArgs,
 };
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
@@ -63,6 +63,8 @@ pub(crate) enum Role {
     Nodes(NodesArgs),
     /// Half of what the server can do, for long, while subscribers come and go.
     Soak(SoakArgs),
+    /// Every scenario, its results collected in a directory with an index of figures and their targets.
+    All(AllArgs),
     #[command(hide = true)]
     Server(ServerArgs),
     #[command(hide = true)]

@@ -69,6 +69,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),
+        Role::All(args) => scenario::all(args),
         Role::Storm(args) => scenario::storm(args),
         Role::Nodes(args) => scenario::nodes(args),
         Role::Soak(args) => scenario::soak(args),

@@ -1,7 +1,7 @@
 //! Results as files: `NAME.json`, `NAME.md`, and `NAME.svg` where there is a picture.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -27,6 +27,11 @@ static PLACE: OnceLock<Place> = OnceLock::new();
 /// Lets reports of this process be written there.
 pub(crate) fn into(place: &Place) {
     PLACE.get_or_init(|| place.clone());
+}
+
+/// Where results of this process are written, if they are.
+pub(crate) fn directory() -> Option<&'static Path> {
+    PLACE.get()?.out.as_deref()
 }
 
 pub(super) fn place() -> Option<&'static Place> {

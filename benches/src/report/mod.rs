@@ -10,7 +10,7 @@ pub(crate) mod plot;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::figure::{Cell, Spread};
-pub(crate) use self::files::{Place, into};
+pub(crate) use self::files::{Place, directory, into};
 use self::machine::Machine;
 use self::plot::Plot;
 use crate::Result;
@@ -162,6 +162,11 @@ impl Table {
         };
         self.rows.iter().map(row).collect()
     }
+}
+
+/// What this machine is, in a line.
+pub(crate) fn machine() -> String {
+    Machine::read().text()
 }
 
 fn with_unit(text: &str, unit: &str) -> String {

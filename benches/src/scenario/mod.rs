@@ -1,5 +1,6 @@
 //! What is measured: one function for each scenario.
 
+mod all;
 mod burst;
 mod capacity;
 mod chat;
@@ -19,6 +20,7 @@ mod soak;
 mod storm;
 mod wake;
 
+pub(crate) use all::{AllArgs, all};
 pub(crate) use burst::{BurstArgs, burst};
 pub(crate) use chat::{ChatArgs, chat};
 pub(crate) use duels::{ConnectArgs, PollArgs, connect, poll};
