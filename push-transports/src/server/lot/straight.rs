@@ -37,7 +37,7 @@ use crate::server::shortcut::{Shortcut, ToCome};
 use crate::server::wait::may_have_content;
 
 /// Read at a time, on the stack. A request that is longer takes the long way.
-const SCRATCH: usize = 16 * 1024;
+const SCRATCH: usize = 64 * 1024;
 
 /// Bytes of answers to requests that came together, before they are sent.
 const ANSWERS: usize = 32 * 1024;
