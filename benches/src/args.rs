@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::Speech;
 use crate::kind::Kind;
+use crate::scenario::{InstructionsArgs, OperationArgs};
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -41,12 +42,16 @@ pub(crate) enum Role {
     Ping(PingArgs),
     /// Pings that are woken: one of many mailboxes, and all of one.
     Wake(WakeArgs),
+    /// Instructions that small operations take, counted by callgrind.
+    Instructions(InstructionsArgs),
     #[command(hide = true)]
     Server(ServerArgs),
     #[command(hide = true)]
     Limit,
     #[command(hide = true)]
     Client(ClientArgs),
+    #[command(hide = true)]
+    Operation(OperationArgs),
 }
 
 /// Which of the two servers a client speaks to: batches are published differently.

@@ -47,6 +47,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Server(args) => return server::run(args),
         Role::Limit => return limit::run(),
         Role::Client(args) => return client::run(args),
+        Role::Operation(args) => return scenario::operation(args),
         _ => system::pin(system::CLIENT_CORE)?,
     }
     match role {
@@ -60,6 +61,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),
-        Role::Server(_) | Role::Limit | Role::Client(_) => Ok(()),
+        Role::Instructions(args) => scenario::instructions(args),
+        Role::Server(_) | Role::Limit | Role::Client(_) | Role::Operation(_) => Ok(()),
     }
 }

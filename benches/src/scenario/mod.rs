@@ -1,6 +1,7 @@
 //! What is measured: one function for each scenario.
 
 mod duels;
+mod instructions;
 mod memory;
 mod parked;
 mod ping;
@@ -9,6 +10,7 @@ mod slow;
 mod wake;
 
 pub(crate) use duels::{burst, connect, fanout, poll};
+pub(crate) use instructions::{InstructionsArgs, OperationArgs, instructions, operation};
 pub(crate) use memory::{churn, idle};
 pub(crate) use ping::ping;
 pub(crate) use quiet::quiet;
