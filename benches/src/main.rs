@@ -3,7 +3,8 @@
 //! In reading order: `args`, `scenario` (what is measured), `lane` (a server and its client, and duels), `report`; then
 //! the roles that this program starts itself in: `server` (what is measured), `limit` (the ceiling that it is measured
 //! by) and `client` (subscribers that check every delivery); for mail `mailbox` (what the server serves), `device` (those
-//! who ping) and `notices` (who hears of a file as early as anybody can); below them `poller`, `system`, `message`, `kind`, `clock`.
+//! who ping) and `notices` (who hears of a file as early as anybody can); below them `line`
+//! (a connection, plain or over TLS), `poller`, `system`, `message`, `kind`, `clock`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -13,6 +14,7 @@ mod device;
 mod kind;
 mod lane;
 mod limit;
+mod line;
 mod mailbox;
 mod message;
 mod notices;
@@ -32,7 +34,8 @@ use self::args::{Cli, Role};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    let role = Cli::parse().role;
+    let Cli { role, place } = Cli::parse();
+    report::into(&place);
     match run(&role) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -56,12 +59,17 @@ fn run(role: &Role) -> Result<()> {
         Role::Idle(args) => scenario::idle(args),
         Role::Connect(args) => scenario::connect(args),
         Role::Churn(args) => scenario::churn(args),
+        Role::Instructions(args) => scenario::instructions(args),
         Role::Quiet(args) => scenario::quiet(args),
         Role::Poll(args) => scenario::poll(args),
+        Role::Latency(args) => scenario::latency(args),
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),
-        Role::Instructions(args) => scenario::instructions(args),
+        Role::Storm(args) => scenario::storm(args),
+        Role::Nodes(args) => scenario::nodes(args),
+        Role::Soak(args) => scenario::soak(args),
+        Role::All(args) => scenario::all(args),
         Role::Server(_) | Role::Limit | Role::Client(_) | Role::Operation(_) => Ok(()),
     }
 }
