@@ -28,7 +28,7 @@ scenarios! {
     idle_connections_of_every_kind_in_lots: "idle --kind ws,sse,poll,silent,keepalive --connections 50 --secs 0.1",
     idle_connections_of_every_kind_with_a_task_each:
         "idle --kind ws,sse,poll,silent,keepalive --path portable --connections 50 --secs 0.1",
-    idle_subscribers_over_tls: "idle --kind ws,sse,poll --path tls --connections 50 --secs 0.1",
+    idle_connections_of_every_kind_over_tls: "idle --kind ws,sse,poll,silent,keepalive --path tls --connections 50 --secs 0.1",
     idle_pings_and_phones: "idle --kind ping,eas --connections 50 --mailboxes 5 --secs 0.1",
     idle_phones_over_tls: "idle --kind eas --connections 50 --mailboxes 5 --secs 0.1 --tls",
     idle_connections_opened_and_closed_twice: "idle --connections 50 --cycles 2 --secs 0.1",

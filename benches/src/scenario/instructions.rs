@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 
 use benches::micro::{Operation, Work, operations};
 use clap::Args;
-use serde_json::json;
 
 use super::progress;
 use crate::Result;
+use crate::report::Report;
 
 /// Counts by an operation's name.
 type Counts = BTreeMap<String, u64>;
@@ -78,7 +78,7 @@ pub(crate) fn instructions(args: &InstructionsArgs) -> Result<()> {
         progress(&format!("{} of {}: {}", at + 1, wanted.len(), operation.name));
         counts.insert(operation.name.to_owned(), count(operation.name, args.times)?);
     }
-    print(&counts);
+    print(&counts, args.times)?;
     if args.write {
         std::fs::write(BUDGET, serde_json::to_string_pretty(&counts)? + "\n")?;
     }
@@ -108,12 +108,13 @@ fn total(out: &str) -> Option<u64> {
     out.lines().find_map(|line| line.strip_prefix("totals:"))?.trim().parse().ok()
 }
 
-fn print(counts: &Counts) {
-    println!("\n### instructions\n\n| operation | instructions |\n| --- | --- |");
+fn print(counts: &Counts, times: u32) -> Result<()> {
+    let settings = format!("each operation {times} times, counted by callgrind");
+    let mut report = Report::without_server("instructions", settings);
     for (name, count) in counts {
-        println!("| {name} | {count} |");
+        report.value(name, *count as f64, "");
     }
-    println!("\n{}", json!({"scenario": "instructions", "operations": counts}));
+    report.print(&[])
 }
 
 fn budget(only: &str) -> Result<Counts> {
