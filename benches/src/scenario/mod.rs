@@ -3,6 +3,7 @@
 mod all;
 mod burst;
 mod capacity;
+mod chat;
 mod duel;
 mod duels;
 mod fanout;
@@ -11,7 +12,9 @@ mod instructions;
 mod latency;
 mod memory;
 mod nodes;
+mod pattern;
 mod ping;
+mod publish;
 mod quiet;
 mod slow;
 mod soak;
@@ -20,6 +23,7 @@ mod wake;
 
 pub(crate) use all::{AllArgs, all};
 pub(crate) use burst::{BurstArgs, burst};
+pub(crate) use chat::{ChatArgs, chat};
 pub(crate) use duels::{ConnectArgs, PollArgs, connect, poll};
 pub(crate) use fanout::{FanoutArgs, fanout};
 pub(crate) use idle::{IdleArgs, idle};
@@ -27,7 +31,9 @@ pub(crate) use instructions::{InstructionsArgs, OperationArgs, instructions, ope
 pub(crate) use latency::{LatencyArgs, latency};
 pub(crate) use memory::churn;
 pub(crate) use nodes::{NodesArgs, nodes};
+pub(crate) use pattern::{PatternArgs, pattern};
 pub(crate) use ping::ping;
+pub(crate) use publish::{PublishArgs, publish};
 pub(crate) use quiet::quiet;
 pub(crate) use slow::{SlowArgs, slow};
 pub(crate) use soak::{SoakArgs, soak};
