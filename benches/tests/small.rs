@@ -3,7 +3,7 @@
 
 mod runs;
 
-use runs::runs;
+use runs::{program, runs};
 
 macro_rules! scenarios {
     ($($name:ident: $line:literal,)*) => {
@@ -39,6 +39,16 @@ scenarios! {
     a_storm_of_those_who_come_back: "storm --subscribers 60 --rounds 1 --secs 0.3",
     a_storm_of_those_who_stayed_away: "storm --subscribers 60 --percent 50 --away 200 --rounds 2 --secs 0.2",
     several_servers_side_by_side: "nodes --connections 60 --nodes 2 --rounds 2",
+    many_channels_of_one_by_single_requests: "chat --channels 20 --rounds 1 --secs 0.3",
+    many_channels_of_two_in_batches: "chat --channels 20 --each 2 --publish batch --rounds 1 --secs 0.3",
+    many_channels_published_over_websockets: "chat --channels 20 --publish ws --rounds 1 --secs 0.3",
+    many_channels_of_event_streams: "chat --transport sse --channels 20 --rounds 1 --secs 0.3",
+    many_channels_under_one_pattern: "pattern --channels 50 --subscribers 5 --rounds 1 --secs 0.3",
+    many_channels_under_one_pattern_in_batches_ahead:
+        "pattern --channels 50 --subscribers 5 --publish batch --ahead --rounds 1 --secs 0.3",
+    some_channels_of_many_by_their_names: "pattern --channels 50 --subscribers 5 --named 10 --rounds 1 --secs 0.3",
+    publications_beside_a_server_that_does_nothing: "publish --rounds 1 --secs 0.3",
+    publications_to_those_who_subscribe: "publish --subscribers 2 --publishers 2 --rounds 1 --secs 0.3",
     a_quiet_channel_beside_a_fan_out: "quiet --subscribers 50 --rate 10 --rounds 1 --secs 0.5",
     latency_at_a_share_of_what_can_be_delivered: "latency --subscribers 50 --rounds 1 --secs 0.5",
     long_polls: "poll --pollers 20 --rounds 1 --secs 0.3",
@@ -50,4 +60,41 @@ scenarios! {
     pings_woken_one_by_one: "wake --pings 30 --mailboxes 30 --changes 10 --linger 0 --rounds 1",
     pings_woken_all_together: "wake --pings 30 --mailboxes 1 --linger 0 --rounds 1",
     phones_woken_one_by_one: "wake --kind eas --pings 30 --mailboxes 30 --changes 10 --linger 0 --rounds 1",
+}
+
+#[test]
+fn a_run_of_several_scenarios_leaves_a_file_of_each_and_an_index() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let out = dir.path().display();
+    let told = program(&format!("all --quick --only connect-ws,connect-sse --out {out}"));
+    assert!(told.status.success(), "{told:?}");
+    let mut names: Vec<_> = std::fs::read_dir(dir.path()).expect("it is there").flatten().collect();
+    names.sort_by_key(std::fs::DirEntry::file_name);
+    let names: Vec<_> = names.iter().map(|file| file.file_name().into_string().expect("UTF-8")).collect();
+    for wanted in ["index.md", "connect-sse.json", "connect-sse.md", "connect-ws.json", "connect-ws.md"] {
+        assert!(names.iter().any(|name| name == wanted), "{wanted}: {names:?}");
+    }
+}
+
+#[test]
+fn figures_of_a_fan_out_are_drawn_where_results_go_into_files() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let out = dir.path().display();
+    runs(&format!("fanout --subscribers 10,20 --size 100 --rounds 1 --secs 0.2 --out {out} --name drawn"));
+    let drawn = std::fs::read_dir(dir.path()).expect("it is there").flatten();
+    let pictures = drawn.filter(|file| file.path().extension().is_some_and(|end| end == "svg")).count();
+    assert!(pictures > 0, "no picture");
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused_with_a_reason() {
+    for (line, reason) in [
+        ("fanout --transport none", "invalid value 'none'"),
+        ("all --only none", "no run is called none"),
+        ("operation none", "there is no such operation"),
+    ] {
+        let told = program(line);
+        let err = String::from_utf8_lossy(&told.stderr);
+        assert!(!told.status.success() && err.contains(reason), "{line}: {err}");
+    }
 }

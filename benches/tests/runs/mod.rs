@@ -1,16 +1,21 @@
 //! Runs the program and judges what it told.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::{Map, Value};
 
 /// Runs the program with the words of `line`.
+pub(crate) fn program(line: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_benches")).args(line.split_whitespace()).output().expect("it starts")
+}
+
+/// Runs a scenario with the words of `line`, and looks at what it tells.
 ///
 /// # Panics
 ///
 /// If it fails, tells no figures, or tells of a delivery that was not as it should be.
 pub(crate) fn runs(line: &str) {
-    let told = Command::new(env!("CARGO_BIN_EXE_benches")).args(line.split_whitespace()).output().expect("it starts");
+    let told = program(line);
     let [out, err] = [&told.stdout, &told.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     assert!(told.status.success(), "{line}: {}\n{out}\n{err}", told.status);
     let figures = figures(&out).unwrap_or_else(|| panic!("{line}: no line of JSON\n{out}"));
