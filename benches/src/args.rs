@@ -10,8 +10,8 @@ use crate::kind::Kind;
 use crate::nginx::NginxArgs;
 use crate::report::Place;
 use crate::scenario::{
-    AllArgs, BurstArgs, ChatArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PatternArgs, PollArgs,
-    PublishArgs, SlowArgs, SoakArgs, StormArgs,
+    AllArgs, BurstArgs, ChatArgs, ConnectArgs, FanoutArgs, IdleArgs, InstructionsArgs, LatencyArgs, NodesArgs,
+    OperationArgs, PatternArgs, PollArgs, PublishArgs, SlowArgs, SoakArgs, StormArgs,
 };
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
@@ -45,6 +45,8 @@ pub(crate) enum Role {
     Connect(ConnectArgs),
     /// Memory while connections of all kinds come and go.
     Churn(ChurnArgs),
+    /// Instructions that small operations take, counted by callgrind.
+    Instructions(InstructionsArgs),
     /// The latency of a quiet channel beside a fan-out.
     Quiet(QuietArgs),
     /// Long polls: every delivery is a whole request.
@@ -73,6 +75,8 @@ pub(crate) enum Role {
     Nginx(NginxArgs),
     #[command(hide = true)]
     Client(ClientArgs),
+    #[command(hide = true)]
+    Operation(OperationArgs),
 }
 
 /// Which of the two servers a client speaks to: batches are published differently.
