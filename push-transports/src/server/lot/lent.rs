@@ -25,12 +25,15 @@ use crate::server::connection::{ConnectionInfo, Side};
 use crate::server::drive::report;
 use crate::server::io::ConnectionIo;
 use crate::server::stream::Shared;
+use crate::server::tls::Acceptor;
 
 /// What is the same for all connections.
 #[derive(Clone)]
 pub(super) struct Rules {
     pub(super) http1: http1::Builder,
     pub(super) config: Arc<ServeConfig>,
+    /// Where TLS is spoken.
+    pub(super) acceptor: Option<Arc<Acceptor>>,
 }
 
 /// How hyper is done with a request.
@@ -42,6 +45,14 @@ enum Done {
     /// Nothing more is to come on this connection.
     Ended(hyper::Result<()>),
     Cut,
+}
+
+/// Speaks TLS on a connection on which nothing was said, then serves it.
+pub(super) async fn take_in(mut io: ConnectionIo, acceptor: Arc<Acceptor>, service: impl App, rules: Rules) {
+    match Box::pin(acceptor.take_in(&mut io)).await {
+        Ok(()) => serve(io, service, rules).await,
+        Err(turned_away) => turned_away.end(io, &rules.config.counters).await,
+    }
 }
 
 /// Serves what comes until the connection has nothing to do, is handed over, or ends.

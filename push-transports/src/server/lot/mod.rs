@@ -27,8 +27,10 @@ mod house;
 mod inbox;
 mod keys;
 mod lent;
+mod loan;
 mod outlet;
 mod run;
+mod sealed;
 mod socket;
 mod starter;
 mod takeover;
@@ -53,6 +55,7 @@ use super::accept::{App, ServeSummary};
 use super::config::ServeConfig;
 use super::connection::Phase;
 use super::drive::http1;
+use super::tls::Acceptor;
 
 pub(crate) use self::cohort::{Cohort, Extra, Kind, Member, Parking};
 pub(super) use self::inbox::Message;
@@ -85,7 +88,9 @@ pub(super) async fn serve(
     let lots = config.lots;
     let house = CutOnDrop(Arc::new(House::new(config, lots)));
     let opened = open(&house.0, listener).and_then(|listener| {
-        let rules = Rules { http1: http1(&house.0.config), config: Arc::new(house.0.config.clone()) };
+        let config = Arc::new(house.0.config.clone());
+        let acceptor = config.tls.clone().map(|tls| Arc::new(Acceptor::new(tls, &config)));
+        let rules = Rules { http1: http1(&config), config, acceptor };
         let mut opened = Opened {
             house: Arc::clone(&house.0),
             listener,
@@ -146,7 +151,11 @@ impl<S: App> Opened<S> {
         let listener = self.listener.try_clone()?;
         let (service, rules) = (self.service.clone(), self.rules.clone());
         let mut starter = Starter::default();
-        let open: Opener = Box::new(move |io| starter.start(lent::serve(io, service.clone(), rules.clone())));
+        let open: Opener = Box::new(move |io| match rules.acceptor.clone().filter(|_| !io.info().is_secured()) {
+            // A handshake takes its time: the lot goes on meanwhile.
+            Some(acceptor) => drop(tokio::spawn(lent::take_in(io, acceptor, service.clone(), rules.clone()))),
+            None => starter.start(lent::serve(io, service.clone(), rules.clone())),
+        });
         let house = Arc::clone(&self.house);
         let lot = Lot::new(Arc::clone(&house), number, listener, open)?;
         house.found(number);

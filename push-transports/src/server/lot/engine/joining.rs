@@ -77,7 +77,7 @@ impl<O: Outlet> Engine<'_, O> {
             return Some((returned, parking));
         }
         let pass = group.cohort.write(&batch);
-        match O::send(&returned.descriptor, pass.bytes()) {
+        match self.0.send_back(&returned, pass.bytes()) {
             Sent::Whole if group.cohort.is_answer() => self.answer_joiner(returned, &parking),
             Sent::Whole => return Some((returned, parking)),
             Sent::Part(written) => {
@@ -91,7 +91,7 @@ impl<O: Outlet> Engine<'_, O> {
 
     fn answer_joiner(&mut self, returned: Box<Returned<O::Handle>>, parking: &Parking<O::Io>) {
         let Some(returned) = self.0.take_back(returned) else { return };
-        let Returned { key, descriptor, early, bits } = *returned;
+        let Returned { key, descriptor, early, bits, .. } = *returned;
         if self.0.records().put_back(key, descriptor).is_err() {
             return;
         }
@@ -161,7 +161,7 @@ impl<O: Outlet> Engine<'_, O> {
             group.cohort.crowd().leave(seat);
             return None;
         };
-        let Returned { key, descriptor, early, bits } = *returned;
+        let Returned { key, descriptor, early, bits, .. } = *returned;
         if self.0.records().put_back(key, descriptor).is_err() {
             group.cohort.crowd().leave(seat);
             return None;
@@ -213,7 +213,7 @@ impl<O: Outlet> Engine<'_, O> {
         may_park: bool,
     ) {
         let Some(returned) = self.0.take_back(returned) else { return };
-        let Returned { key, descriptor, early, bits } = *returned;
+        let Returned { key, descriptor, early, bits, .. } = *returned;
         if self.0.records().put_back(key, descriptor).is_err() {
             return;
         }
