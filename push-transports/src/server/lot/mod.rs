@@ -10,11 +10,13 @@
 //!
 //! - A **lot** (`run`) is one task with one epoll instance (`epoll`). Everything it owns is its own; the way in is its
 //!   `inbox`. The tables are pure and stand in `proto::lot`.
-//! - A **connection** is silent, idle, busy, a member or waiting. Busy ones have a `LotSocket` (`socket`) in a task (`lent`): it reads
-//!   the head (`head`), lets hyper serve it (`heads`), and hands the connection to a session that asks for it (`takeover`).
+//! - A **connection** is silent, idle, busy, a member or waiting. Busy ones have a `LotSocket` (`socket`) in a task (`lent`): it shakes
+//!   hands where TLS is spoken, reads the head (`head`), lets hyper serve it (`heads`), and hands the connection to a session that asks for it (`takeover`).
 //! - A **group** is a cohort of members that are served alike (`cohort`: what the transports say of them), its slots and
 //!   the pass on its way. What is decided about groups is the `engine`, which knows no sockets; `outlet` is what it has
 //!   the lot do. `tally` counts for metrics.
+//! - **TLS** (`sealed`): what is spoken on a connection stays with its descriptor, in a map beside the records and in the
+//!   `LotSocket` by turns; a pass is enciphered for each member.
 //! - A **wait** (`waits`) is a request that waits for something of its own: its connection is parked without a group.
 
 mod cohort;
