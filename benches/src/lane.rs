@@ -1,15 +1,20 @@
 //! A server and its client as processes, and duels between two of them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command as Program, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use crate::args::{Dialect, ServerArgs};
 use crate::client::command::{Command, Done, Slice};
 use crate::client::tally::Account;
+use crate::clock::Guard;
 use crate::kind::Kind;
+use crate::nginx::NginxArgs;
 use crate::{Result, system};
 
 /// The channel that everybody subscribes, but for probes.
@@ -69,6 +74,11 @@ impl Client {
         self.answer()
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.child.id()
+    }
+
     /// Opens subscribers and sees that they are subscribed.
     pub(crate) fn subscribe(&mut self, kind: Kind, count: usize) -> Result<()> {
         let Done {} = self.ask(&Command::Open { kind, count })?;
@@ -80,6 +90,7 @@ impl Client {
 /// A server and its client.
 pub(crate) struct Lane {
     dialect: Dialect,
+    tls: bool,
     server: Process,
     address: String,
     pub(crate) client: Client,
@@ -88,23 +99,53 @@ pub(crate) struct Lane {
 impl Lane {
     /// The server under test.
     pub(crate) fn push(args: &ServerArgs, size: usize) -> Result<Self> {
-        Self::start(Dialect::Push, Process::start("server", &args.to_flags())?, size)
+        Self::push_from(args, size, None)
+    }
+
+    /// The same, whose client connects from `source`.
+    pub(crate) fn push_from(args: &ServerArgs, size: usize, source: Option<Ipv4Addr>) -> Result<Self> {
+        Self::start(Dialect::Push, Process::start("server", &args.to_flags())?, args.tls, size, source)
     }
 
     /// The limit.
     pub(crate) fn limit(size: usize) -> Result<Self> {
-        Self::start(Dialect::Limit, Process::start("limit", &[])?, size)
+        Self::start(Dialect::Limit, Process::start("limit", &[])?, false, size, None)
     }
 
-    fn start(dialect: Dialect, mut server: Process, size: usize) -> Result<Self> {
+    /// nginx that answers 204, with its files in `dir`.
+    pub(crate) fn nginx(program: &Path, dir: &Path, size: usize) -> Result<Self> {
+        let mut server = Process::start("nginx", &NginxArgs::to_flags(program, dir))?;
         let address = server.line()?;
-        let client = client(&address, dialect, CHANNEL, size, false)?;
-        Ok(Self { dialect, server, address, client })
+        let guard = Guard::new(10, "nginx to listen");
+        while TcpStream::connect(&address).is_err() {
+            guard.check()?;
+            sleep(Duration::from_millis(5));
+        }
+        // What it understands of HTTP is what the limit does.
+        let at = At { address: &address, dialect: Dialect::Limit, tls: false, source: None };
+        let client = client(&at, CHANNEL, size, false)?;
+        Ok(Self { dialect: Dialect::Limit, tls: false, server, address, client })
+    }
+
+    fn start(dialect: Dialect, mut server: Process, tls: bool, size: usize, source: Option<Ipv4Addr>) -> Result<Self> {
+        let address = server.line()?;
+        let at = At { address: &address, dialect, tls, source };
+        let client = client(&at, CHANNEL, size, false)?;
+        Ok(Self { dialect, tls, server, address, client })
     }
 
     /// One more client, which goes before others on its core.
     pub(crate) fn probe(&self, channel: &str, size: usize) -> Result<Client> {
-        client(&self.address, self.dialect, channel, size, true)
+        client(&self.at(), channel, size, true)
+    }
+
+    /// One more client, an equal of the first.
+    pub(crate) fn second(&self, channel: &str, size: usize) -> Result<Client> {
+        client(&self.at(), channel, size, false)
+    }
+
+    fn at(&self) -> At<'_> {
+        At { address: &self.address, dialect: self.dialect, tls: self.tls, source: None }
     }
 
     /// Where the server is.
@@ -115,6 +156,11 @@ impl Lane {
     /// Processor time that the server has had, in nanoseconds.
     pub(crate) fn cpu_ns(&self) -> Result<u64> {
         system::cpu_ns(self.server.child.id())
+    }
+
+    /// The number of the server's process.
+    pub(crate) fn server_pid(&self) -> u32 {
+        self.server.child.id()
     }
 
     /// Resident memory of the server.
@@ -128,16 +174,25 @@ impl Lane {
     }
 }
 
-fn client(address: &str, dialect: Dialect, channel: &str, size: usize, urgent: bool) -> Result<Client> {
+/// Where a client is to connect to, and how.
+struct At<'a> {
+    address: &'a str,
+    dialect: Dialect,
+    tls: bool,
+    source: Option<Ipv4Addr>,
+}
+
+fn client(at: &At<'_>, channel: &str, size: usize, urgent: bool) -> Result<Client> {
+    let At { address, dialect, tls, source } = at;
     let mut flags = vec![
         format!("--target={address}"),
         format!("--dialect={}", dialect.name()),
         format!("--channel={channel}"),
         format!("--size={size}"),
     ];
-    if urgent {
-        flags.push("--urgent".to_owned());
-    }
+    flags.extend(urgent.then(|| "--urgent".to_owned()));
+    flags.extend(tls.then(|| "--tls".to_owned()));
+    flags.extend(source.map(|source| format!("--source={source}")));
     Ok(Client(Process::start("client", &flags)?))
 }
 

@@ -2,8 +2,9 @@
 //!
 //! In reading order: `args`, `scenario` (what is measured), `lane` (a server and its client, and duels), `report`; then
 //! the roles that this program starts itself in: `server` (what is measured), `limit` (the ceiling that it is measured
-//! by) and `client` (subscribers that check every delivery); for mail `mailbox` (what the server serves), `device` (those
-//! who ping) and `notices` (who hears of a file as early as anybody can); below them `poller`, `system`, `message`, `kind`, `clock`.
+//! by), `nginx` (what publishing is compared to) and `client` (subscribers that check every delivery); for mail `mailbox` (what the server serves), `device` (those
+//! who ping) and `notices` (who hears of a file as early as anybody can); below them `line`
+//! (a connection, plain or over TLS), `poller`, `system`, `message`, `kind`, `clock`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -13,8 +14,10 @@ mod device;
 mod kind;
 mod lane;
 mod limit;
+mod line;
 mod mailbox;
 mod message;
+mod nginx;
 mod notices;
 mod poller;
 mod report;
@@ -32,7 +35,8 @@ use self::args::{Cli, Role};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    let role = Cli::parse().role;
+    let Cli { role, place } = Cli::parse();
+    report::into(&place);
     match run(&role) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,20 +50,29 @@ fn run(role: &Role) -> Result<()> {
     match role {
         Role::Server(args) => return server::run(args),
         Role::Limit => return limit::run(),
+        Role::Nginx(args) => return nginx::run(args),
         Role::Client(args) => return client::run(args),
         _ => system::pin(system::CLIENT_CORE)?,
     }
     match role {
         Role::Fanout(args) => scenario::fanout(args),
         Role::Burst(args) => scenario::burst(args),
+        Role::Chat(args) => scenario::chat(args),
+        Role::Pattern(args) => scenario::pattern(args),
+        Role::Publish(args) => scenario::publish(args),
         Role::Idle(args) => scenario::idle(args),
         Role::Connect(args) => scenario::connect(args),
         Role::Churn(args) => scenario::churn(args),
         Role::Quiet(args) => scenario::quiet(args),
         Role::Poll(args) => scenario::poll(args),
+        Role::Latency(args) => scenario::latency(args),
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),
-        Role::Server(_) | Role::Limit | Role::Client(_) => Ok(()),
+        Role::All(args) => scenario::all(args),
+        Role::Storm(args) => scenario::storm(args),
+        Role::Nodes(args) => scenario::nodes(args),
+        Role::Soak(args) => scenario::soak(args),
+        Role::Server(_) | Role::Limit | Role::Nginx(_) | Role::Client(_) => Ok(()),
     }
 }

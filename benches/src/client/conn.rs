@@ -1,12 +1,11 @@
 //! One connection of the client.
 
-use std::os::fd::OwnedFd;
-
 use super::decode::{self, Item, Malformed};
 use super::http::{self, Body, Chunks};
 use super::tally::{Place, Tally};
 use crate::kind::{Kind, next_poll};
-use crate::poller::send_all;
+use crate::line::Line;
+use crate::poller::Read;
 
 /// Where all connections of a client lead.
 #[derive(Debug)]
@@ -28,25 +27,119 @@ pub(crate) enum Phase {
 /// A connection and what it has of an unfinished answer, frame or line.
 #[derive(Debug)]
 pub(crate) struct Conn {
-    pub(crate) socket: OwnedFd,
+    /// None while it is cut off.
+    pub(crate) line: Option<Line>,
     pub(crate) kind: Kind,
     pub(crate) phase: Phase,
     pub(crate) place: Place,
     /// How a stream's body is sent, if in chunks.
     chunks: Option<Chunks>,
     spill: Vec<u8>,
+    /// Kept only by those who are to come back.
+    trail: Option<Box<Trail>>,
+}
+
+/// What a connection would come back with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trail {
+    /// It has all up to here.
+    pub(crate) cursor: Vec<u8>,
+    /// It will have, once the message is there that this is the cursor of.
+    ahead: Vec<u8>,
+}
+
+impl Trail {
+    fn on_item(&mut self, item: Item<'_>) {
+        match item {
+            Item::Cursor(cursor) => {
+                self.ahead.clear();
+                self.ahead.extend_from_slice(cursor);
+            }
+            // A blank line that only keeps alive has nothing ahead of it.
+            Item::Message(_) | Item::Passed if !self.ahead.is_empty() => {
+                self.cursor.clear();
+                self.cursor.append(&mut self.ahead);
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Conn {
     /// A connection whose first request was sent; `next` is the first sequence number that it is to be sent.
-    pub(crate) fn new(socket: OwnedFd, kind: Kind, next: u64) -> Self {
+    pub(crate) fn new(line: Line, kind: Kind, next: u64) -> Self {
         let phase = if kind.first_status().is_some() { Phase::Opening } else { Phase::Open };
         let place = Place { next, is_greeted: false };
-        Self { socket, kind, phase, place, chunks: None, spill: Vec::new() }
+        Self { line: Some(line), kind, phase, place, chunks: None, spill: Vec::new(), trail: None }
+    }
+
+    /// Remembers from now on what it would come back with.
+    pub(crate) fn remember(&mut self) {
+        self.trail = Some(Box::default());
+    }
+
+    /// The cursor it would come back with; none if it has been told none.
+    pub(crate) fn cursor(&self) -> Option<&[u8]> {
+        self.trail.as_ref().map(|trail| trail.cursor.as_slice()).filter(|cursor| !cursor.is_empty())
+    }
+
+    /// It was cut off, and has asked over `line` to go on after its cursor. What it had of an unfinished message is gone.
+    pub(crate) fn come_back(&mut self, line: Line) {
+        self.line = Some(line);
+        // A poll that goes on is answered with what it missed, and by nothing before.
+        self.phase = if self.kind == Kind::Poll { Phase::Open } else { Phase::Opening };
+        self.chunks = None;
+        self.spill.clear();
+        if let Some(trail) = &mut self.trail {
+            trail.ahead.clear();
+        }
+    }
+
+    /// Sends all of it. False if the connection is broken.
+    fn send(&mut self, bytes: &[u8]) -> bool {
+        self.line.as_mut().is_some_and(|line| line.send(bytes))
+    }
+
+    /// Takes what can be read and counts it as `key`'s. Space: of one read, for what is unsealed, and for bytes on their way.
+    pub(crate) fn read(
+        &mut self,
+        key: usize,
+        is_ended: bool,
+        site: &Site,
+        (scratch, opened, work): (&mut [u8], &mut Vec<u8>, &mut Vec<u8>),
+        tally: &mut Tally,
+    ) {
+        while self.phase != Phase::Closed {
+            let Some(line) = &mut self.line else { return };
+            let room = scratch.len();
+            let (got, bytes) = line.take(scratch, opened);
+            match got {
+                Read::Bytes(n) => {
+                    tally.on_read();
+                    // Over TLS what came may be of no meaning to us, tickets above all.
+                    if !bytes.is_empty() && self.take(key, bytes, site, work, tally).is_err() {
+                        if tally.account.malformed == 0 {
+                            eprintln!("malformed: {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]));
+                        }
+                        tally.account.malformed += 1;
+                        self.phase = Phase::Closed;
+                    }
+                    // A short read emptied the socket; more is a new edge, but for an end that came with the bytes.
+                    if n < room && !is_ended {
+                        return;
+                    }
+                }
+                Read::Nothing => return,
+                Read::End => {
+                    tally.account.closed += 1;
+                    self.phase = Phase::Closed;
+                }
+            }
+        }
     }
 
     /// Takes what was read. `work` is space for bytes on their way.
-    pub(crate) fn take(
+    fn take(
         &mut self,
         key: usize,
         bytes: &[u8],
@@ -95,7 +188,7 @@ impl Conn {
         rest.drain(..head.len);
         self.phase = Phase::Open;
         match self.kind {
-            Kind::Sse => self.chunks = (head.body == Body::Chunked).then(Chunks::default),
+            Kind::Sse | Kind::Stream => self.chunks = (head.body == Body::Chunked).then(Chunks::default),
             Kind::Poll => self.poll(site, head.cursor.as_deref()),
             _ => {}
         }
@@ -103,18 +196,25 @@ impl Conn {
     }
 
     fn poll(&mut self, site: &Site, cursor: Option<&str>) {
+        if let (Some(trail), Some(cursor)) = (&mut self.trail, cursor) {
+            trail.on_item(Item::Cursor(cursor.as_bytes()));
+            trail.on_item(Item::Passed);
+        }
         let request = next_poll(&site.host, &site.channel, cursor.unwrap_or("now"));
-        if !send_all(&self.socket, request.as_bytes()) {
+        if !self.send(request.as_bytes()) {
             self.phase = Phase::Closed;
         }
     }
 
     fn items(&mut self, key: usize, bytes: &[u8], tally: &mut Tally) -> Result<usize, Malformed> {
-        let Self { socket, kind, place, .. } = self;
+        let Self { line, kind, place, trail, .. } = self;
         let sink = |item: Item<'_>| {
-            if let Item::Ping(payload) = item {
+            if let (Item::Ping(payload), Some(line)) = (item, &mut *line) {
                 // Where it does not go through the connection is found broken at the next read.
-                let _ = send_all(&*socket, &decode::pong(payload));
+                let _ = line.send(&decode::pong(payload));
+            }
+            if let Some(trail) = trail {
+                trail.on_item(item);
             }
             tally.on_item(key, place, item);
         };
@@ -122,6 +222,7 @@ impl Conn {
             Kind::Ws => decode::frames(bytes, false, sink),
             Kind::WsJson => decode::frames(bytes, true, sink),
             Kind::Sse => Ok(decode::lines(bytes, sink)),
+            Kind::Stream => Ok(decode::objects(bytes, sink)),
             Kind::Poll | Kind::Silent | Kind::Keepalive => Err(Malformed),
         }
     }

@@ -57,27 +57,35 @@ impl Publisher {
     pub(crate) fn publish(&mut self, count: usize) -> Result<()> {
         self.body.clear();
         for _ in 0..count {
-            self.push_message(count > 1, self.next_seq);
+            self.push_message(count > 1, self.next_seq, now_ns());
             self.next_seq += 1;
         }
         self.post(count > 1)
     }
 
-    /// Publishes a message that is no more than a sign of life.
-    pub(crate) fn hello(&mut self) -> Result<()> {
+    /// Publishes the next message as one that was due at `due_ns`.
+    pub(crate) fn publish_due(&mut self, due_ns: u64) -> Result<()> {
         self.body.clear();
-        self.push_message(false, message::HELLO);
+        self.push_message(false, self.next_seq, due_ns);
+        self.next_seq += 1;
         self.post(false)
     }
 
-    fn push_message(&mut self, is_batch: bool, seq: u64) {
+    /// Publishes a message that is no more than a sign of life.
+    pub(crate) fn hello(&mut self) -> Result<()> {
+        self.body.clear();
+        self.push_message(false, message::HELLO, now_ns());
+        self.post(false)
+    }
+
+    fn push_message(&mut self, is_batch: bool, seq: u64, time_ns: u64) {
         let is_line = is_batch && self.dialect == Dialect::Push;
         if is_line {
             self.body.extend_from_slice(b"{\"channel\":\"");
             self.body.extend_from_slice(self.shape.channel.as_bytes());
             self.body.extend_from_slice(b"\",\"data\":\"");
         }
-        message::write(&mut self.body, seq, now_ns(), self.shape.size);
+        message::write(&mut self.body, seq, time_ns, self.shape.size);
         if is_line {
             self.body.extend_from_slice(b"\"}\n");
         }

@@ -15,15 +15,19 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 
+use super::door::date;
 use super::head::{self, Head};
 use super::heads::{Answering, Heads, Offered};
-use super::takeover::Taken;
+use super::straight;
+use super::takeover::{Taken, Takeover};
 use crate::server::accept::App;
 use crate::server::config::ServeConfig;
 use crate::server::connection::{ConnectionInfo, Side};
 use crate::server::drive::report;
 use crate::server::io::ConnectionIo;
+use crate::server::shortcut::ToCome;
 use crate::server::stream::Shared;
 use crate::server::tls::Acceptor;
 
@@ -34,6 +38,15 @@ pub(super) struct Rules {
     pub(super) config: Arc<ServeConfig>,
     /// Where TLS is spoken.
     pub(super) acceptor: Option<Arc<Acceptor>>,
+}
+
+/// What is left to do of requests that came before.
+#[derive(Default)]
+pub(super) struct Begun {
+    /// To be written first.
+    pub(super) owed: Bytes,
+    /// Written next.
+    pub(super) answer: Option<ToCome>,
 }
 
 /// How hyper is done with a request.
@@ -50,13 +63,19 @@ enum Done {
 /// Speaks TLS on a connection on which nothing was said, then serves it.
 pub(super) async fn take_in(mut io: ConnectionIo, acceptor: Arc<Acceptor>, service: impl App, rules: Rules) {
     match Box::pin(acceptor.take_in(&mut io)).await {
-        Ok(()) => serve(io, service, rules).await,
+        Ok(()) => serve(io, Begun::default(), service, rules).await,
         Err(turned_away) => turned_away.end(io, &rules.config.counters).await,
     }
 }
 
 /// Serves what comes until the connection has nothing to do, is handed over, or ends.
-pub(super) async fn serve(mut io: ConnectionIo, service: impl App, rules: Rules) {
+pub(super) async fn serve(mut io: ConnectionIo, begun: Begun, service: impl App, rules: Rules) {
+    if begun.answer.is_some() || !begun.owed.is_empty() {
+        match Box::pin(finish(io, begun)).await {
+            Some(finished) => io = finished,
+            None => return,
+        }
+    }
     loop {
         let (limit, upgrade) = match head::read(&mut io, &rules.config).await {
             Head::Whole(limit) => (limit, None),
@@ -89,6 +108,32 @@ pub(super) async fn serve(mut io: ConnectionIo, service: impl App, rules: Rules)
             Done::Cut => return report(&info, None),
         }
     }
+}
+
+/// Does what is left to do; gives the connection back if it goes on with the next request.
+async fn finish(mut io: ConnectionIo, begun: Begun) -> Option<ConnectionIo> {
+    io.info().begin_answer();
+    let Begun { owed, answer } = begun;
+    io.write_all(&owed).await.ok()?;
+    if let Some(mut answer) = answer {
+        let answer = std::future::poll_fn(|cx| answer.poll(cx)).await;
+        if let Some(Takeover(offer)) = answer.extensions().get::<Takeover>().cloned() {
+            let (head, _) = answer.into_parts();
+            let session = offer.take(&head)?;
+            session.run(Taken { io, head, closes: false }).await;
+            return None;
+        }
+        let mut out = Vec::new();
+        straight::write(&mut out, &answer, &httpdate::fmt_http_date(date()));
+        io.write_all(&out).await.ok()?;
+    }
+    io.flush().await.ok()?;
+    if io.info().draining() {
+        io.hang_up().await;
+        return None;
+    }
+    io.info().end_answer();
+    Some(io)
 }
 
 /// One request, by a hyper that can be taken apart. It is given no byte behind the request where that ends with its head:

@@ -39,6 +39,11 @@ impl Lot {
         self.sessions.get(&key).is_some_and(|session| session.is_fresh())
     }
 
+    /// Whether the client has said, in TLS, that it says no more.
+    pub(super) fn has_ended(&self, key: u32) -> bool {
+        self.sessions.get(&key).is_some_and(|session| session.has_ended())
+    }
+
     /// There is room for what waits.
     pub(super) fn push_out(&mut self, key: u32) {
         if let (Some(session), Some(descriptor)) = (self.sessions.get_mut(&key), self.records.handle(key)) {
