@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use push_core::{Draft, Hub, HubConfig};
-use push_transports::{Config, router};
+use push_transports::{Config, Push};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -17,12 +17,20 @@ const WS: &str = "GET /push/ws?channel=a&format=raw HTTP/1.1\r\nHost: localhost\
                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 const SSE: &str = "GET /push/sse?channel=a&format=raw HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-fn serve(lots: usize) -> (Hub, Server) {
+/// By a task each; in a lot; in a lot that answers plain requests itself.
+const WAYS: [(usize, bool); 3] = [(0, false), (1, false), (1, true)];
+
+fn serve((lots, has_shortcut): (usize, bool)) -> (Hub, Server) {
     let mut config = Config::default();
     config.heartbeat = Duration::from_secs(3600);
     let hub = Hub::new(HubConfig::default());
-    let app = Router::new().nest("/push", router(hub.clone(), config));
-    (hub, Server::start(app, |config| (config.lots, config.send_buffer) = (lots, 16 * 1024)))
+    let push = Push::new(hub.clone(), config).expect("a policy");
+    let app = Router::new().nest("/push", push.router());
+    let server = Server::start(app, |config| {
+        (config.lots, config.send_buffer) = (lots, 16 * 1024);
+        config.shortcut = has_shortcut.then(|| push.shortcut("/push"));
+    });
+    (hub, server)
 }
 
 /// A client whose request has its status.
@@ -51,8 +59,8 @@ async fn read_up_to<S: AsyncRead + AsyncWrite + Unpin>(client: &mut Client<S>, t
 
 #[tokio::test]
 async fn a_websocket_and_a_stream_are_told_at_once_and_live_on_over_a_silence() {
-    for lots in [0, 1] {
-        let (hub, server) = serve(lots);
+    for way in WAYS {
+        let (hub, server) = serve(way);
         let (mut ws, mut sse) = (begun(&server, WS).await, begun(&server, SSE).await);
         for number in 0..50 {
             let text = format!("publication {number}");
@@ -67,8 +75,8 @@ async fn a_websocket_and_a_stream_are_told_at_once_and_live_on_over_a_silence() 
 #[tokio::test]
 async fn who_does_not_read_for_a_while_gets_all_in_order_afterwards() {
     const PUBLICATIONS: usize = 600;
-    for lots in [0, 1] {
-        let (hub, server) = serve(lots);
+    for way in WAYS {
+        let (hub, server) = serve(way);
         let (mut ws, mut sse) = (begun(&server, WS).await, begun(&server, SSE).await);
         for round in 0..2 {
             for number in 0..PUBLICATIONS {
@@ -85,7 +93,7 @@ async fn who_does_not_read_for_a_while_gets_all_in_order_afterwards() {
                     .skip(1)
                     .map(|rest| rest.split(':').next().expect("a number").parse().expect("a number"))
                     .collect();
-                assert_eq!(numbers, (0..PUBLICATIONS).collect::<Vec<_>>(), "{lots} lots");
+                assert_eq!(numbers, (0..PUBLICATIONS).collect::<Vec<_>>(), "{way:?}");
             }
         }
     }
@@ -94,23 +102,25 @@ async fn who_does_not_read_for_a_while_gets_all_in_order_afterwards() {
 #[tokio::test]
 async fn a_poll_s_large_answer_is_whole_and_the_next_request_is_served_behind_it() {
     const POLL: &str = "GET /push/poll?channel=a&format=raw&timeout=600 HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let (hub, server) = serve(1);
-    let mut client = server.client().await;
-    for number in 0..3 {
-        client.send(POLL).await;
-        until("it waits", || hub.stats().connections.values().sum::<usize>() == 1).await;
-        let text = format!("{number}").repeat(200_000);
-        hub.publish("a", Draft::text(text.clone())).await.expect("published");
-        // So that the answer is under way, and not taken, before it is read.
-        tokio::task::yield_now().await;
-        assert!(client.body().await == text);
+    for way in WAYS {
+        let (hub, server) = serve(way);
+        let mut client = server.client().await;
+        for number in 0..3 {
+            client.send(POLL).await;
+            until("it waits", || hub.stats().connections.values().sum::<usize>() == 1).await;
+            let text = format!("{number}").repeat(200_000);
+            hub.publish("a", Draft::text(text.clone())).await.expect("published");
+            // So that the answer is under way, and not taken, before it is read.
+            tokio::task::yield_now().await;
+            assert!(client.body().await == text);
+        }
     }
 }
 
 /// RFC 6455 §5.5.2
 #[tokio::test]
 async fn a_ping_is_answered_while_a_websocket_is_parked() {
-    let (hub, server) = serve(1);
+    let (hub, server) = serve((1, true));
     let mut ws = begun(&server, WS).await;
     hub.publish("a", Draft::text("first")).await.expect("published");
     read_up_to(&mut ws, "first").await;
@@ -122,4 +132,23 @@ async fn a_ping_is_answered_while_a_websocket_is_parked() {
     }
     hub.publish("a", Draft::text("last")).await.expect("published");
     read_up_to(&mut ws, "last").await;
+}
+
+/// What comes in one piece with the request: more requests, or the end of TLS.
+#[tokio::test]
+async fn requests_that_come_together_are_answered_in_order_and_so_are_those_of_who_says_no_more() {
+    const GET: &str = "GET /push/channels HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for way in WAYS {
+        let (_hub, server) = serve(way);
+        let mut client = server.client().await;
+        client.send(GET.repeat(3)).await;
+        for _ in 0..3 {
+            client.body().await;
+        }
+        client.send(GET).await;
+        client.0.get_mut().1.send_close_notify();
+        client.send("").await;
+        client.body().await;
+        until("it has left", || server.counters.connections() == 0).await;
+    }
 }
