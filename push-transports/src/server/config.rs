@@ -89,7 +89,7 @@ pub struct ServeConfig {
     /// One more is answered as above. Why: on the open Internet one client must not take the places of all others.
     pub max_connections_per_address: usize,
     /// Lots: tasks that own the sockets of parked connections, each on one worker. Default: one for each core. 0: every
-    /// connection is served by a task of its own, as on systems other than Linux and under TLS.
+    /// connection is served by a task of its own, as on systems other than Linux.
     ///
     /// Why: a connection that waits in a lot takes some tens of bytes, one with a task some kilobytes, and what many of
     /// them subscribe is written in one go.
@@ -119,8 +119,7 @@ pub struct ServeConfig {
     pub grace: Duration,
     /// What TLS is spoken with; without it, none is. Default none.
     ///
-    /// Connections are then served by a task each, whatever [`lots`](Self::lots) says, and wait with rustls' state, some
-    /// kilobytes. Who speaks HTTP in the clear is answered with 400 and closed.
+    /// Connections that wait keep rustls' state then, some 3 KiB beside what they keep in the clear. Who speaks HTTP in the clear is answered with 400 and closed.
     pub tls: Option<Tls>,
     /// Longest time a client may take for its first byte, and again for its TLS handshake. Default 10 s, most 1 year.
     ///
