@@ -7,9 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::Speech;
 use crate::kind::Kind;
+use crate::nginx::NginxArgs;
 use crate::report::Place;
 use crate::scenario::{
-    BurstArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PollArgs, SlowArgs, SoakArgs, StormArgs,
+    AllArgs, BurstArgs, ChatArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PatternArgs, PollArgs,
+    PublishArgs, SlowArgs, SoakArgs, StormArgs,
 };
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
@@ -31,6 +33,12 @@ pub(crate) enum Role {
     Fanout(FanoutArgs),
     /// Deliveries a second when the publisher is as fast as answers come.
     Burst(BurstArgs),
+    /// Many channels of one or two subscribers, and messages to one after another.
+    Chat(ChatArgs),
+    /// Many channels under one pattern, whose subscribers have them all.
+    Pattern(PatternArgs),
+    /// Publications a second over HTTP, beside nginx that answers 204.
+    Publish(PublishArgs),
     /// Memory and processor time of connections that do nothing.
     Idle(IdleArgs),
     /// Processor time of a new connection.
@@ -55,10 +63,14 @@ pub(crate) enum Role {
     Nodes(NodesArgs),
     /// Half of what the server can do, for long, while subscribers come and go.
     Soak(SoakArgs),
+    /// Every scenario, its results collected in a directory with an index of figures and their targets.
+    All(AllArgs),
     #[command(hide = true)]
     Server(ServerArgs),
     #[command(hide = true)]
     Limit,
+    #[command(hide = true)]
+    Nginx(NginxArgs),
     #[command(hide = true)]
     Client(ClientArgs),
 }

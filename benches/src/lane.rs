@@ -1,15 +1,20 @@
 //! A server and its client as processes, and duels between two of them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command as Program, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use crate::args::{Dialect, ServerArgs};
 use crate::client::command::{Command, Done, Slice};
 use crate::client::tally::Account;
+use crate::clock::Guard;
 use crate::kind::Kind;
+use crate::nginx::NginxArgs;
 use crate::{Result, system};
 
 /// The channel that everybody subscribes, but for probes.
@@ -105,6 +110,21 @@ impl Lane {
     /// The limit.
     pub(crate) fn limit(size: usize) -> Result<Self> {
         Self::start(Dialect::Limit, Process::start("limit", &[])?, false, size, None)
+    }
+
+    /// nginx that answers 204, with its files in `dir`.
+    pub(crate) fn nginx(program: &Path, dir: &Path, size: usize) -> Result<Self> {
+        let mut server = Process::start("nginx", &NginxArgs::to_flags(program, dir))?;
+        let address = server.line()?;
+        let guard = Guard::new(10, "nginx to listen");
+        while TcpStream::connect(&address).is_err() {
+            guard.check()?;
+            sleep(Duration::from_millis(5));
+        }
+        // What it understands of HTTP is what the limit does.
+        let at = At { address: &address, dialect: Dialect::Limit, tls: false, source: None };
+        let client = client(&at, CHANNEL, size, false)?;
+        Ok(Self { dialect: Dialect::Limit, tls: false, server, address, client })
     }
 
     fn start(dialect: Dialect, mut server: Process, tls: bool, size: usize, source: Option<Ipv4Addr>) -> Result<Self> {

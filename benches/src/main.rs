@@ -2,7 +2,7 @@
 //!
 //! In reading order: `args`, `scenario` (what is measured), `lane` (a server and its client, and duels), `report`; then
 //! the roles that this program starts itself in: `server` (what is measured), `limit` (the ceiling that it is measured
-//! by) and `client` (subscribers that check every delivery); for mail `mailbox` (what the server serves), `device` (those
+//! by), `nginx` (what publishing is compared to) and `client` (subscribers that check every delivery); for mail `mailbox` (what the server serves), `device` (those
 //! who ping) and `notices` (who hears of a file as early as anybody can); below them `line`
 //! (a connection, plain or over TLS), `poller`, `system`, `message`, `kind`, `clock`.
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ mod limit;
 mod line;
 mod mailbox;
 mod message;
+mod nginx;
 mod notices;
 mod poller;
 mod report;
@@ -49,12 +50,16 @@ fn run(role: &Role) -> Result<()> {
     match role {
         Role::Server(args) => return server::run(args),
         Role::Limit => return limit::run(),
+        Role::Nginx(args) => return nginx::run(args),
         Role::Client(args) => return client::run(args),
         _ => system::pin(system::CLIENT_CORE)?,
     }
     match role {
         Role::Fanout(args) => scenario::fanout(args),
         Role::Burst(args) => scenario::burst(args),
+        Role::Chat(args) => scenario::chat(args),
+        Role::Pattern(args) => scenario::pattern(args),
+        Role::Publish(args) => scenario::publish(args),
         Role::Idle(args) => scenario::idle(args),
         Role::Connect(args) => scenario::connect(args),
         Role::Churn(args) => scenario::churn(args),
@@ -64,9 +69,10 @@ fn run(role: &Role) -> Result<()> {
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),
+        Role::All(args) => scenario::all(args),
         Role::Storm(args) => scenario::storm(args),
         Role::Nodes(args) => scenario::nodes(args),
         Role::Soak(args) => scenario::soak(args),
-        Role::Server(_) | Role::Limit | Role::Client(_) => Ok(()),
+        Role::Server(_) | Role::Limit | Role::Nginx(_) | Role::Client(_) => Ok(()),
     }
 }

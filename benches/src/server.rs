@@ -62,7 +62,9 @@ async fn run_until_killed(args: &ServerArgs) -> Result<()> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", listener.local_addr()?)?;
     stdout.flush()?;
-    serve(listener, app, serve_config(args), std::future::pending()).await;
+    let mut config = serve_config(args);
+    config.shortcut = Some(push.shortcut("/push"));
+    serve(listener, app, config, std::future::pending()).await;
     Ok(())
 }
 

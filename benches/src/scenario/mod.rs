@@ -1,7 +1,9 @@
 //! What is measured: one function for each scenario.
 
+mod all;
 mod burst;
 mod capacity;
+mod chat;
 mod duel;
 mod duels;
 mod fanout;
@@ -9,21 +11,27 @@ mod idle;
 mod latency;
 mod memory;
 mod nodes;
+mod pattern;
 mod ping;
+mod publish;
 mod quiet;
 mod slow;
 mod soak;
 mod storm;
 mod wake;
 
+pub(crate) use all::{AllArgs, all};
 pub(crate) use burst::{BurstArgs, burst};
+pub(crate) use chat::{ChatArgs, chat};
 pub(crate) use duels::{ConnectArgs, PollArgs, connect, poll};
 pub(crate) use fanout::{FanoutArgs, fanout};
 pub(crate) use idle::{IdleArgs, idle};
 pub(crate) use latency::{LatencyArgs, latency};
 pub(crate) use memory::churn;
 pub(crate) use nodes::{NodesArgs, nodes};
+pub(crate) use pattern::{PatternArgs, pattern};
 pub(crate) use ping::ping;
+pub(crate) use publish::{PublishArgs, publish};
 pub(crate) use quiet::quiet;
 pub(crate) use slow::{SlowArgs, slow};
 pub(crate) use soak::{SoakArgs, soak};

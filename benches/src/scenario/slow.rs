@@ -23,7 +23,7 @@ pub(crate) struct SlowArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) percent: usize,
     /// Bytes of a payload: enough for the sockets of those who stop to be full soon
-    #[arg(long, default_value_t = 1024)]
+    #[arg(long, default_value_t = 4096)]
     pub(crate) size: usize,
     /// How much is published, in percent of what the server can deliver
     #[arg(long, default_value_t = 50)]
