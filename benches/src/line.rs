@@ -66,8 +66,13 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Connects as the one of that number, and greets where that is needed.
-    pub(crate) fn open(target: &Target, number: usize) -> Result<Self> {
+    /// Connects, and greets where that is needed.
+    pub(crate) fn open(target: &Target) -> Result<Self> {
+        Self::open_nth(target, 0)
+    }
+
+    /// The same as the one of that number.
+    pub(crate) fn open_nth(target: &Target, number: usize) -> Result<Self> {
         let socket = connect_from(target.source_of(number), target.addr)?;
         let Some(config) = &target.tls else { return Ok(Self { socket, tls: None }) };
         let mut tls = Box::new(ClientConnection::new(Arc::clone(config), ServerName::try_from("localhost")?)?);

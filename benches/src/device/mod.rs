@@ -243,7 +243,7 @@ impl Devices {
     }
 
     fn connect(&mut self, key: usize) -> Result<()> {
-        let line = Line::open(&self.target, key)?;
+        let line = Line::open(&self.target)?;
         self.poller.add(&line, key)?;
         self.devices[key].connection = Some(line);
         Ok(())

@@ -70,11 +70,21 @@ pub(super) const RUNS: &[Run] = &[
     run("idle-silent", "idle --kind silent", "", IDLE_QUICK),
     run("idle-keepalive", "idle --kind keepalive", "", IDLE_QUICK),
     run("idle-ping", "idle --kind ping --mailboxes 1", "", IDLE_QUICK),
+    run("idle-paths", "idle --kind all --path all --mailboxes 1", "", "--connections 200 --secs 0.3"),
+    run("storm", "storm", "", "--subscribers 300 --rounds 2 --secs 0.3"),
+    run("nodes", "nodes", "", "--connections 400 --nodes 2 --rounds 2"),
     run("churn", "churn", "", "--total 2000 --held 250"),
     run("poll", "poll", "", "--pollers 100 --rounds 2 --secs 0.3"),
     run("quiet", "quiet", "", "--subscribers 500 --rounds 2 --secs 0.5"),
     run("ping", "ping --linger 0", "", "--accounts 4 --rounds 2 --secs 0.5"),
     run("wake", "wake --linger 0", "--mailboxes 10000", "--mailboxes 200 --pings 200 --changes 20 --rounds 2"),
+    // The least that memory can be judged by; alone it runs for half an hour.
+    run(
+        "soak",
+        "soak",
+        "--minutes 10",
+        "--minutes 0.05 --each 1 --subscribers 60 --passing 70 --churn 50 --retention 200",
+    ),
 ];
 
 const CHAT_QUICK: &str = "--channels 200 --rounds 2 --secs 0.3";
@@ -157,6 +167,26 @@ pub(super) const TARGETS: &[Target] = &[
     target("the same, between two requests", AtMost(64.0), "idle-keepalive", "RSS a connection"),
     target("10,000 idle subscribers over ws, a heartbeat each 25 s", AtMost(1.0), "idle-ws", "server CPU while idle"),
     target("the same over sse", AtMost(1.0), "idle-sse", "server CPU while idle"),
+    target("a subscriber over TLS, ws", Known, "idle-paths", "RSS a connection, ws, tls"),
+    target("the same, sse", Known, "idle-paths", "RSS a connection, sse, tls"),
+    target(
+        "20 % of 15,000 cut off and back at once: until all have caught up, in ms",
+        AtMost(2000.0),
+        "storm",
+        "until all have caught up",
+    ),
+    target(
+        "100,000 subscribers of several servers, user space of each",
+        AtMost(64.0),
+        "nodes",
+        "user space of a subscriber",
+    ),
+    target(
+        "slope of memory at half of capacity with churn, KiB a minute",
+        Known,
+        "soak",
+        "slope of RSS over the second half",
+    ),
     target("slow readers over ws: the others' p99 over their p99 without", AtMost(1.1), "slow-ws", SLOW),
     target("slow readers over sse: the same", AtMost(1.1), "slow-sse", SLOW),
     target(
