@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::Speech;
 use crate::kind::Kind;
+use crate::report::Place;
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -17,6 +18,8 @@ use crate::kind::Kind;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) role: Role,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Subcommand)]

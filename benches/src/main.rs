@@ -32,7 +32,8 @@ use self::args::{Cli, Role};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    let role = Cli::parse().role;
+    let Cli { role, place } = Cli::parse();
+    report::into(&place);
     match run(&role) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
