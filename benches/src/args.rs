@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::device::Speech;
 use crate::kind::Kind;
 use crate::report::Place;
+use crate::scenario::PeersArgs;
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -44,6 +45,10 @@ pub(crate) enum Role {
     Ping(PingArgs),
     /// Pings that are woken: one of many mailboxes, and all of one.
     Wake(WakeArgs),
+    /// Other servers beside push: nchan, Redis, NATS, ws, socket.io, axum, socketioxide
+    Peers(PeersArgs),
+    #[command(hide = true)]
+    Exec(ExecArgs),
     #[command(hide = true)]
     Server(ServerArgs),
     #[command(hide = true)]
@@ -52,11 +57,13 @@ pub(crate) enum Role {
     Client(ClientArgs),
 }
 
-/// Which of the two servers a client speaks to: batches are published differently.
+/// How a client publishes: with single requests to HTTP servers alike, with batches to each its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Dialect {
     Push,
     Limit,
+    Redis,
+    Nats,
 }
 
 /// How long to measure.
@@ -85,6 +92,9 @@ pub(crate) struct ServerArgs {
     /// Lots of the server (`ServeConfig::lots`), one a thread unless given; 0: each connection is a task of its own
     #[arg(long)]
     pub(crate) lots: Option<usize>,
+    /// Under `axum::serve`, as a part of somebody's application, instead of by our own accept loop
+    #[arg(long)]
+    pub(crate) portable: bool,
     /// Devices that ping speak TLS
     #[arg(long)]
     pub(crate) tls: bool,
@@ -142,6 +152,7 @@ impl ServerArgs {
             format!("--heartbeat={heartbeat}"),
             format!("--retention={retention}"),
         ];
+        flags.extend(self.portable.then(|| "--portable".to_owned()));
         flags.extend(self.tls.then(|| "--tls".to_owned()));
         flags.extend(mail.to_flags());
         flags
@@ -337,6 +348,16 @@ pub(crate) struct WakeArgs {
     pub(crate) server: ServerArgs,
 }
 
+/// A program that is not ours, in this one's place.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// A file for what it says, where its address is known
+    #[arg(long)]
+    pub(crate) log: Option<PathBuf>,
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ClientArgs {
     #[arg(long)]
@@ -357,6 +378,8 @@ impl Dialect {
         match self {
             Self::Push => "push",
             Self::Limit => "limit",
+            Self::Redis => "redis",
+            Self::Nats => "nats",
         }
     }
 }
@@ -374,7 +397,8 @@ mod tests {
     #[test]
     fn a_server_is_started_with_the_settings_that_were_asked_for() {
         let mail = MailArgs { mailboxes: 6, folders: 7, linger: 8, maildirs: 9, mail_dir: Some("m".into()) };
-        let args = ServerArgs { threads: 2, lots: Some(5), tls: true, heartbeat: 3, retention: 4, mail };
+        let args =
+            ServerArgs { threads: 2, lots: Some(5), portable: true, tls: true, heartbeat: 3, retention: 4, mail };
         let line = ["benches".to_owned(), "server".to_owned()].into_iter().chain(args.to_flags());
         let Role::Server(read) = Cli::parse_from(line).role else { panic!("the role of a server") };
         assert_eq!(format!("{read:?}"), format!("{args:?}"));

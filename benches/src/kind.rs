@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::{nats, resp, socketio};
+
 /// What a client's connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub(crate) enum Kind {
@@ -17,6 +19,15 @@ pub(crate) enum Kind {
     Silent,
     /// Answered once and kept alive.
     Keepalive,
+    /// A subscriber of Redis.
+    #[value(skip)]
+    Redis,
+    /// A subscriber of NATS.
+    #[value(skip)]
+    Nats,
+    /// Socket.IO over a WebSocket.
+    #[value(skip)]
+    SocketIo,
 }
 
 /// How long a poll is parked, in seconds.
@@ -31,17 +42,25 @@ impl Kind {
             Self::Poll => "poll",
             Self::Silent => "silent",
             Self::Keepalive => "keepalive",
+            Self::Redis => "RESP",
+            Self::Nats => "NATS",
+            Self::SocketIo => "Socket.IO",
         }
     }
 
-    /// The status of the first answer; `None` if there is none.
+    /// The status of the first answer over HTTP; `None` if there is none.
     pub(crate) fn first_status(self) -> Option<u16> {
         match self {
-            Self::Ws | Self::WsJson => Some(101),
+            Self::Ws | Self::WsJson | Self::SocketIo => Some(101),
             Self::Sse => Some(200),
             Self::Poll | Self::Keepalive => Some(204),
-            Self::Silent => None,
+            Self::Silent | Self::Redis | Self::Nats => None,
         }
+    }
+
+    /// Whether a subscriber is told when it is one, in the protocol that it then goes on with.
+    pub(crate) fn joins(self) -> bool {
+        matches!(self, Self::Redis | Self::Nats | Self::SocketIo)
     }
 
     /// The first request, for `channel` of the server at `host`.
@@ -56,6 +75,9 @@ impl Kind {
                 format!("GET /push/poll?channel={channel}&format=raw&timeout=0 HTTP/1.1\r\nhost: {host}\r\n\r\n")
             }
             Self::Silent => String::new(),
+            Self::Redis => resp::subscribe(channel),
+            Self::Nats => nats::subscribe(channel),
+            Self::SocketIo => socketio::first_request(host, channel),
         }
     }
 }

@@ -1,15 +1,20 @@
 //! A server and its client as processes, and duels between two of them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddrV4;
+use std::net::{SocketAddrV4, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command as Program, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tempfile::TempDir;
 
 use crate::args::{Dialect, ServerArgs};
 use crate::client::command::{Command, Done, Slice};
 use crate::client::tally::Account;
+use crate::clock::Guard;
 use crate::kind::Kind;
+use crate::peers::Launch;
 use crate::{Result, system};
 
 /// The channel that everybody subscribes, but for probes.
@@ -83,23 +88,42 @@ pub(crate) struct Lane {
     server: Process,
     address: String,
     pub(crate) client: Client,
+    /// Where a server that is not ours keeps its files.
+    _dir: Option<TempDir>,
 }
 
 impl Lane {
     /// The server under test.
     pub(crate) fn push(args: &ServerArgs, size: usize) -> Result<Self> {
-        Self::start(Dialect::Push, Process::start("server", &args.to_flags())?, size)
+        Self::ours(Dialect::Push, Process::start("server", &args.to_flags())?, size)
     }
 
     /// The limit.
     pub(crate) fn limit(size: usize) -> Result<Self> {
-        Self::start(Dialect::Limit, Process::start("limit", &[])?, size)
+        Self::ours(Dialect::Limit, Process::start("limit", &[])?, size)
     }
 
-    fn start(dialect: Dialect, mut server: Process, size: usize) -> Result<Self> {
+    fn ours(dialect: Dialect, mut server: Process, size: usize) -> Result<Self> {
         let address = server.line()?;
         let client = client(&address, dialect, CHANNEL, size, false)?;
-        Ok(Self { dialect, server, address, client })
+        Ok(Self { dialect, server, address, client, _dir: None })
+    }
+
+    /// A server that is not ours, on the core of servers; it keeps its files in `dir`.
+    pub(crate) fn launched(dialect: Dialect, launch: &Launch, dir: TempDir, size: usize) -> Result<Self> {
+        let Some(address) = launch.address else {
+            let flags = [&["--".to_owned()], &launch.command[..]].concat();
+            return Ok(Self { _dir: Some(dir), ..Self::ours(dialect, Process::start("exec", &flags)?, size)? });
+        };
+        let log = dir.path().join("log");
+        let flags = [&[format!("--log={}", log.display()), "--".to_owned()], &launch.command[..]].concat();
+        let mut server = Process::start("exec", &flags)?;
+        if let Err(error) = wait_for(&mut server, address) {
+            let log = std::fs::read_to_string(log).unwrap_or_default();
+            return Err(format!("{error}; it said: {}", log.trim_end()).into());
+        }
+        let client = client(&address.to_string(), dialect, CHANNEL, size, false)?;
+        Ok(Self { dialect, server, address: address.to_string(), client, _dir: Some(dir) })
     }
 
     /// One more client, which goes before others on its core.
@@ -125,6 +149,25 @@ impl Lane {
     /// What the client's subscribers have been sent in all.
     pub(crate) fn settle(&mut self) -> Result<Account> {
         self.client.ask(&Command::Settle)
+    }
+}
+
+/// Until the server lets us connect.
+fn wait_for(server: &mut Process, address: SocketAddrV4) -> Result<()> {
+    const LOOK_EACH: Duration = Duration::from_millis(10);
+    let guard = Guard::new(20, "a server to listen");
+    loop {
+        // To a port where nobody listens a connection may lead to itself.
+        if let Ok(socket) = TcpStream::connect(address)
+            && socket.local_addr()? != address.into()
+        {
+            return Ok(());
+        }
+        if server.child.try_wait()?.is_some() {
+            return Err("a server ended before it listened".into());
+        }
+        guard.check()?;
+        sleep(LOOK_EACH);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In reading order: `args`, `scenario` (what is measured), `lane` (a server and its client, and duels), `report`; then
 //! the roles that this program starts itself in: `server` (what is measured), `limit` (the ceiling that it is measured
-//! by) and `client` (subscribers that check every delivery); for mail `mailbox` (what the server serves), `device` (those
+//! by), `client` (subscribers that check every delivery) and `peers` (others' servers); for mail `mailbox` (what the server serves), `device` (those
 //! who ping) and `notices` (who hears of a file as early as anybody can); below them `poller`, `system`, `message`, `kind`, `clock`.
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ mod limit;
 mod mailbox;
 mod message;
 mod notices;
+mod peers;
 mod poller;
 mod report;
 mod scenario;
@@ -48,6 +49,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Server(args) => return server::run(args),
         Role::Limit => return limit::run(),
         Role::Client(args) => return client::run(args),
+        Role::Exec(args) => return system::become_program(args),
         _ => system::pin(system::CLIENT_CORE)?,
     }
     match role {
@@ -61,6 +63,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),
-        Role::Server(_) | Role::Limit | Role::Client(_) => Ok(()),
+        Role::Peers(args) => scenario::peers(args),
+        Role::Server(_) | Role::Limit | Role::Client(_) | Role::Exec(_) => Ok(()),
     }
 }

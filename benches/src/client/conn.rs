@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use super::decode::{self, Item, Malformed};
 use super::http::{self, Body, Chunks};
 use super::tally::{Place, Tally};
+use super::{nats, resp, socketio};
 use crate::kind::{Kind, next_poll};
 use crate::poller::send_all;
 
@@ -20,9 +21,23 @@ pub(crate) struct Site {
 pub(crate) enum Phase {
     /// Its first answer is to come.
     Opening,
+    /// The server has yet to say that it is a subscriber.
+    Joining,
     /// It is what it was opened for.
     Open,
     Closed,
+}
+
+impl Phase {
+    /// Whether it will be open without being asked to.
+    pub(crate) fn is_on_its_way(self) -> bool {
+        matches!(self, Self::Opening | Self::Joining)
+    }
+
+    /// Where a connection is behind its first answer, if there is one.
+    fn behind_answer(kind: Kind) -> Self {
+        if kind.joins() { Self::Joining } else { Self::Open }
+    }
 }
 
 /// A connection and what it has of an unfinished answer, frame or line.
@@ -40,7 +55,7 @@ pub(crate) struct Conn {
 impl Conn {
     /// A connection whose first request was sent; `next` is the first sequence number that it is to be sent.
     pub(crate) fn new(socket: OwnedFd, kind: Kind, next: u64) -> Self {
-        let phase = if kind.first_status().is_some() { Phase::Opening } else { Phase::Open };
+        let phase = if kind.first_status().is_some() { Phase::Opening } else { Phase::behind_answer(kind) };
         let place = Place { next, is_greeted: false };
         Self { socket, kind, phase, place, chunks: None, spill: Vec::new() }
     }
@@ -93,7 +108,7 @@ impl Conn {
         }
         let mut rest = std::mem::take(&mut self.spill);
         rest.drain(..head.len);
-        self.phase = Phase::Open;
+        self.phase = Phase::behind_answer(self.kind);
         match self.kind {
             Kind::Sse => self.chunks = (head.body == Body::Chunked).then(Chunks::default),
             Kind::Poll => self.poll(site, head.cursor.as_deref()),
@@ -110,11 +125,14 @@ impl Conn {
     }
 
     fn items(&mut self, key: usize, bytes: &[u8], tally: &mut Tally) -> Result<usize, Malformed> {
-        let Self { socket, kind, place, .. } = self;
+        let Self { socket, kind, phase, place, .. } = self;
         let sink = |item: Item<'_>| {
-            if let Item::Ping(payload) = item {
-                // Where it does not go through the connection is found broken at the next read.
-                let _ = send_all(&*socket, &decode::pong(payload));
+            // Where an answer does not go through the connection is found broken at the next read.
+            match item {
+                Item::Ping(payload) => _ = send_all(&*socket, &decode::pong(payload)),
+                Item::Asks(answer) => _ = send_all(&*socket, answer),
+                Item::Joined => *phase = Phase::Open,
+                _ => {}
             }
             tally.on_item(key, place, item);
         };
@@ -122,6 +140,9 @@ impl Conn {
             Kind::Ws => decode::frames(bytes, false, sink),
             Kind::WsJson => decode::frames(bytes, true, sink),
             Kind::Sse => Ok(decode::lines(bytes, sink)),
+            Kind::Redis => resp::messages(bytes, sink),
+            Kind::Nats => nats::operations(bytes, sink),
+            Kind::SocketIo => socketio::packets(bytes, sink),
             Kind::Poll | Kind::Silent | Kind::Keepalive => Err(Malformed),
         }
     }

@@ -13,6 +13,10 @@ pub(crate) enum Item<'a> {
     Gap(&'a [u8]),
     /// A WebSocket ping, to be answered.
     Ping(&'a [u8]),
+    /// Something else that is to be answered, with these bytes.
+    Asks(&'static [u8]),
+    /// The subscription has begun.
+    Joined,
     /// The server ends the subscription.
     End,
 }
@@ -122,6 +126,8 @@ mod tests {
             Item::Message(payload) => text(payload),
             Item::Gap(notice) => format!("gap {}", text(notice)),
             Item::Ping(payload) => format!("ping {}", text(payload)),
+            Item::Asks(answer) => format!("asks {}", text(answer)),
+            Item::Joined => "joined".to_owned(),
             Item::End => "end".to_owned(),
         }
     }

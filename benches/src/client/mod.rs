@@ -1,14 +1,17 @@
 //! The client: one thread on a core of its own, one epoll, no runtime; does what it is told on standard input.
 //!
 //! In reading order: `command` (what it is told and answers), `swarm` (subscribers and their publisher), `conn`,
-//! `publisher`, `decode` and `http` (what servers send), `tally` (the check of every delivery), `drill` and `storm`.
+//! `publisher`, `decode` and `http` (what servers send), `resp`, `nats` and `socketio` (what others say), `tally` (the check of every delivery), `drill` and `storm`.
 
 pub(crate) mod command;
 mod conn;
 mod decode;
 mod drill;
 pub(crate) mod http;
+pub(crate) mod nats;
 mod publisher;
+pub(crate) mod resp;
+pub(crate) mod socketio;
 mod storm;
 mod swarm;
 pub(crate) mod tally;

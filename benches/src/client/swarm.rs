@@ -65,8 +65,9 @@ impl Swarm {
                 return Err("a connection broke while it was opened".into());
             }
             self.poller.add(&socket, self.conns.len())?;
-            self.conns.push(Conn::new(socket, kind, self.publisher.next_seq));
-            self.opening += usize::from(kind.first_status().is_some());
+            let conn = Conn::new(socket, kind, self.publisher.next_seq);
+            self.opening += usize::from(conn.phase.is_on_its_way());
+            self.conns.push(conn);
             while self.opening >= UNDER_WAY {
                 self.pump(1000 * MS)?;
                 guard.check()?;
@@ -174,7 +175,7 @@ impl Swarm {
         if conn.phase == Phase::Closed {
             return;
         }
-        let was_opening = conn.phase == Phase::Opening;
+        let was_on_its_way = conn.phase.is_on_its_way();
         loop {
             match read(&conn.socket, scratch) {
                 Read::Bytes(n) => {
@@ -199,7 +200,7 @@ impl Swarm {
                 }
             }
         }
-        if was_opening && conn.phase != Phase::Opening {
+        if was_on_its_way && !conn.phase.is_on_its_way() {
             self.opening -= 1;
         }
     }

@@ -10,12 +10,12 @@ use crate::lane::{Effort, Lane, duel};
 use crate::report::{Report, Spread};
 
 /// Length of one side's turn, in milliseconds: long against a fan-out, short against what drifts.
-fn slice_ms(subscribers: usize) -> u64 {
+pub(super) fn slice_ms(subscribers: usize) -> u64 {
     if subscribers > 3000 { 400 } else { 150 }
 }
 
-/// Both sides of a duel: the server under test, or the limit in its place, and the limit.
-struct Duel {
+/// Both sides of a duel: a server, or the limit in its place, and mostly the limit.
+pub(super) struct Duel {
     lanes: [Lane; 2],
     names: [&'static str; 2],
     rounds: Vec<[Effort; 2]>,
@@ -25,11 +25,15 @@ impl Duel {
     fn new(server: &ServerArgs, size: usize, is_control: bool) -> Result<Self> {
         let (ours, name) =
             if is_control { (Lane::limit(size)?, "limit again") } else { (Lane::push(server, size)?, "push") };
-        Ok(Self { lanes: [ours, Lane::limit(size)?], names: [name, "limit"], rounds: Vec::new() })
+        Ok(Self::between([ours, Lane::limit(size)?], [name, "limit"]))
     }
 
-    fn subscribe(&mut self, kind: Kind, count: usize) -> Result<()> {
-        for (lane, name) in self.lanes.iter_mut().zip(self.names) {
+    pub(super) fn between(lanes: [Lane; 2], names: [&'static str; 2]) -> Self {
+        Self { lanes, names, rounds: Vec::new() }
+    }
+
+    pub(super) fn subscribe(&mut self, kinds: [Kind; 2], count: usize) -> Result<()> {
+        for ((lane, name), kind) in self.lanes.iter_mut().zip(self.names).zip(kinds) {
             progress(&format!("opening {count} {} connections to {name}", kind.name()));
             lane.client.subscribe(kind, count)?;
         }
@@ -37,7 +41,7 @@ impl Duel {
     }
 
     /// One round to warm up, and then those that count.
-    fn run(&mut self, commands: [&Command; 2], time: &TimeArgs) -> Result<()> {
+    pub(super) fn run(&mut self, commands: [&Command; 2], time: &TimeArgs) -> Result<()> {
         for round in 0..=time.rounds {
             let [ours, limit] = &mut self.lanes;
             let ms = if round == 0 { time.ms().min(500) } else { time.ms() };
@@ -55,25 +59,43 @@ impl Duel {
     }
 
     fn report(&self, report: &mut Report, what: &str) {
-        let [ours, limit] = self.names;
-        let spread = |figure: &dyn Fn(&[Effort; 2]) -> f64| Spread::of(self.rounds.iter().map(figure));
-        let rate = |effort: &Effort| effort.slice.per_sec();
-        report.spread("CPU ratio limit / ours", spread(&|[a, b]| b.us_each() / a.us_each()), "");
-        report.spread("rate ratio ours / limit", spread(&|[a, b]| rate(a) / rate(b)), "");
-        for (at, name) in [ours, limit].into_iter().enumerate() {
-            report.spread(&format!("server CPU a {what}, {name}"), spread(&|round| round[at].us_each()), "us");
-            report.spread(&format!("rate, {name}"), spread(&|round| rate(&round[at])), "/s");
+        report.spread("CPU ratio limit / ours", self.cpu_ratio(), "");
+        report.spread("rate ratio ours / limit", self.rate_ratio(), "");
+        for (at, name) in self.names.into_iter().enumerate() {
+            report.spread(&format!("server CPU a {what}, {name}"), self.us_each(at), "us");
+            report.spread(&format!("rate, {name}"), self.spread(|round| round[at].slice.per_sec()), "/s");
         }
+    }
+
+    fn spread(&self, figure: impl Fn(&[Effort; 2]) -> f64) -> Spread {
+        Spread::of(self.rounds.iter().map(figure))
+    }
+
+    /// Processor time for each delivery, the second's over the first's.
+    pub(super) fn cpu_ratio(&self) -> Spread {
+        self.spread(|[a, b]| b.us_each() / a.us_each())
+    }
+
+    /// Deliveries a second, the first's over the second's.
+    pub(super) fn rate_ratio(&self) -> Spread {
+        self.spread(|[a, b]| a.slice.per_sec() / b.slice.per_sec())
+    }
+
+    /// Processor time of one side for each delivery.
+    pub(super) fn us_each(&self, side: usize) -> Spread {
+        self.spread(|round| round[side].us_each())
+    }
+
+    /// What the subscribers of both sides have been sent in all.
+    pub(super) fn settle(&mut self) -> Result<[Account; 2]> {
+        let [first, second] = &mut self.lanes;
+        Ok([first.settle()?, second.settle()?])
     }
 
     /// Checks every delivery, then prints.
     fn end(mut self, mut report: Report) -> Result<()> {
-        let mut accounts: Vec<Account> = Vec::new();
-        for (lane, name) in self.lanes.iter_mut().zip(self.names) {
-            let account = lane.settle()?;
-            report.account(name, &account);
-            accounts.push(account);
-        }
+        let accounts = self.settle()?;
+        self.names.into_iter().zip(&accounts).for_each(|(name, account)| report.account(name, account));
         report.print(&accounts)
     }
 }
@@ -102,7 +124,7 @@ fn closed_loop(
     server: &ServerArgs,
 ) -> Result<()> {
     let mut duel = Duel::new(server, size, is_control)?;
-    duel.subscribe(kind, count)?;
+    duel.subscribe([kind; 2], count)?;
     let command = Command::Fanout { ms: slice_ms(count) };
     duel.run([&command, &command], time)?;
     let mut report = Report::new(scenario, settings, server);
@@ -116,10 +138,7 @@ pub(crate) fn burst(args: &BurstArgs) -> Result<()> {
     let mut duel = Duel::new(server, *size, false)?;
     // The limit has no notices of loss; its single sends are the same for both formats.
     let kinds = [*transport, if *transport == Kind::WsJson { Kind::Ws } else { *transport }];
-    for (lane, kind) in duel.lanes.iter_mut().zip(kinds) {
-        progress(&format!("opening {subscribers} {} connections", kind.name()));
-        lane.client.subscribe(kind, *subscribers)?;
-    }
+    duel.subscribe(kinds, *subscribers)?;
     let ms = slice_ms(*subscribers);
     let burst = Command::Burst { ms, batch: *batch, pipeline: *pipeline };
     duel.run([&burst, &Command::Fanout { ms }], time)?;

@@ -87,7 +87,8 @@ pub(crate) fn idle(args: &IdleArgs) -> Result<()> {
     }
 }
 
-fn warm_up(lane: &mut Lane, kind: Kind) -> Result<()> {
+/// Opens some connections and closes them again.
+pub(super) fn warm_up(lane: &mut Lane, kind: Kind) -> Result<()> {
     const COUNT: usize = 64;
     let Done {} = lane.client.ask(&Command::Open { kind, count: COUNT })?;
     let Done {} = lane.client.ask(&Command::Close)?;

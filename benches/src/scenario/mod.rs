@@ -3,6 +3,7 @@
 mod duels;
 mod memory;
 mod parked;
+mod peers;
 mod ping;
 mod quiet;
 mod slow;
@@ -10,6 +11,7 @@ mod wake;
 
 pub(crate) use duels::{burst, connect, fanout, poll};
 pub(crate) use memory::{churn, idle};
+pub(crate) use peers::{PeersArgs, peers};
 pub(crate) use ping::ping;
 pub(crate) use quiet::quiet;
 pub(crate) use slow::slow;
