@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::Speech;
 use crate::kind::Kind;
+use crate::peers::ExecArgs;
 use crate::report::Place;
 use crate::scenario::PeersArgs;
 
@@ -346,16 +347,6 @@ pub(crate) struct WakeArgs {
     pub(crate) rounds: usize,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-}
-
-/// A program that is not ours, in this one's place.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ExecArgs {
-    /// A file for what it says, where its address is known
-    #[arg(long)]
-    pub(crate) log: Option<PathBuf>,
-    #[arg(last = true, required = true)]
-    pub(crate) command: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]

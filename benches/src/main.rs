@@ -49,7 +49,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Server(args) => return server::run(args),
         Role::Limit => return limit::run(),
         Role::Client(args) => return client::run(args),
-        Role::Exec(args) => return system::become_program(args),
+        Role::Exec(args) => return peers::exec::run(args),
         _ => system::pin(system::CLIENT_CORE)?,
     }
     match role {

@@ -1,8 +1,6 @@
 //! What the system knows about processes: processors, descriptors, processor time and memory.
 
-use std::fs::{self, File};
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::fs;
 
 use rustix::io::Errno;
 use rustix::process::{
@@ -11,7 +9,6 @@ use rustix::process::{
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::Result;
-use crate::args::ExecArgs;
 
 /// Where servers run.
 pub(crate) const SERVER_CORE: usize = 0;
@@ -55,21 +52,6 @@ pub(crate) fn hurry() {
 /// Ends this process with the one that started it.
 pub(crate) fn end_with_parent() -> Result<()> {
     Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
-}
-
-/// Becomes another program, as a server: the process stays, with its core, its descriptors and its end.
-pub(crate) fn become_program(args: &ExecArgs) -> Result<()> {
-    end_with_parent()?;
-    pin(SERVER_CORE)?;
-    raise_descriptors()?;
-    let (name, rest) = args.command.split_first().ok_or("no program")?;
-    let mut program = Command::new(name);
-    program.args(rest);
-    if let Some(path) = &args.log {
-        let log = File::create(path)?;
-        program.stdout(log.try_clone()?).stderr(log);
-    }
-    Err(format!("{name}: {}", program.exec()).into())
 }
 
 /// Processor time that all threads of `pid` have had, in nanoseconds.

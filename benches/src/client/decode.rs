@@ -25,6 +25,17 @@ pub(crate) enum Item<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
+/// What is at the front of a buffer, and its length; `None` while it is not all there.
+pub(crate) type Whole<T> = Result<Option<(T, usize)>, Malformed>;
+
+/// What is before the end of the line, which is two bytes; `None` while that is not there.
+pub(crate) fn line(buf: &[u8]) -> Result<Option<&[u8]>, Malformed> {
+    match memchr(b'\n', buf) {
+        Some(end) => buf[..end].strip_suffix(b"\r").map(Some).ok_or(Malformed),
+        None => Ok(None),
+    }
+}
+
 /// Takes whole WebSocket frames off the front of `buf`; tells how many bytes they are.
 pub(crate) fn frames(buf: &[u8], is_json: bool, mut sink: impl FnMut(Item<'_>)) -> Result<usize, Malformed> {
     let mut at = 0;

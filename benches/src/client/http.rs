@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::decode::Malformed;
+use super::decode::{Malformed, Whole};
 use super::publisher::Reply;
 
 /// Most headers of an answer.
@@ -54,7 +54,7 @@ pub(crate) fn head(buf: &[u8]) -> Result<Option<Head>, Malformed> {
 }
 
 /// The answer to a publication at the front of `buf`, and its length; of a batch each line that was refused has a code.
-pub(crate) fn reply(buf: &[u8]) -> Result<Option<(Reply, usize)>, Malformed> {
+pub(crate) fn reply(buf: &[u8]) -> Whole<Reply> {
     let Some(head) = head(buf)? else { return Ok(None) };
     let Body::Length(len) = head.body else { return Err(Malformed) };
     let end = head.len + len;

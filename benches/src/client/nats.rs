@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::decode::{Item, Malformed};
+use super::decode::{Item, Malformed, Whole, line};
 use super::publisher::Reply;
 
 /// What begins a connection that publishes: each publication is to be answered, and so is this.
@@ -59,15 +59,8 @@ fn word(line: &[u8]) -> &[u8] {
     &line[..memchr(b' ', line).unwrap_or(line.len())]
 }
 
-fn line(buf: &[u8]) -> Result<Option<&[u8]>, Malformed> {
-    match memchr(b'\n', buf) {
-        Some(end) => buf[..end].strip_suffix(b"\r").map(Some).ok_or(Malformed),
-        None => Ok(None),
-    }
-}
-
 /// What a publisher is sent, at the front of `buf`, and its length.
-pub(crate) fn reply(buf: &[u8]) -> Result<Option<(Reply, usize)>, Malformed> {
+pub(crate) fn reply(buf: &[u8]) -> Whole<Reply> {
     let Some(line) = line(buf)? else { return Ok(None) };
     let reply = match word(line) {
         b"+OK" => Reply::Answered { refused: 0 },

@@ -1,8 +1,6 @@
 //! Redis' protocol (RESP 2), as far as pub/sub needs it.
 
-use memchr::memchr;
-
-use super::decode::{Item, Malformed};
+use super::decode::{Item, Malformed, Whole, line};
 use super::publisher::Reply;
 
 /// Appends a publication.
@@ -33,7 +31,7 @@ pub(crate) fn messages(buf: &[u8], mut sink: impl FnMut(Item<'_>)) -> Result<usi
 }
 
 /// An array of three, which is all that a subscriber is sent, and its length.
-fn triple(buf: &[u8]) -> Result<Option<([&[u8]; 3], usize)>, Malformed> {
+fn triple(buf: &[u8]) -> Whole<[&[u8]; 3]> {
     const HEAD: &[u8] = b"*3\r\n";
     if !buf.starts_with(HEAD) {
         return if HEAD.starts_with(buf) { Ok(None) } else { Err(Malformed) };
@@ -49,7 +47,7 @@ fn triple(buf: &[u8]) -> Result<Option<([&[u8]; 3], usize)>, Malformed> {
 }
 
 /// A string or a number, and its length with what is around it.
-fn part_of(buf: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> {
+fn part_of(buf: &[u8]) -> Whole<&[u8]> {
     let Some(line) = line(buf)? else { return Ok(None) };
     let begin = line.len() + 2;
     match line.split_first() {
@@ -63,16 +61,8 @@ fn part_of(buf: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> {
     }
 }
 
-/// What is before the end of the line; `None` while that is not there.
-fn line(buf: &[u8]) -> Result<Option<&[u8]>, Malformed> {
-    match memchr(b'\n', buf) {
-        Some(end) => buf[..end].strip_suffix(b"\r").map(Some).ok_or(Malformed),
-        None => Ok(None),
-    }
-}
-
 /// The answer to a publication at the front of `buf`, and its length.
-pub(crate) fn reply(buf: &[u8]) -> Result<Option<(Reply, usize)>, Malformed> {
+pub(crate) fn reply(buf: &[u8]) -> Whole<Reply> {
     let Some(line) = line(buf)? else { return Ok(None) };
     let reply = match line.first() {
         Some(b':') => Reply::Answered { refused: 0 },

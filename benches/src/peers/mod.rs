@@ -4,6 +4,7 @@
 //! one core, set as well as we know. What they say is taken apart in `client` (`resp`, `nats`, `socketio`; the rest speak
 //! WebSocket, SSE and HTTP like push).
 
+pub(crate) mod exec;
 mod nats;
 mod nchan;
 mod node;
@@ -14,6 +15,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command as Program;
 
+pub(crate) use self::exec::ExecArgs;
 use crate::Result;
 use crate::args::{Dialect, ServerArgs};
 use crate::kind::Kind;

@@ -1,7 +1,6 @@
 //! Servers of node, in `benches/peers/node`: npm's ws, node's own SSE, and socket.io.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command as Program, Stdio};
 
 use super::{Foreign, Found, Launch, Origin, Peer, configuration, program, told};

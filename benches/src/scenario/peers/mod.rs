@@ -33,6 +33,9 @@ pub(crate) struct PeersArgs {
     /// Connections by which memory and the cost of a connect are measured; 0: they are not
     #[arg(long, default_value_t = 5000)]
     idle: usize,
+    /// Seconds that those connections are left alone before memory is looked at: allocators and collectors give back late
+    #[arg(long, default_value_t = 12.0)]
+    rest: f64,
     /// Fails where a peer is not installed or does not deliver
     #[arg(long)]
     require: bool,
@@ -197,6 +200,7 @@ fn idle(args: &PeersArgs, peer: &Peer, kind: Kind) -> Result<Idle> {
     let (begin, before) = (settled_rss(&lane)?, lane.cpu_ns()?);
     let Done {} = lane.client.ask(&Command::Open { kind, count: args.idle })?;
     let opening = lane.cpu_ns()? - before;
+    let Done {} = lane.client.ask(&Command::Rest { ms: (args.rest * 1000.0) as u64 })?;
     let rss = settled_rss(&lane)?;
     let account = lane.settle()?;
     if !account.is_clean() {

@@ -126,7 +126,10 @@ impl Row {
 pub(super) fn write(report: &mut Report, rows: &[Row], transports: &[Transport], idle: usize) {
     for transport in transports {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.transport == *transport).collect();
-        let name = format!("{}; memory and connects at {idle} connections", transport.name());
+        let name = match idle {
+            0 => transport.name().to_owned(),
+            idle => format!("{}; memory and connects at {idle} connections", transport.name()),
+        };
         let cells = rows.iter().map(|row| row.cells(push_of(&rows, row.subscribers))).collect();
         report.table(&name, &HEADERS, cells);
         for row in &rows {
