@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,7 +9,10 @@ use crate::device::Speech;
 use crate::kind::Kind;
 use crate::peers::ExecArgs;
 use crate::report::Place;
-use crate::scenario::PeersArgs;
+use crate::scenario::{
+    AllArgs, BurstArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PeersArgs, PollArgs, SlowArgs,
+    SoakArgs, StormArgs,
+};
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
 ///
@@ -40,13 +43,23 @@ pub(crate) enum Role {
     Quiet(QuietArgs),
     /// Long polls: every delivery is a whole request.
     Poll(PollArgs),
+    /// Latency under paced load, at shares of what can be delivered.
+    Latency(LatencyArgs),
     /// Subscribers that stop reading for a while, and what the others notice of it.
     Slow(SlowArgs),
     /// Direct Push over Maildirs: from a file's rename to the ping's answer.
     Ping(PingArgs),
     /// Pings that are woken: one of many mailboxes, and all of one.
     Wake(WakeArgs),
-    /// Other servers beside push: nchan, Redis, NATS, ws, socket.io, axum, socketioxide
+    /// Many are cut off and all come back at once, each with its cursor.
+    Storm(StormArgs),
+    /// Several servers side by side, and more connections than a process may hold.
+    Nodes(NodesArgs),
+    /// Half of what the server can do, for long, while subscribers come and go.
+    Soak(SoakArgs),
+    /// Every scenario, its results collected in a directory with an index of figures and their targets.
+    All(AllArgs),
+    /// Other servers beside push: nchan, Redis, NATS, ws, socket.io, axum, socketioxide.
     Peers(PeersArgs),
     #[command(hide = true)]
     Exec(ExecArgs),
@@ -96,7 +109,7 @@ pub(crate) struct ServerArgs {
     /// Under `axum::serve`, as a part of somebody's application, instead of by our own accept loop
     #[arg(long)]
     pub(crate) portable: bool,
-    /// Devices that ping speak TLS
+    /// Subscribers, and devices that ping, speak TLS
     #[arg(long)]
     pub(crate) tls: bool,
     /// The server's heartbeat interval in seconds
@@ -165,94 +178,6 @@ impl ServerArgs {
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct FanoutArgs {
-    #[arg(long, default_value = "ws")]
-    pub(crate) transport: Kind,
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) subscribers: usize,
-    /// Bytes of a payload
-    #[arg(long, default_value_t = 100)]
-    pub(crate) size: usize,
-    /// Take the limit for both sides, to see what differences are noise
-    #[arg(long)]
-    pub(crate) control: bool,
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct BurstArgs {
-    #[arg(long, default_value = "ws")]
-    pub(crate) transport: Kind,
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) subscribers: usize,
-    #[arg(long, default_value_t = 100)]
-    pub(crate) size: usize,
-    /// Messages of a request; 1 are single POSTs
-    #[arg(long, default_value_t = 50)]
-    pub(crate) batch: usize,
-    /// Requests that may be unanswered
-    #[arg(long, default_value_t = 1)]
-    pub(crate) pipeline: usize,
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-/// What a connection that does nothing is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IdleKind {
-    Of(Kind),
-    /// A parked ping.
-    Parked(Speech),
-}
-
-fn idle_kind(name: &str) -> Result<IdleKind, String> {
-    match name {
-        "ping" => Ok(IdleKind::Parked(Speech::Ping)),
-        "eas" => Ok(IdleKind::Parked(Speech::Eas)),
-        name => Kind::from_str(name, false).map(IdleKind::Of),
-    }
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct IdleArgs {
-    /// A transport's kind, or parked pings of Direct Push over `--mailboxes` with `--folders` each: `ping` by the calls in
-    /// JSON, `eas` by Exchange ActiveSync
-    #[arg(long, default_value = "ws", value_parser = idle_kind)]
-    pub(crate) kind: IdleKind,
-    #[arg(long, default_value_t = 10_000)]
-    pub(crate) connections: usize,
-    /// How many times they are opened and closed
-    #[arg(long, default_value_t = 1)]
-    pub(crate) cycles: usize,
-    /// Seconds of doing nothing, over which processor time is counted
-    #[arg(long, default_value_t = 5.0)]
-    pub(crate) secs: f64,
-    /// Fails if a connection takes more bytes than this
-    #[arg(long)]
-    pub(crate) at_most: Option<f64>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ConnectArgs {
-    #[arg(long, default_value = "ws")]
-    pub(crate) transport: Kind,
-    /// Take the limit for both sides
-    #[arg(long)]
-    pub(crate) control: bool,
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Clone, Debug, Args)]
 pub(crate) struct ChurnArgs {
     /// Connections in all
     #[arg(long, default_value_t = 100_000)]
@@ -275,39 +200,6 @@ pub(crate) struct QuietArgs {
     pub(crate) rate: u64,
     #[arg(long, default_value_t = 100)]
     pub(crate) size: usize,
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct PollArgs {
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) pollers: usize,
-    #[arg(long, default_value_t = 100)]
-    pub(crate) size: usize,
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct SlowArgs {
-    #[arg(long, default_value = "ws")]
-    pub(crate) transport: Kind,
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) subscribers: usize,
-    /// How many of a hundred subscribers stop
-    #[arg(long, default_value_t = 5)]
-    pub(crate) percent: usize,
-    /// Bytes of a payload: enough for the sockets of those who stop to be full soon
-    #[arg(long, default_value_t = 1024)]
-    pub(crate) size: usize,
-    /// Messages of a request
-    #[arg(long, default_value_t = 10)]
-    pub(crate) batch: usize,
     #[command(flatten)]
     pub(crate) time: TimeArgs,
     #[command(flatten)]
@@ -362,6 +254,17 @@ pub(crate) struct ClientArgs {
     /// Goes before other processes of its core
     #[arg(long)]
     pub(crate) urgent: bool,
+    /// Subscribers speak TLS, where and with whom the server tells
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// The address that subscribers connect from
+    #[arg(long)]
+    pub(crate) source: Option<Ipv4Addr>,
+}
+
+/// What kinds are mixed.
+pub(crate) fn kind_names(kinds: &[Kind]) -> String {
+    kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
 }
 
 impl Dialect {

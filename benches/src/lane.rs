@@ -1,7 +1,7 @@
 //! A server and its client as processes, and duels between two of them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddrV4, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command as Program, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -74,6 +74,11 @@ impl Client {
         self.answer()
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.child.id()
+    }
+
     /// Opens subscribers and sees that they are subscribed.
     pub(crate) fn subscribe(&mut self, kind: Kind, count: usize) -> Result<()> {
         let Done {} = self.ask(&Command::Open { kind, count })?;
@@ -85,6 +90,7 @@ impl Client {
 /// A server and its client.
 pub(crate) struct Lane {
     dialect: Dialect,
+    tls: bool,
     server: Process,
     address: String,
     pub(crate) client: Client,
@@ -95,25 +101,32 @@ pub(crate) struct Lane {
 impl Lane {
     /// The server under test.
     pub(crate) fn push(args: &ServerArgs, size: usize) -> Result<Self> {
-        Self::ours(Dialect::Push, Process::start("server", &args.to_flags())?, size)
+        Self::push_from(args, size, None)
+    }
+
+    /// The same, whose client connects from `source`.
+    pub(crate) fn push_from(args: &ServerArgs, size: usize, source: Option<Ipv4Addr>) -> Result<Self> {
+        Self::start(Dialect::Push, Process::start("server", &args.to_flags())?, args.tls, size, source)
     }
 
     /// The limit.
     pub(crate) fn limit(size: usize) -> Result<Self> {
-        Self::ours(Dialect::Limit, Process::start("limit", &[])?, size)
+        Self::start(Dialect::Limit, Process::start("limit", &[])?, false, size, None)
     }
 
-    fn ours(dialect: Dialect, mut server: Process, size: usize) -> Result<Self> {
+    fn start(dialect: Dialect, mut server: Process, tls: bool, size: usize, source: Option<Ipv4Addr>) -> Result<Self> {
         let address = server.line()?;
-        let client = client(&address, dialect, CHANNEL, size, false)?;
-        Ok(Self { dialect, server, address, client, _dir: None })
+        let at = At { address: &address, dialect, tls, source };
+        let client = client(&at, CHANNEL, size, false)?;
+        Ok(Self { dialect, tls, server, address, client, _dir: None })
     }
 
     /// A server that is not ours, on the core of servers; it keeps its files in `dir`.
     pub(crate) fn launched(dialect: Dialect, launch: &Launch, dir: TempDir, size: usize) -> Result<Self> {
         let Some(address) = launch.address else {
             let flags = [&["--".to_owned()], &launch.command[..]].concat();
-            return Ok(Self { _dir: Some(dir), ..Self::ours(dialect, Process::start("exec", &flags)?, size)? });
+            let lane = Self::start(dialect, Process::start("exec", &flags)?, false, size, None)?;
+            return Ok(Self { _dir: Some(dir), ..lane });
         };
         let log = dir.path().join("log");
         let flags = [&[format!("--log={}", log.display()), "--".to_owned()], &launch.command[..]].concat();
@@ -122,13 +135,24 @@ impl Lane {
             let log = std::fs::read_to_string(log).unwrap_or_default();
             return Err(format!("{error}; it said: {}", log.trim_end()).into());
         }
-        let client = client(&address.to_string(), dialect, CHANNEL, size, false)?;
-        Ok(Self { dialect, server, address: address.to_string(), client, _dir: Some(dir) })
+        let address = address.to_string();
+        let at = At { address: &address, dialect, tls: false, source: None };
+        let client = client(&at, CHANNEL, size, false)?;
+        Ok(Self { dialect, tls: false, server, address, client, _dir: Some(dir) })
     }
 
     /// One more client, which goes before others on its core.
     pub(crate) fn probe(&self, channel: &str, size: usize) -> Result<Client> {
-        client(&self.address, self.dialect, channel, size, true)
+        client(&self.at(), channel, size, true)
+    }
+
+    /// One more client, an equal of the first.
+    pub(crate) fn second(&self, channel: &str, size: usize) -> Result<Client> {
+        client(&self.at(), channel, size, false)
+    }
+
+    fn at(&self) -> At<'_> {
+        At { address: &self.address, dialect: self.dialect, tls: self.tls, source: None }
     }
 
     /// Where the server is.
@@ -139,6 +163,11 @@ impl Lane {
     /// Processor time that the server has had, in nanoseconds.
     pub(crate) fn cpu_ns(&self) -> Result<u64> {
         system::cpu_ns(self.server.child.id())
+    }
+
+    /// The number of the server's process.
+    pub(crate) fn server_pid(&self) -> u32 {
+        self.server.child.id()
     }
 
     /// Resident memory of the server.
@@ -171,16 +200,25 @@ fn wait_for(server: &mut Process, address: SocketAddrV4) -> Result<()> {
     }
 }
 
-fn client(address: &str, dialect: Dialect, channel: &str, size: usize, urgent: bool) -> Result<Client> {
+/// Where a client is to connect to, and how.
+struct At<'a> {
+    address: &'a str,
+    dialect: Dialect,
+    tls: bool,
+    source: Option<Ipv4Addr>,
+}
+
+fn client(at: &At<'_>, channel: &str, size: usize, urgent: bool) -> Result<Client> {
+    let At { address, dialect, tls, source } = at;
     let mut flags = vec![
         format!("--target={address}"),
         format!("--dialect={}", dialect.name()),
         format!("--channel={channel}"),
         format!("--size={size}"),
     ];
-    if urgent {
-        flags.push("--urgent".to_owned());
-    }
+    flags.extend(urgent.then(|| "--urgent".to_owned()));
+    flags.extend(tls.then(|| "--tls".to_owned()));
+    flags.extend(source.map(|source| format!("--source={source}")));
     Ok(Client(Process::start("client", &flags)?))
 }
 

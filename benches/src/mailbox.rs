@@ -18,8 +18,8 @@ use push_mail::store::{Command, Flags, FolderId, MailStore};
 use push_mail::{Mail, MailConfig};
 use tokio::task::JoinSet;
 
+use crate::Result;
 use crate::args::MailArgs;
-use crate::{Result, system};
 
 /// Mailboxes that are made at a time.
 const AT_ONCE: usize = 256;
@@ -80,12 +80,10 @@ impl Served {
         Ok(Some(Self { mail: builder.build()?, boxes: boxes.into(), maildirs: *maildirs }))
     }
 
-    /// `GET /mailbox`: how many pings wait. `GET /mailbox/heap`: bytes that are allocated, 0 if nobody counts.
-    /// `POST /mailbox/A/F`: a message more for folder F of account A.
+    /// `GET /mailbox`: how many pings wait. `POST /mailbox/A/F`: a message more for folder F of account A.
     pub(crate) fn router(self) -> Router {
         let waiting = async |Shared(served): Shared<Self>| served.mail.stats().waiting.to_string();
-        let heap = async || system::heap_bytes().to_string();
-        let calls = Router::new().route("/mailbox", get(waiting)).route("/mailbox/heap", get(heap));
+        let calls = Router::new().route("/mailbox", get(waiting));
         calls.route("/mailbox/{account}/{folder}", post(deliver)).with_state(self)
     }
 }

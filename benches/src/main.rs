@@ -2,8 +2,9 @@
 //!
 //! In reading order: `args`, `scenario` (what is measured), `lane` (a server and its client, and duels), `report`; then
 //! the roles that this program starts itself in: `server` (what is measured), `limit` (the ceiling that it is measured
-//! by), `client` (subscribers that check every delivery) and `peers` (others' servers); for mail `mailbox` (what the server serves), `device` (those
-//! who ping) and `notices` (who hears of a file as early as anybody can); below them `poller`, `system`, `message`, `kind`, `clock`.
+//! by), `client` (subscribers that check every delivery) and `peers` (servers of others); for mail `mailbox` (what the server serves), `device` (those
+//! who ping) and `notices` (who hears of a file as early as anybody can); below them `line`
+//! (a connection, plain or over TLS), `poller`, `system`, `message`, `kind`, `clock`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -13,6 +14,7 @@ mod device;
 mod kind;
 mod lane;
 mod limit;
+mod line;
 mod mailbox;
 mod message;
 mod notices;
@@ -60,9 +62,14 @@ fn run(role: &Role) -> Result<()> {
         Role::Churn(args) => scenario::churn(args),
         Role::Quiet(args) => scenario::quiet(args),
         Role::Poll(args) => scenario::poll(args),
+        Role::Latency(args) => scenario::latency(args),
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),
+        Role::Storm(args) => scenario::storm(args),
+        Role::Nodes(args) => scenario::nodes(args),
+        Role::Soak(args) => scenario::soak(args),
+        Role::All(args) => scenario::all(args),
         Role::Peers(args) => scenario::peers(args),
         Role::Server(_) | Role::Limit | Role::Client(_) | Role::Exec(_) => Ok(()),
     }

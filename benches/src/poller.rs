@@ -123,8 +123,16 @@ pub(crate) fn send_some(socket: impl AsFd, bytes: &[u8]) -> Option<usize> {
 
 /// Connects to `target`.
 pub(crate) fn connect(target: SocketAddrV4) -> Result<OwnedFd> {
+    connect_from(None, target)
+}
+
+/// Connects to `target` from an address of this machine, whose ports are then the only ones that are taken.
+pub(crate) fn connect_from(source: Option<Ipv4Addr>, target: SocketAddrV4) -> Result<OwnedFd> {
     let socket = net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     sockopt::set_tcp_nodelay(&socket, true)?;
+    if let Some(source) = source {
+        net::bind(&socket, &SocketAddrV4::new(source, 0))?;
+    }
     net::connect(&socket, &target)?;
     Ok(socket)
 }

@@ -58,7 +58,9 @@ async fn run_until_killed(args: &ServerArgs) -> Result<()> {
         app = app.nest("/push/mail", push_mail::router(mail.clone(), push.clone())).merge(served.router());
         app = app.merge(push_mail::eas_router(mail, push.clone()));
     }
-    let app = app.nest_service("/push", push.service());
+    // Bytes that are allocated; 0 if nobody counts.
+    let heap = async || system::heap_bytes().to_string();
+    let app = app.route("/mailbox/heap", get(heap)).nest_service("/push", push.service());
     let (app, _files) = if args.tls { with_tls(app, args).await? } else { (app.route("/mailbox/tls", get("")), None) };
     // Whoever reads the address finds everything open.
     let mut stdout = std::io::stdout();
@@ -67,7 +69,9 @@ async fn run_until_killed(args: &ServerArgs) -> Result<()> {
     if args.portable {
         return portable(listener, app).await;
     }
-    serve(listener, app, serve_config(args), std::future::pending()).await;
+    let mut config = serve_config(args);
+    config.shortcut = Some(push.shortcut("/push"));
+    serve(listener, app, config, std::future::pending()).await;
     Ok(())
 }
 

@@ -77,17 +77,44 @@ pub(crate) fn heap_bytes() -> usize {
     0
 }
 
+/// How many descriptors `pid` holds.
+pub(crate) fn descriptors(pid: u32) -> Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+/// What the kernel holds for itself, and what is left, in bytes: of the whole machine, so only differences mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kernel {
+    pub(crate) slab: u64,
+    pub(crate) available: u64,
+}
+
+impl Kernel {
+    pub(crate) fn read() -> Result<Self> {
+        let meminfo = fs::read_to_string("/proc/meminfo")?;
+        let of = |name| kib_of(&meminfo, name).ok_or_else(|| format!("meminfo without '{name}'"));
+        Ok(Self { slab: of("Slab:")?, available: of("MemAvailable:")? })
+    }
+}
+
+/// Memory of `pid` in bytes, of which it owns only a part where it shares pages.
+pub(crate) fn pss_bytes(pid: u32) -> Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    kib_of(&rollup, "Pss:").ok_or_else(|| "smaps_rollup without 'Pss:'".into())
+}
+
 /// Resident memory of `pid` in bytes.
 ///
 /// From `smaps_rollup`, which counts pages: the figure in `status` is a sum of counters for each processor that may be
 /// off by hundreds of kilobytes.
 pub(crate) fn rss_bytes(pid: u32) -> Result<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    rss_of(&rollup).ok_or_else(|| "smaps_rollup without 'Rss:'".into())
+    kib_of(&rollup, "Rss:").ok_or_else(|| "smaps_rollup without 'Rss:'".into())
 }
 
-fn rss_of(rollup: &str) -> Option<u64> {
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+/// The line that begins with `name` tells KiB; this is bytes.
+fn kib_of(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     Some(first_number(line)? * 1024)
 }
 
@@ -102,8 +129,9 @@ mod tests {
     #[test]
     fn resident_memory_is_the_line_named_rss() {
         let rollup = "55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss:                3044 kB\nPss:  99 kB\n";
-        assert_eq!(rss_of(rollup), Some(3044 * 1024));
-        assert_eq!(rss_of("Pss: 1 kB\n"), None);
+        assert_eq!(kib_of(rollup, "Rss:"), Some(3044 * 1024));
+        assert_eq!(kib_of(rollup, "Pss:"), Some(99 * 1024));
+        assert_eq!(kib_of("Pss: 1 kB\n", "Rss:"), None);
     }
 
     #[test]
@@ -111,5 +139,9 @@ mod tests {
         let me = std::process::id();
         assert!(cpu_ns(me).expect("procfs") > 0);
         assert!(rss_bytes(me).expect("procfs") > 100_000);
+        assert!(pss_bytes(me).expect("procfs") > 100_000);
+        assert!(descriptors(me).expect("procfs") > 2);
+        let Kernel { slab, available } = Kernel::read().expect("procfs");
+        assert!(slab > 0 && available > 0);
     }
 }

@@ -149,9 +149,28 @@ pub(crate) struct Ring {
 
 impl Ring {
     fn range(&self, after: u64, through: u64) -> std::ops::Range<usize> {
-        let start = self.items.partition_point(|p| p.number() <= after);
-        let end = self.items.partition_point(|p| p.number() <= through);
-        start..end.max(start)
+        let start = self.up_to(after);
+        start..self.up_to(through).max(start)
+    }
+
+    /// How many are numbered up to `number`. Mostly that is nearly all of them, and a search of all would touch what nobody
+    /// has touched for long: from the newest back, in steps that double.
+    fn up_to(&self, number: u64) -> usize {
+        let is_up_to = |at: usize| self.items[at].number() <= number;
+        let (mut low, mut high, mut step) = (0, self.items.len(), 1);
+        while high > 0 {
+            low = high.saturating_sub(step);
+            if is_up_to(low) {
+                break;
+            }
+            (high, step) = (low, step * 2);
+        }
+        // What is up to it ends between the two.
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_up_to(middle) { low = middle + 1 } else { high = middle }
+        }
+        high
     }
 }
 

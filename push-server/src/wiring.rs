@@ -216,7 +216,7 @@ fn announce(doors: &Doors, metrics_listener: Option<&TcpListener>) -> std::io::R
 
 /// Returns how many connections were cut.
 async fn serve_all(
-    config: ServeConfig,
+    mut config: ServeConfig,
     site: Arc<Site>,
     doors: Doors,
     metrics_listener: Option<TcpListener>,
@@ -226,6 +226,8 @@ async fn serve_all(
     metrics_config.max_connections = METRICS_CONNECTIONS;
     metrics_config.lots = config.lots.min(1);
     metrics_config.counters = Default::default();
+    // No layer stands between the listener and these routes, see `routes::app`.
+    config.shortcut = Some(site.push.shortcut("/push"));
     let metrics = async {
         if let Some(listener) = metrics_listener {
             serve(listener, routes::metrics_app(Arc::clone(&site)), metrics_config, wait(stopped.clone())).await;

@@ -1,13 +1,11 @@
 //! One connection of the client.
 
-use std::os::fd::OwnedFd;
-
 use super::decode::{self, Item, Malformed};
 use super::http::{self, Body, Chunks};
 use super::tally::{Place, Tally};
 use super::{nats, resp, socketio};
 use crate::kind::{Kind, next_poll};
-use crate::poller::send_all;
+use crate::line::Line;
 
 /// Where all connections of a client lead.
 #[derive(Debug)]
@@ -19,45 +17,91 @@ pub(crate) struct Site {
 /// Where a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Its first answer is to come.
+    /// Its first answer is to come, or the word that it is a subscriber.
     Opening,
-    /// The server has yet to say that it is a subscriber.
-    Joining,
     /// It is what it was opened for.
     Open,
     Closed,
 }
 
-impl Phase {
-    /// Whether it will be open without being asked to.
-    pub(crate) fn is_on_its_way(self) -> bool {
-        matches!(self, Self::Opening | Self::Joining)
-    }
-
-    /// Where a connection is behind its first answer, if there is one.
-    fn behind_answer(kind: Kind) -> Self {
-        if kind.joins() { Self::Joining } else { Self::Open }
-    }
-}
-
 /// A connection and what it has of an unfinished answer, frame or line.
 #[derive(Debug)]
 pub(crate) struct Conn {
-    pub(crate) socket: OwnedFd,
+    /// None while it is cut off.
+    pub(crate) line: Option<Line>,
     pub(crate) kind: Kind,
     pub(crate) phase: Phase,
     pub(crate) place: Place,
+    /// Its first answer is to come, and is one of HTTP.
+    is_unanswered: bool,
     /// How a stream's body is sent, if in chunks.
     chunks: Option<Chunks>,
     spill: Vec<u8>,
+    /// Kept only by those who are to come back.
+    trail: Option<Box<Trail>>,
+}
+
+/// What a connection would come back with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trail {
+    /// It has all up to here.
+    pub(crate) cursor: Vec<u8>,
+    /// It will have, once the message is there that this is the cursor of.
+    ahead: Vec<u8>,
+}
+
+impl Trail {
+    fn on_item(&mut self, item: Item<'_>) {
+        match item {
+            Item::Cursor(cursor) => {
+                self.ahead.clear();
+                self.ahead.extend_from_slice(cursor);
+            }
+            // A blank line that only keeps alive has nothing ahead of it.
+            Item::Message(_) | Item::Passed if !self.ahead.is_empty() => {
+                self.cursor.clear();
+                self.cursor.append(&mut self.ahead);
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Conn {
     /// A connection whose first request was sent; `next` is the first sequence number that it is to be sent.
-    pub(crate) fn new(socket: OwnedFd, kind: Kind, next: u64) -> Self {
-        let phase = if kind.first_status().is_some() { Phase::Opening } else { Phase::behind_answer(kind) };
+    pub(crate) fn new(line: Line, kind: Kind, next: u64) -> Self {
+        let is_unanswered = kind.first_status().is_some();
+        let phase = if is_unanswered || kind.joins() { Phase::Opening } else { Phase::Open };
         let place = Place { next, is_greeted: false };
-        Self { socket, kind, phase, place, chunks: None, spill: Vec::new() }
+        Self { line: Some(line), kind, phase, place, is_unanswered, chunks: None, spill: Vec::new(), trail: None }
+    }
+
+    /// Remembers from now on what it would come back with.
+    pub(crate) fn remember(&mut self) {
+        self.trail = Some(Box::default());
+    }
+
+    /// The cursor it would come back with; none if it has been told none.
+    pub(crate) fn cursor(&self) -> Option<&[u8]> {
+        self.trail.as_ref().map(|trail| trail.cursor.as_slice()).filter(|cursor| !cursor.is_empty())
+    }
+
+    /// It was cut off, and has asked over `line` to go on after its cursor. What it had of an unfinished message is gone.
+    pub(crate) fn come_back(&mut self, line: Line) {
+        self.line = Some(line);
+        // A poll that goes on is answered with what it missed, and by nothing before.
+        self.is_unanswered = self.kind != Kind::Poll;
+        self.phase = if self.is_unanswered { Phase::Opening } else { Phase::Open };
+        self.chunks = None;
+        self.spill.clear();
+        if let Some(trail) = &mut self.trail {
+            trail.ahead.clear();
+        }
+    }
+
+    /// Sends all of it. False if the connection is broken.
+    fn send(&mut self, bytes: &[u8]) -> bool {
+        self.line.as_mut().is_some_and(|line| line.send(bytes))
     }
 
     /// Takes what was read. `work` is space for bytes on their way.
@@ -70,7 +114,7 @@ impl Conn {
         tally: &mut Tally,
     ) -> Result<(), Malformed> {
         let behind;
-        let bytes = if self.phase == Phase::Opening {
+        let bytes = if self.is_unanswered {
             self.spill.extend_from_slice(bytes);
             behind = self.open(site)?.unwrap_or_default();
             if behind.is_empty() {
@@ -108,9 +152,12 @@ impl Conn {
         }
         let mut rest = std::mem::take(&mut self.spill);
         rest.drain(..head.len);
-        self.phase = Phase::behind_answer(self.kind);
+        self.is_unanswered = false;
+        if !self.kind.joins() {
+            self.phase = Phase::Open;
+        }
         match self.kind {
-            Kind::Sse => self.chunks = (head.body == Body::Chunked).then(Chunks::default),
+            Kind::Sse | Kind::Stream => self.chunks = (head.body == Body::Chunked).then(Chunks::default),
             Kind::Poll => self.poll(site, head.cursor.as_deref()),
             _ => {}
         }
@@ -118,21 +165,28 @@ impl Conn {
     }
 
     fn poll(&mut self, site: &Site, cursor: Option<&str>) {
+        if let (Some(trail), Some(cursor)) = (&mut self.trail, cursor) {
+            trail.on_item(Item::Cursor(cursor.as_bytes()));
+            trail.on_item(Item::Passed);
+        }
         let request = next_poll(&site.host, &site.channel, cursor.unwrap_or("now"));
-        if !send_all(&self.socket, request.as_bytes()) {
+        if !self.send(request.as_bytes()) {
             self.phase = Phase::Closed;
         }
     }
 
     fn items(&mut self, key: usize, bytes: &[u8], tally: &mut Tally) -> Result<usize, Malformed> {
-        let Self { socket, kind, phase, place, .. } = self;
+        let Self { line, kind, phase, place, trail, .. } = self;
         let sink = |item: Item<'_>| {
             // Where an answer does not go through the connection is found broken at the next read.
-            match item {
-                Item::Ping(payload) => _ = send_all(&*socket, &decode::pong(payload)),
-                Item::Asks(answer) => _ = send_all(&*socket, answer),
-                Item::Joined => *phase = Phase::Open,
+            match (item, &mut *line) {
+                (Item::Ping(payload), Some(line)) => _ = line.send(&decode::pong(payload)),
+                (Item::Asks(answer), Some(line)) => _ = line.send(answer),
+                (Item::Joined, _) => *phase = Phase::Open,
                 _ => {}
+            }
+            if let Some(trail) = trail {
+                trail.on_item(item);
             }
             tally.on_item(key, place, item);
         };
@@ -140,6 +194,7 @@ impl Conn {
             Kind::Ws => decode::frames(bytes, false, sink),
             Kind::WsJson => decode::frames(bytes, true, sink),
             Kind::Sse => Ok(decode::lines(bytes, sink)),
+            Kind::Stream => Ok(decode::objects(bytes, sink)),
             Kind::Redis => resp::messages(bytes, sink),
             Kind::Nats => nats::operations(bytes, sink),
             Kind::SocketIo => socketio::packets(bytes, sink),

@@ -11,6 +11,10 @@ pub(crate) enum Item<'a> {
     Message(&'a [u8]),
     /// A loss that was told: the notice as JSON.
     Gap(&'a [u8]),
+    /// The cursor of the message that follows, or of what is [`Item::Passed`] then.
+    Cursor(&'a [u8]),
+    /// Something ended that was no message: where it had a cursor, that holds from here on.
+    Passed,
     /// A WebSocket ping, to be answered.
     Ping(&'a [u8]),
     /// Something else that is to be answered, with these bytes.
@@ -42,11 +46,7 @@ pub(crate) fn frames(buf: &[u8], is_json: bool, mut sink: impl FnMut(Item<'_>)) 
     while let Some(Frame { opcode, begin, end }) = frame(&buf[at..])? {
         let payload = &buf[at + begin..at + end];
         match opcode {
-            1 | 2 if is_json => {
-                if let Some(item) = operation(payload) {
-                    sink(item);
-                }
-            }
+            1 | 2 if is_json => operation(payload, &mut sink),
             1 | 2 => sink(Item::Message(payload)),
             8 => sink(Item::End),
             9 => sink(Item::Ping(payload)),
@@ -85,13 +85,45 @@ fn frame(buf: &[u8]) -> Result<Option<Frame>, Malformed> {
     Ok((buf.len() >= end).then_some(Frame { opcode: first & 0x0f, begin, end }))
 }
 
-fn operation(text: &[u8]) -> Option<Item<'_>> {
-    const DATA: &[u8] = b"\"data\":\"";
-    if text.starts_with(b"{\"op\":\"publication\"") {
-        let at = memmem::find(text, DATA)? + DATA.len();
-        return Some(Item::Message(&text[at..]));
+/// What a line or a frame of JSON says.
+fn operation(text: &[u8], mut sink: impl FnMut(Item<'_>)) {
+    if text.starts_with(b"{\"op\":\"publication\"") || text.starts_with(b"{\"channel\"") {
+        if let Some(id) = member(text, b"\"id\":\"") {
+            sink(Item::Cursor(id));
+        }
+        const DATA: &[u8] = b"\"data\":\"";
+        if let Some(at) = memmem::find(text, DATA) {
+            sink(Item::Message(&text[at + DATA.len()..]));
+        }
+    } else if text.starts_with(b"{\"op\":\"subscribed\"") {
+        if memmem::find(text, b"\"outcome\":\"complete\"").is_none() {
+            sink(Item::Gap(text));
+        }
+        if let Some(cursor) = member(text, b"\"cursor\":\"") {
+            sink(Item::Cursor(cursor));
+            sink(Item::Passed);
+        }
+    } else if text.starts_with(b"{\"op\":\"gap\"") {
+        sink(Item::Gap(text));
+    } else if text.starts_with(b"{\"op\":\"close\"") {
+        sink(Item::End);
     }
-    text.starts_with(b"{\"op\":\"gap\"").then_some(Item::Gap(text))
+}
+
+/// The string that follows `name`, as far as the next quote: nothing that is looked for has one in it.
+fn member<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let value = &text[memmem::find(text, name)? + name.len()..];
+    Some(&value[..memchr(b'"', value)?])
+}
+
+/// Takes whole lines of a stream of JSON off the front of `buf`; tells how many bytes they are.
+pub(crate) fn objects(buf: &[u8], mut sink: impl FnMut(Item<'_>)) -> usize {
+    let mut at = 0;
+    while let Some(len) = memchr(b'\n', &buf[at..]) {
+        operation(&buf[at..at + len], &mut sink);
+        at += len + 1;
+    }
+    at
 }
 
 /// A pong with `payload`, as a client sends it: masked, with a mask of zeros.
@@ -114,6 +146,10 @@ pub(crate) fn lines(buf: &[u8], mut sink: impl FnMut(Item<'_>)) -> usize {
             } else if memmem::find(data, b"\"outcome\"").is_some() {
                 sink(Item::Gap(data));
             }
+        } else if let Some(id) = line.strip_prefix(b"id: ") {
+            sink(Item::Cursor(id));
+        } else if line.is_empty() {
+            sink(Item::Passed);
         } else if line == b"event: push.close" {
             sink(Item::End);
         }
@@ -139,6 +175,8 @@ mod tests {
             Item::Ping(payload) => format!("ping {}", text(payload)),
             Item::Asks(answer) => format!("asks {}", text(answer)),
             Item::Joined => "joined".to_owned(),
+            Item::Cursor(cursor) => format!("at {}", text(cursor)),
+            Item::Passed => "passed".to_owned(),
             Item::End => "end".to_owned(),
         }
     }
@@ -167,14 +205,30 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_publications_gaps_or_of_no_interest() {
-        let texts =
-            [r#"{"op":"publication","id":"a.1","data":"001 x"}"#, r#"{"op":"gap","missed":3}"#, r#"{"op":"pong"}"#];
+    fn operations_are_publications_beginnings_gaps_or_of_no_interest() {
+        let texts = [
+            r#"{"op":"publication","id":"a.1","data":"001 x"}"#,
+            r#"{"op":"gap","missed":3}"#,
+            r#"{"op":"pong"}"#,
+            r#"{"op":"subscribed","channel":"c","cursor":"a.7","outcome":"complete"}"#,
+            r#"{"op":"subscribed","cursor":"a.8","outcome":"lost"}"#,
+        ];
         let buf: Vec<u8> =
             texts.iter().flat_map(|text| [&[0x81, text.len() as u8], text.as_bytes()].concat()).collect();
         let (taken, seen) = seen_frames(&buf, true);
         assert_eq!(taken, Ok(buf.len()));
-        assert_eq!(seen, ["001 x\"}", r#"gap {"op":"gap","missed":3}"#]);
+        let lost = format!("gap {}", texts[4]);
+        let expected = ["at a.1", "001 x\"}", r#"gap {"op":"gap","missed":3}"#, "at a.7", "passed"];
+        assert_eq!(seen, [&expected[..], &[&lost, "at a.8", "passed"]].concat());
+    }
+
+    #[test]
+    fn a_stream_of_json_is_taken_by_its_lines() {
+        let stream = "{\"op\":\"subscribed\",\"cursor\":\"a.1\",\"outcome\":\"complete\"}\n\n{\"channel\":\"c\",\"id\":\"a.2\",\"data\":\"x\"}\n{\"op\":\"close\",\"code\":3000}\n{\"chan";
+        let mut seen = Vec::new();
+        let taken = objects(stream.as_bytes(), |item| seen.push(told(item)));
+        assert_eq!(taken, stream.len() - "{\"chan".len());
+        assert_eq!(seen, ["at a.1", "passed", "at a.2", "x\"}", "end"]);
     }
 
     #[test]
@@ -186,7 +240,8 @@ mod tests {
         let mut seen = Vec::new();
         let taken = lines(stream.as_bytes(), |item| seen.push(told(item)));
         assert_eq!(taken, stream.len() - "data: 00".len());
-        assert_eq!(seen, [message, r#"gap {"channel":"c","outcome":"partial"}"#, "end"]);
+        let gap = r#"gap {"channel":"c","outcome":"partial"}"#;
+        assert_eq!(seen, ["at a.1", "passed", "passed", "at a.2", message, "passed", gap, "passed", "end", "passed"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a client does with its subscribers when it is told to.
 
-use super::command::{Slice, Slowness};
+use super::command::{Load, Slice, Slowness};
+use super::pace;
 use super::swarm::Swarm;
 use super::tally::Latency;
 use crate::Result;
@@ -27,6 +28,14 @@ fn rounds(
     while now_ns() - begin < ns && !is_done(swarm) {
         swarm.round(count, first_key)?;
     }
+    Ok(Slice { count: swarm.tally.account.deliveries - before, ns: now_ns() - begin })
+}
+
+/// Publishes `count` messages with one request, and waits until everybody has them.
+pub(crate) fn publish(swarm: &mut Swarm, count: usize) -> Result<Slice> {
+    let (begin, before) = (now_ns(), swarm.tally.account.deliveries);
+    swarm.tally.aim(swarm.publisher.next_seq, 0, std::iter::empty());
+    swarm.round(count, 0)?;
     Ok(Slice { count: swarm.tally.account.deliveries - before, ns: now_ns() - begin })
 }
 
@@ -70,23 +79,31 @@ pub(crate) fn probe(swarm: &mut Swarm, ms: u64, each_ms: u64) -> Result<Latency>
 }
 
 /// All read for `ms`; then the first `stopped` do not for as long; then they go on, until they are level.
-pub(crate) fn slow(swarm: &mut Swarm, stopped: usize, ms: u64, batch: usize) -> Result<Slowness> {
+pub(crate) fn slow(swarm: &mut Swarm, stopped: usize, ms: u64, load: Load) -> Result<Slowness> {
     swarm.tally.measure();
-    let rate_before = rounds(swarm, ms * MS, batch, stopped, |_| false)?;
+    let rate_before = under(swarm, ms * MS, load, stopped, |_| false)?;
     let before = swarm.tally.measured();
     swarm.pause(stopped)?;
     swarm.tally.measure();
-    let rate_during = rounds(swarm, ms * MS, batch, stopped, |_| false)?;
+    let rate_during = under(swarm, ms * MS, load, stopped, |_| false)?;
     let during = swarm.tally.measured();
     let backlog = swarm.conns.iter().take(stopped).map(|conn| swarm.publisher.next_seq - conn.place.next).max();
     swarm.resume(stopped)?;
     swarm.tally.measure();
+    let (Load::Full { batch: ahead } | Load::Paced { ahead, .. }) = load;
     let is_level = |swarm: &Swarm| {
-        swarm.conns.iter().take(stopped).all(|conn| conn.place.next + batch as u64 >= swarm.publisher.next_seq)
+        swarm.conns.iter().take(stopped).all(|conn| conn.place.next + ahead as u64 >= swarm.publisher.next_seq)
     };
-    let catch_up = rounds(swarm, CATCH_UP_NS, batch, stopped, is_level)?;
+    let catch_up = under(swarm, CATCH_UP_NS, load, stopped, is_level)?;
     let after = swarm.tally.measured();
     let is_level = is_level(swarm);
     let backlog = backlog.unwrap_or_default();
     Ok(Slowness { before, during, after, rate_before, rate_during, backlog, catch_up_ns: catch_up.ns, is_level })
+}
+
+fn under(swarm: &mut Swarm, ns: u64, load: Load, first_key: usize, is_done: impl Fn(&Swarm) -> bool) -> Result<Slice> {
+    match load {
+        Load::Full { batch } => rounds(swarm, ns, batch, first_key, is_done),
+        Load::Paced { each_ns, .. } => Ok(pace::run(swarm, ns, each_ns, first_key, is_done)?.0),
+    }
 }

@@ -3,8 +3,7 @@
 use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 
-use super::http;
-use super::{nats, resp};
+use super::{http, nats, resp};
 use crate::clock::now_ns;
 use crate::message;
 use crate::poller::{Read, connect, read, send_some};
@@ -68,27 +67,35 @@ impl Publisher {
     pub(crate) fn publish(&mut self, count: usize) -> Result<()> {
         self.body.clear();
         for _ in 0..count {
-            self.push_message(count > 1, self.next_seq);
+            self.push_message(count > 1, self.next_seq, now_ns());
             self.next_seq += 1;
         }
         self.request(count > 1)
     }
 
-    /// Publishes a message that is no more than a sign of life.
-    pub(crate) fn hello(&mut self) -> Result<()> {
+    /// Publishes the next message as one that was due at `due_ns`.
+    pub(crate) fn publish_due(&mut self, due_ns: u64) -> Result<()> {
         self.body.clear();
-        self.push_message(false, message::HELLO);
+        self.push_message(false, self.next_seq, due_ns);
+        self.next_seq += 1;
         self.request(false)
     }
 
-    fn push_message(&mut self, is_batch: bool, seq: u64) {
+    /// Publishes a message that is no more than a sign of life.
+    pub(crate) fn hello(&mut self) -> Result<()> {
+        self.body.clear();
+        self.push_message(false, message::HELLO, now_ns());
+        self.request(false)
+    }
+
+    fn push_message(&mut self, is_batch: bool, seq: u64, time_ns: u64) {
         let is_line = is_batch && self.dialect == Dialect::Push;
         if is_line {
             self.body.extend_from_slice(b"{\"channel\":\"");
             self.body.extend_from_slice(self.shape.channel.as_bytes());
             self.body.extend_from_slice(b"\",\"data\":\"");
         }
-        message::write(&mut self.body, seq, now_ns(), self.shape.size);
+        message::write(&mut self.body, seq, time_ns, self.shape.size);
         if is_line {
             self.body.extend_from_slice(b"\"}\n");
         }
@@ -96,7 +103,7 @@ impl Publisher {
 
     fn request(&mut self, is_batch: bool) -> Result<()> {
         match self.dialect {
-            Dialect::Push | Dialect::Limit => self.post(is_batch),
+            Dialect::Push | Dialect::Limit => self.write_post(is_batch),
             Dialect::Redis | Dialect::Nats if is_batch => return Err("others are given no batches".into()),
             Dialect::Redis => resp::publish(&mut self.out, &self.shape.channel, &self.body),
             Dialect::Nats => nats::publish(&mut self.out, &self.shape.channel, &self.body),
@@ -105,7 +112,7 @@ impl Publisher {
         self.flush()
     }
 
-    fn post(&mut self, is_batch: bool) {
+    fn write_post(&mut self, is_batch: bool) {
         let Shape { channel, size } = &self.shape;
         let (target, media_type) = match (self.dialect, is_batch) {
             (_, false) => (format!("/push/publish?channel={channel}"), "text/plain"),

@@ -11,12 +11,9 @@ const PONG: &[u8] = b"\x81\x81\0\0\0\x003";
 /// The event that our servers emit, up to its argument.
 const EVENT: &[u8] = b"42[\"m\",\"";
 
-/// The first request of a subscriber of `channel`.
-pub(crate) fn first_request(host: &str, channel: &str) -> String {
-    format!(
-        "GET /socket.io/?EIO=4&transport=websocket&channel={channel} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\n\
-         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
+/// Where a subscriber of `channel` asks to speak WebSocket.
+pub(crate) fn target(channel: &str) -> String {
+    format!("/socket.io/?EIO=4&transport=websocket&channel={channel}")
 }
 
 /// Takes whole frames off the front of `buf`; tells how many bytes they are.

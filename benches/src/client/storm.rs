@@ -13,6 +13,7 @@ use crate::Result;
 use crate::args::Dialect;
 use crate::clock::{Guard, MS, now_ns};
 use crate::kind::Kind;
+use crate::line::Target;
 use crate::poller::{Poller, Read, connect, read, reset, send_all};
 
 /// Connections under way at a time.
@@ -75,14 +76,15 @@ fn begin_one(poller: &Poller, target: SocketAddrV4, request: &str, key: usize) -
 /// Connections of all kinds that come and go in groups, the oldest first.
 pub(crate) struct Churn {
     target: SocketAddrV4,
+    door: Target,
     dialect: Dialect,
     shape: Shape,
     groups: VecDeque<Swarm>,
 }
 
 impl Churn {
-    pub(crate) fn new(target: SocketAddrV4, dialect: Dialect, shape: Shape) -> Self {
-        Self { target, dialect, shape, groups: VecDeque::new() }
+    pub(crate) fn new(target: SocketAddrV4, door: Target, dialect: Dialect, shape: Shape) -> Self {
+        Self { target, door, dialect, shape, groups: VecDeque::new() }
     }
 
     /// Opens `count` connections; from `held` on, as many close as come.
@@ -92,6 +94,7 @@ impl Churn {
                 self.close_oldest()?;
             }
             let mut group = Swarm::new(self.target, self.dialect, self.shape.clone())?;
+            group.enter_by(self.door.clone());
             for kind in KINDS {
                 group.open(kind, GROUP / KINDS.len())?;
             }

@@ -7,10 +7,13 @@ use super::decode::Item;
 use crate::clock::now_ns;
 use crate::message;
 
+/// Whatever comes first is right: the subscriber joins a channel in which others publish. Messages count from 1.
+pub(crate) const ANY: u64 = 0;
+
 /// How far a subscriber has come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    /// The sequence number that is expected next.
+    /// The sequence number that is expected next; [`ANY`] until the first has come, where nobody knows which that is.
     pub(crate) next: u64,
     /// Whether it has had a hello.
     pub(crate) is_greeted: bool,
@@ -58,7 +61,9 @@ impl Account {
 pub(crate) struct Latency {
     pub(crate) count: u64,
     pub(crate) p50: u64,
+    pub(crate) p90: u64,
     pub(crate) p99: u64,
+    pub(crate) p999: u64,
     pub(crate) max: u64,
 }
 
@@ -72,7 +77,9 @@ impl Latency {
         Self {
             count: latencies.len(),
             p50: latencies.value_at_quantile(0.5),
+            p90: latencies.value_at_quantile(0.9),
             p99: latencies.value_at_quantile(0.99),
+            p999: latencies.value_at_quantile(0.999),
             max: latencies.max(),
         }
     }
@@ -131,7 +138,12 @@ impl Tally {
 
     /// What was measured; measures no more.
     pub(crate) fn measured(&mut self) -> Latency {
-        self.latencies.take().as_ref().map_or_else(Latency::default, Latency::of)
+        Latency::of(&self.take())
+    }
+
+    /// All of what was measured; measures no more.
+    pub(crate) fn take(&mut self) -> Histogram<u64> {
+        self.latencies.take().unwrap_or_else(histogram)
     }
 
     /// Bytes have been read.
@@ -151,7 +163,7 @@ impl Tally {
             },
             Item::Gap(notice) => self.account.told_missing += missed(notice),
             Item::End => self.account.closed += 1,
-            Item::Ping(_) | Item::Asks(_) | Item::Joined => {}
+            Item::Ping(_) | Item::Asks(_) | Item::Joined | Item::Cursor(_) | Item::Passed => {}
         }
     }
 
@@ -168,7 +180,7 @@ impl Tally {
         if seq < expected {
             return self.on_late(key, seq);
         }
-        if seq > expected {
+        if seq > expected && expected != ANY {
             self.account.missing += seq - expected;
             self.holes.push((key, expected..seq));
         }
@@ -205,7 +217,8 @@ impl Tally {
 /// How many publications a notice of loss names.
 fn missed(notice: &[u8]) -> u64 {
     let notice: serde_json::Value = serde_json::from_slice(notice).unwrap_or_default();
-    notice["missed"].as_u64().unwrap_or_default()
+    let of = |gap: &serde_json::Value| gap["missed"].as_u64().unwrap_or_default();
+    of(&notice) + notice["gaps"].as_array().map_or(0, |gaps| gaps.iter().map(of).sum())
 }
 
 #[cfg(test)]
@@ -247,6 +260,23 @@ mod tests {
         tally.on_item(0, &mut place, Item::Gap(br#"{"op":"gap","channel":"c","outcome":"partial","missed":3}"#));
         assert!(tally.account.is_clean());
         assert_eq!((tally.account.missing, tally.account.told_missing), (3, 3));
+    }
+
+    #[test]
+    fn who_joins_later_begins_with_whatever_comes_first_and_misses_nothing_from_there() {
+        let (mut tally, mut place) = (Tally::new(), Place { next: ANY, is_greeted: false });
+        hear(&mut tally, 0, &mut place, &[41, 42]);
+        assert!(tally.account.is_clean() && place.next == 43);
+        hear(&mut tally, 0, &mut place, &[45]);
+        assert_eq!(tally.account.missing, 2);
+    }
+
+    #[test]
+    fn losses_that_a_beginning_tells_of_are_counted() {
+        assert_eq!(
+            missed(br#"{"op":"subscribed","outcome":"partial","gaps":[{"missed":2},{"channel":"c"},{"missed":3}]}"#),
+            5
+        );
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddrV4, TcpStream};
 
-use super::Target;
 use crate::Result;
 use crate::client::http::{self, Body};
+use crate::line::Target;
 
 /// A connection for it.
 pub(crate) struct Control {
@@ -39,6 +39,11 @@ impl Control {
     /// Bytes that the server has allocated, if it counts.
     pub(crate) fn heap_bytes(&mut self) -> Result<u64> {
         Ok(self.ask("GET", "/mailbox/heap")?.parse()?)
+    }
+
+    /// What the hub tells of itself.
+    pub(crate) fn stats(&mut self) -> Result<serde_json::Value> {
+        Ok(serde_json::from_str(&self.ask("GET", "/push/stats")?)?)
     }
 
     /// Asks for a message more, without waiting for it: the answer is taken with [`Control::answer`].

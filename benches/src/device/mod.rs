@@ -5,16 +5,14 @@
 
 mod control;
 mod eas;
-mod line;
 mod talk;
 
 pub(crate) use self::control::Control;
-use self::line::Line;
-pub(crate) use self::line::Target;
 use self::talk::Answer;
 pub(crate) use self::talk::Speech;
 use crate::Result;
 use crate::clock::{Guard, MS, now_ns};
+use crate::line::{Line, Target};
 use crate::poller::{Poller, Read};
 
 /// Requests that are unanswered at a time while devices are prepared or begin to wait.

@@ -38,6 +38,7 @@ impl Spread {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Cell {
     Text(String),
+    Count(usize),
     Value(f64),
     Spread(Spread),
 }
@@ -47,6 +48,7 @@ impl Cell {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
+            Self::Count(count) => count.to_string(),
             Self::Value(value) => round(*value),
             Self::Spread(Spread { min, median, max, rounds }) if rounds.len() > 1 => {
                 format!("**{}** ({} .. {})", round(*median), round(*min), round(*max))
@@ -59,6 +61,7 @@ impl Cell {
     pub(crate) fn json(&self) -> Value {
         match self {
             Self::Text(text) => json!(text),
+            Self::Count(count) => json!(count),
             Self::Value(value) => json!({"value": value}),
             Self::Spread(Spread { min, median, max, rounds }) => {
                 json!({"median": median, "min": min, "max": max, "rounds": rounds})
@@ -81,7 +84,7 @@ impl From<String> for Cell {
 
 impl From<usize> for Cell {
     fn from(count: usize) -> Self {
-        Self::Text(count.to_string())
+        Self::Count(count)
     }
 }
 

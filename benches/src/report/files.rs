@@ -1,7 +1,7 @@
 //! Results as files: `NAME.json`, `NAME.md`, and `NAME.svg` where there is a picture.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -29,8 +29,27 @@ pub(crate) fn into(place: &Place) {
     PLACE.get_or_init(|| place.clone());
 }
 
+/// Where results of this process are written, if they are.
+pub(crate) fn directory() -> Option<&'static Path> {
+    PLACE.get()?.out.as_deref()
+}
+
 pub(super) fn place() -> Option<&'static Place> {
     PLACE.get()
+}
+
+/// The command line that this process was started with, but for where its results go.
+pub(super) fn command(arguments: impl Iterator<Item = String>) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--out" | "--name" => drop(arguments.next()),
+            place if place.starts_with("--out=") || place.starts_with("--name=") => {}
+            _ => told.push(argument),
+        }
+    }
+    told.join(" ")
 }
 
 impl Place {
@@ -39,7 +58,7 @@ impl Place {
         let name = self.name.as_deref().unwrap_or(&report.scenario);
         fs::create_dir_all(dir)?;
         let mut markdown = report.markdown();
-        markdown += &format!("\n{}\n", machine.text());
+        markdown += &format!("\n`{}`; {}\n", report.command, machine.text());
         for plot in &report.plots {
             let file = match plot.name() {
                 "" => format!("{name}.svg"),
@@ -60,6 +79,12 @@ mod tests {
     use super::*;
     use crate::args::{Cli, Role};
     use clap::Parser as _;
+
+    #[test]
+    fn a_command_is_told_without_where_its_results_go() {
+        let line = "fanout --out there --size 100 --name=x --rounds 2 --out=here --name y";
+        assert_eq!(command(line.split(' ').map(str::to_owned)), "fanout --size 100 --rounds 2");
+    }
 
     #[test]
     fn each_result_is_a_file_of_the_name_that_was_asked_for() {

@@ -10,7 +10,7 @@ pub(crate) mod plot;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::figure::{Cell, Spread};
-pub(crate) use self::files::{Place, into};
+pub(crate) use self::files::{Place, directory, into};
 use self::machine::Machine;
 use self::plot::Plot;
 use crate::Result;
@@ -22,6 +22,8 @@ use crate::client::tally::{Account, Latency};
 pub(crate) struct Report {
     scenario: String,
     settings: String,
+    /// What was typed to have it.
+    command: String,
     rows: Vec<(String, String)>,
     figures: Map<String, Value>,
     accounts: Map<String, Value>,
@@ -43,6 +45,7 @@ impl Report {
         Self {
             scenario: scenario.to_owned(),
             settings,
+            command: files::command(std::env::args().skip(1)),
             rows: Vec::new(),
             figures: Map::new(),
             accounts: Map::new(),
@@ -137,6 +140,7 @@ impl Report {
         json!({
             "scenario": self.scenario,
             "settings": self.settings,
+            "command": self.command,
             "machine": machine,
             "clean": is_clean,
             "figures": self.figures,
@@ -162,6 +166,11 @@ impl Table {
         };
         self.rows.iter().map(row).collect()
     }
+}
+
+/// What this machine is, in a line.
+pub(crate) fn machine() -> String {
+    Machine::read().text()
 }
 
 fn with_unit(text: &str, unit: &str) -> String {
@@ -203,7 +212,7 @@ mod tests {
         assert_eq!(json["figures"]["ratio"]["rounds"], json!([0.5, 1.0, 0.75]));
         assert_eq!(json["figures"]["memory"], json!({"value": 64.0, "unit": "B"}));
         assert_eq!(json["accounts"]["push"]["deliveries"], json!(7));
-        assert_eq!(json["tables"]["cells"][0], json!({"transport": "ws", "subscribers": "3", "us": {"value": 1.5}}));
+        assert_eq!(json["tables"]["cells"][0], json!({"transport": "ws", "subscribers": 3, "us": {"value": 1.5}}));
     }
 
     #[test]

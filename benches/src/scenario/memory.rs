@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use super::progress;
 use crate::Result;
-use crate::args::{ChurnArgs, IdleArgs, IdleKind};
+use crate::args::ChurnArgs;
 use crate::client::command::{Command, Done};
-use crate::kind::Kind;
 use crate::lane::Lane;
 use crate::report::Report;
 
@@ -37,62 +36,6 @@ pub(super) fn settled_rss(lane: &Lane) -> Result<u64> {
         }
     }
     Ok(last)
-}
-
-/// Scenario `idle`.
-pub(crate) fn idle(args: &IdleArgs) -> Result<()> {
-    let IdleArgs { kind, connections, cycles, secs, at_most, server } = args;
-    let kind = match kind {
-        IdleKind::Of(kind) => kind,
-        IdleKind::Parked(speech) => return super::parked::idle(args, *speech),
-    };
-    let mut lane = Lane::push(server, SIZE)?;
-    // What the first connections of a process load and allocate is not theirs.
-    warm_up(&mut lane, *kind)?;
-    let begin = settled_rss(&lane)?;
-    let settings = format!("{} x {connections}, heartbeat {} s", kind.name(), server.heartbeat);
-    let mut report = Report::new("idle", &settings, server);
-    report.value("RSS before", begin as f64 / 1024.0, "KiB");
-    let mut most: f64 = 0.0;
-    for cycle in 1..=*cycles {
-        let name = |what: &str| if *cycles == 1 { what.to_owned() } else { format!("{what}, cycle {cycle}") };
-        progress(&format!("cycle {cycle} of {cycles}: opening {connections} {} connections", kind.name()));
-        let before = lane.cpu_ns()?;
-        let Done {} = lane.client.ask(&Command::Open { kind: *kind, count: *connections })?;
-        let rss = settled_rss(&lane)?;
-        let opening = lane.cpu_ns()?;
-        let Done {} = lane.client.ask(&Command::Rest { ms: (secs * 1000.0) as u64 })?;
-        let share = (lane.cpu_ns()? - opening) as f64 / (secs * 1e9);
-        report.value(&name("RSS open"), rss as f64 / 1024.0, "KiB");
-        let each = (rss as f64 - begin as f64) / *connections as f64;
-        report.value(&name("RSS a connection"), each, "B");
-        most = most.max(each);
-        let connect = (opening - before) as f64 / 1000.0 / *connections as f64;
-        report.value(&name("server CPU a connection opened"), connect, "us");
-        report.value(&name("server CPU while idle"), share * 100.0, "% of a core");
-        let rss = settled_rss(&lane)?;
-        report.value(&name("RSS after idling"), rss as f64 / 1024.0, "KiB");
-        let account = lane.settle()?;
-        if !account.is_clean() {
-            return Err(format!("connections were to be left alone: {account:?}").into());
-        }
-        let Done {} = lane.client.ask(&Command::Close)?;
-        let rss = settled_rss(&lane)?;
-        report.value(&name("RSS closed"), rss as f64 / 1024.0, "KiB");
-    }
-    report.print(&[])?;
-    match at_most {
-        Some(at_most) if most > *at_most => Err(format!("{most:.0} bytes a connection, more than {at_most}").into()),
-        _ => Ok(()),
-    }
-}
-
-/// Opens some connections and closes them again.
-pub(super) fn warm_up(lane: &mut Lane, kind: Kind) -> Result<()> {
-    const COUNT: usize = 64;
-    let Done {} = lane.client.ask(&Command::Open { kind, count: COUNT })?;
-    let Done {} = lane.client.ask(&Command::Close)?;
-    Ok(())
 }
 
 /// Scenario `churn`.

@@ -167,7 +167,5 @@ fn preflight(headers: HeaderMap) -> Response<PushBody> {
 
 /// wire.md §7: on every answer; what a handler has set stays.
 fn apply_plain(headers: &mut HeaderMap) {
-    let own = std::mem::take(headers);
-    Answer::Plain.apply(headers);
-    headers.extend(own);
+    Answer::Plain.complete(headers);
 }

@@ -45,6 +45,15 @@ impl PushBody {
         Self(Kind::Full((!bytes.is_empty()).then_some(bytes)))
     }
 
+    /// The bytes, unless they are still to come.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn into_full(self) -> Option<Bytes> {
+        match self.0 {
+            Kind::Full(bytes) => Some(bytes.unwrap_or_default()),
+            _ => None,
+        }
+    }
+
     #[cfg(target_os = "linux")]
     pub(crate) fn offered(cell: Cell) -> Self {
         Self(Kind::Offered(cell))

@@ -19,6 +19,8 @@ mod push;
 mod reject;
 mod request;
 mod service;
+#[cfg(target_os = "linux")]
+mod shortcut;
 mod stream;
 mod ws;
 

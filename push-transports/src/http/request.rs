@@ -17,7 +17,41 @@ use crate::server::ConnectionInfo;
 use crate::server::lot::OnLot;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-pub(crate) type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// The body of a request.
+pub(crate) enum RequestBody {
+    /// All of it is there, of a request that was read without an HTTP library: its connection is a lot's.
+    Whole(Bytes),
+    /// As a server gives it.
+    Stream(UnsyncBoxBody<Bytes, BoxError>),
+}
+
+impl RequestBody {
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    /// Whether no byte of it is left on the connection.
+    #[cfg(target_os = "linux")]
+    fn is_read(&self) -> bool {
+        matches!(self, Self::Whole(_)) || self.is_empty()
+    }
+
+    /// Whether a lot owns the connection that it came on.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_on_lot(&self, extensions: &http::Extensions) -> bool {
+        matches!(self, Self::Whole(_)) || extensions.get::<OnLot>().is_some()
+    }
+}
+
+impl std::fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RequestBody")
+    }
+}
 
 /// A request that was let in.
 #[derive(Debug)]
@@ -31,6 +65,7 @@ pub(crate) struct Call {
     #[cfg(target_os = "linux")]
     is_on_lot: bool,
     /// Whether all of the body was read, so that what follows is the next request.
+    #[cfg(target_os = "linux")]
     is_read: bool,
 }
 
@@ -42,8 +77,10 @@ impl Call {
         let (mut parts, body) = request.into_parts();
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         #[cfg(target_os = "linux")]
-        let is_on_lot = parts.extensions.get::<OnLot>().is_some() && parts.version == http::Version::HTTP_11;
-        let (connection, is_read) = (parts.extensions.remove(), body.is_end_stream());
+        let is_on_lot = body.is_on_lot(&parts.extensions) && parts.version == http::Version::HTTP_11;
+        #[cfg(target_os = "linux")]
+        let is_read = body.is_read();
+        let connection = parts.extensions.remove();
         Ok(Self {
             method: parts.method,
             headers: parts.headers,
@@ -52,6 +89,7 @@ impl Call {
             body,
             #[cfg(target_os = "linux")]
             is_on_lot,
+            #[cfg(target_os = "linux")]
             is_read,
         })
     }
@@ -80,8 +118,15 @@ impl Call {
     ///
     /// Those of [`read_whole`].
     pub(crate) async fn read_body(&mut self, shared: &Shared, limit: usize) -> Result<Bytes, Problem> {
-        let body = read_whole(std::mem::take(&mut self.body), limit, shared.config.body_timeout).await?;
-        self.is_read = true;
+        let body = match std::mem::replace(&mut self.body, RequestBody::Whole(Bytes::new())) {
+            RequestBody::Whole(body) if body.len() > limit => return Err(too_large(limit)),
+            RequestBody::Whole(body) => body,
+            RequestBody::Stream(body) => read_whole(body, limit, shared.config.body_timeout).await?,
+        };
+        #[cfg(target_os = "linux")]
+        {
+            self.is_read = true;
+        }
         Ok(body)
     }
 
@@ -102,6 +147,10 @@ impl Call {
     }
 }
 
+fn too_large(limit: usize) -> Problem {
+    Problem::new(Code::TooLarge, format!("the body has more than {limit} bytes"))
+}
+
 /// A whole body of at most `limit` bytes that comes within `patience`, in memory of its own.
 ///
 /// # Errors
@@ -111,13 +160,12 @@ pub(super) async fn read_whole<B>(body: B, limit: usize, patience: Duration) -> 
 where
     B: Body<Data = Bytes>,
 {
-    let too_large = || Problem::new(Code::TooLarge, format!("the body has more than {limit} bytes"));
     if body.size_hint().lower() > limit as u64 {
-        return Err(too_large());
+        return Err(too_large(limit));
     }
     match tokio::time::timeout(patience, collect(body, limit)).await {
         Ok(Ok(Some(body))) => Ok(body.into()),
-        Ok(Ok(None)) => Err(too_large()),
+        Ok(Ok(None)) => Err(too_large(limit)),
         Ok(Err(_)) => Err(Problem::bad_parameter("the body broke off")),
         Err(_) => Err(Problem::bad_parameter("the body did not come in time")),
     }

@@ -65,17 +65,17 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        let request = request.map(|body| RequestBody::Stream(body.map_err(Into::into).boxed_unsync()));
         ResponseFuture(Box::pin(answer(self.push.clone(), request)))
     }
 }
 
-async fn answer(push: Push, request: Request<RequestBody>) -> Response<PushBody> {
+pub(super) async fn answer(push: Push, request: Request<RequestBody>) -> Response<PushBody> {
     push.guarded(request, true, |request| dispatch(&push, request)).await
 }
 
 /// The routes with the methods they know.
-const ROUTES: [(&str, &str); 12] = [
+pub(super) const ROUTES: [(&str, &str); 12] = [
     ("/ws", "GET"),
     ("/sse", "GET, HEAD"),
     ("/poll", "GET, HEAD, POST"),

@@ -247,6 +247,13 @@ impl StreamBody {
         }
     }
 
+    /// What it says first, if it can be served together with others behind that: a subscription that has just begun.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn take_opening(&mut self) -> Option<Bytes> {
+        let may_park = self.dialect.is_shared() && self.subscriber.is_settled();
+        may_park.then(|| self.session.poll_output()).flatten()
+    }
+
     /// Ready once there may be something to say. Only after [`StreamBody::poll_next`] had nothing.
     #[cfg(target_os = "linux")]
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {

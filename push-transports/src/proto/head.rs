@@ -66,12 +66,24 @@ pub(crate) fn merge(head: &mut HeaderMap, own: &HeaderMap) {
 
 /// Appends a whole head. `date` is that of now, RFC 9110 §6.6.1; `lines` are those of [`write_headers`].
 pub(crate) fn write(out: &mut Vec<u8>, status: StatusCode, lines: &[u8], body: Body, date: &str, closes: bool) {
+    write_with(out, status, |out| out.extend_from_slice(lines), body, date, closes);
+}
+
+/// The same, with lines that are written in their place.
+pub(crate) fn write_with(
+    out: &mut Vec<u8>,
+    status: StatusCode,
+    lines: impl FnOnce(&mut Vec<u8>),
+    body: Body,
+    date: &str,
+    closes: bool,
+) {
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(lines);
+    lines(out);
     match body {
         Body::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Body::Length(length) => {

@@ -22,20 +22,41 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-
 impl Answer {
     /// Adds the headers. Call it before anything that must replace one of them.
     pub fn apply(self, headers: &mut HeaderMap) {
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
-        headers.insert(VARY, HeaderValue::from_static("Origin, Authorization, Cookie"));
-        if self == Answer::Plain {
-            return;
-        }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
-        headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-        if self == Answer::Foreign {
-            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+        for (name, value) in self.all() {
+            headers.insert(name, HeaderValue::from_static(value));
         }
     }
+
+    /// Adds those of the headers that are not there.
+    pub fn complete(self, headers: &mut HeaderMap) {
+        headers.reserve(PLAIN.len());
+        for (name, value) in self.all() {
+            headers.entry(name).or_insert_with(|| HeaderValue::from_static(value));
+        }
+    }
+
+    fn all(self) -> impl Iterator<Item = (HeaderName, &'static str)> {
+        let [subscription, foreign]: [&[_]; 2] = match self {
+            Self::Plain => [&[], &[]],
+            Self::Subscription => [&SUBSCRIPTION, &[]],
+            Self::Foreign => [&SUBSCRIPTION, &FOREIGN],
+        };
+        PLAIN.iter().chain(subscription).chain(foreign).cloned()
+    }
 }
+
+type Line = (HeaderName, &'static str);
+
+static PLAIN: [Line; 4] = [
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+    (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    (VARY, "Origin, Authorization, Cookie"),
+];
+
+static SUBSCRIPTION: [Line; 2] = [(CACHE_CONTROL, "no-store, no-transform"), (X_ACCEL_BUFFERING, "no")];
+
+static FOREIGN: [Line; 1] = [(CONTENT_SECURITY_POLICY, "sandbox")];
 
 #[cfg(test)]
 mod tests {

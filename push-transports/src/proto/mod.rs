@@ -18,6 +18,8 @@ pub mod encoding;
 pub mod envelope;
 pub mod forms;
 #[cfg(target_os = "linux")]
+pub(crate) mod front;
+#[cfg(target_os = "linux")]
 pub(crate) mod head;
 pub mod headers;
 mod json;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, HeaderName};
+use http::header::{AsHeaderName, CONTENT_TYPE};
 use push_core::{Draft, EventName, Key, MediaType, PushId};
 
 use super::encoding::decode_percent;
@@ -17,9 +17,13 @@ use super::problem::Problem;
 /// `bad_parameter` naming the header, also where one is given twice.
 pub fn draft_of(headers: &HeaderMap, body: Bytes) -> Result<Draft, Problem> {
     let mut draft = Draft::new(body);
-    if let Some(text) = single(headers, CONTENT_TYPE.as_str(), "Content-Type")? {
+    if let Some(text) = single(headers, CONTENT_TYPE, "Content-Type")? {
         let media_type = MediaType::parse(&text).map_err(|error| named("Content-Type", &error))?;
         draft = draft.media_type(media_type);
+    }
+    // Most say nothing more.
+    if !headers.keys().any(|name| name.as_str().starts_with("push-")) {
+        return Ok(draft);
     }
     if let Some(text) = single(headers, "push-event", "Push-Event")? {
         draft = draft.event(EventName::parse(&text).map_err(|error| named("Push-Event", &error))?);
@@ -38,8 +42,7 @@ pub fn draft_of(headers: &HeaderMap, body: Bytes) -> Result<Draft, Problem> {
     }
 }
 
-fn single(headers: &HeaderMap, name: &str, shown: &str) -> Result<Option<String>, Problem> {
-    debug_assert!(HeaderName::from_bytes(name.as_bytes()).is_ok());
+fn single(headers: &HeaderMap, name: impl AsHeaderName, shown: &str) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {

@@ -4,6 +4,8 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use super::counters::ServeCounters;
+#[cfg(target_os = "linux")]
+use super::shortcut::Shortcut;
 use super::tls::Tls;
 
 /// Longest duration that is handed to a timer: one year.
@@ -92,6 +94,25 @@ pub struct ServeConfig {
     /// Why: a connection that waits in a lot takes some tens of bytes, one with a task some kilobytes, and what many of
     /// them subscribe is written in one go.
     pub lots: usize,
+    /// Routes whose requests need not pass the application. Default none. Only where there are lots, so on Linux.
+    ///
+    /// A plain request for one of them (whole in 16 KiB, of HTTP/1.1, asking for nothing beside) is answered by the lot that has
+    /// its connection; every other goes to the application as ever, and must be answered the same there. **Layers of the
+    /// application do not see the requests that take it**: leave it unset where one of them does more than look. Why: a
+    /// request costs a third of what it costs on the way through hyper and a router.
+    ///
+    /// ```
+    /// # async fn example(push: push_transports::Push) -> std::io::Result<()> {
+    /// use push_transports::server::{ServeConfig, bind, serve};
+    ///
+    /// let app = axum::Router::new().nest_service("/push", push.service());
+    /// let mut config = ServeConfig::default();
+    /// config.shortcut = Some(push.shortcut("/push"));
+    /// serve(bind(([127, 0, 0, 1], 8080).into())?, app, config, std::future::pending()).await;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(target_os = "linux")]
+    pub shortcut: Option<Shortcut>,
     /// Longest time that open connections get to finish once the shutdown signal has come. Default 10 s, most 1 year.
     ///
     /// Then what is left is cut. Why: supervisors wait for some time, often 10 to 30 s, before they kill.
@@ -133,6 +154,8 @@ impl Default for ServeConfig {
             max_connections: 10_000,
             max_connections_per_address: usize::MAX,
             grace: Duration::from_secs(10),
+            #[cfg(target_os = "linux")]
+            shortcut: None,
             lots: std::thread::available_parallelism().map_or(1, NonZero::get),
             tls: None,
             handshake_timeout: Duration::from_secs(10),

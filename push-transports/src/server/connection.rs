@@ -174,6 +174,11 @@ impl ConnectionInfo {
         self.0.answering.load(Relaxed)
     }
 
+    /// The answer is out.
+    pub(super) fn end_answer(&self) {
+        self.0.answering.store(false, Relaxed);
+    }
+
     /// The connection speaks another protocol from now on, in which who ends its direction is gone.
     pub(crate) fn upgraded(&self) {
         self.0.answering.store(false, Relaxed);

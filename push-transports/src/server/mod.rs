@@ -41,6 +41,8 @@ pub(crate) mod lot;
 mod readiness;
 mod refuse;
 mod registry;
+#[cfg(target_os = "linux")]
+pub(crate) mod shortcut;
 mod stream;
 mod tls;
 mod wait;
@@ -51,6 +53,8 @@ pub use config::ServeConfig;
 pub use connection::ConnectionInfo;
 pub use counters::ServeCounters;
 pub use io::ConnectionIo;
+#[cfg(target_os = "linux")]
+pub use shortcut::Shortcut;
 pub use tls::{Tls, TlsError};
 pub use wait::Wait;
 pub(crate) use wait::Waiting;

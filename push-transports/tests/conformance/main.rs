@@ -44,6 +44,11 @@ macro_rules! case_over {
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn under_our_own_server_by_the_shortcut() {
+                    crate::$from::$case(Path::OwnShortcut, Transport::$transport).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn under_our_own_server_by_tls() {
                     crate::$from::$case(Path::OwnTls, Transport::$transport).await;
                 }
@@ -102,6 +107,11 @@ macro_rules! over_paths {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn under_our_own_server_by_lots() {
                 crate::$from::$case(Path::OwnLots).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn under_our_own_server_by_the_shortcut() {
+                crate::$from::$case(Path::OwnShortcut).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

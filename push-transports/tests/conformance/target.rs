@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use push_core::{Hub, HubConfig, Namespace, Pattern};
+use push_transports::Push;
 use push_transports::server::{ServeConfig, Tls, bind, serve};
 use testkit::tls::{Authority, Relay};
 use tokio::task::JoinHandle;
@@ -16,6 +17,8 @@ pub(crate) enum Path {
     OwnTasks,
     /// Under `push_transports::server::serve`, sockets in lots; two of them, whatever the machine has.
     OwnLots,
+    /// The same with the shortcut past the application.
+    OwnShortcut,
     /// Under `push_transports::server::serve` with TLS, which the clients of the list do not know: a relay speaks it for them.
     OwnTls,
 }
@@ -25,7 +28,7 @@ impl Path {
     fn lots(self) -> usize {
         match self {
             Self::AxumServe | Self::OwnTasks => 0,
-            Self::OwnLots | Self::OwnTls => 2,
+            Self::OwnLots | Self::OwnShortcut | Self::OwnTls => 2,
         }
     }
 }
@@ -78,8 +81,8 @@ pub(crate) async fn start(path: Path) -> Target {
 pub(crate) async fn start_with(path: Path, setup: Setup) -> Target {
     let mut config = HubConfig::default();
     config.namespaces = setup.namespaces;
-    let hub = Hub::new(config);
-    let app = axum::Router::new().nest("/push", push_transports::router(hub, push_transports::Config::default()));
+    let push = Push::new(Hub::new(config), push_transports::Config::default()).expect("a policy");
+    let app = axum::Router::new().nest("/push", push.router());
     let listener = bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let addr = listener.local_addr().expect("bound");
     if path == Path::AxumServe {
@@ -89,6 +92,7 @@ pub(crate) async fn start_with(path: Path, setup: Setup) -> Target {
     let authority = Authority::new();
     let mut config = ServeConfig::default();
     config.lots = path.lots();
+    config.shortcut = (path == Path::OwnShortcut).then(|| push.shortcut("/push"));
     config.tls = (path == Path::OwnTls).then(|| certificate(&authority));
     let relay = match config.tls {
         Some(_) => Some(Relay::start(addr, authority.client(rustls::ALL_VERSIONS)).await),

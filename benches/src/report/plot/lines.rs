@@ -58,6 +58,7 @@ impl Lines {
         let mut chart = ChartBuilder::on(&root)
             .caption(&self.title, (FONT, 18).into_font().color(&INK))
             .margin(16)
+            .margin_right(32)
             .x_label_area_size(48)
             .y_label_area_size(64)
             .build_cartesian_2d(x, y)?;
@@ -92,7 +93,8 @@ impl Lines {
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
+            // Lines rise, most of them.
+            .position(SeriesLabelPosition::LowerRight)
             .label_font((FONT, 14).into_font().color(&INK))
             .background_style(WHITE.mix(0.85))
             .border_style(PALE)

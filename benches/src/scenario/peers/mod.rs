@@ -5,8 +5,9 @@ mod table;
 use clap::Args;
 
 use self::table::{Idle, Measured, Outcome, Row};
-use super::duels::{Duel, slice_ms};
-use super::memory::{settled_rss, warm_up};
+use super::duel::{Bouts, Duel, slice_ms};
+use super::idle::warm_up;
+use super::memory::settled_rss;
 use super::progress;
 use crate::Result;
 use crate::args::{ServerArgs, TimeArgs};
@@ -154,7 +155,7 @@ impl Harvest {
         let settings = format!("{} bytes, closed loop, one core each, against the limit", args.size);
         let mut report = Report::new("peers", &settings, &args.server);
         for (subscribers, ratio) in self.streams {
-            let name = format!("sse x {subscribers}: CPU a delivery, {} / {}", NAIVE.title, PORTABLE.title);
+            let name = format!("CPU a delivery, {} / {}, sse x {subscribers}", NAIVE.name, PORTABLE.name);
             report.spread(&name, ratio, "");
         }
         table::write(&mut report, &self.rows, &args.transport, args.idle);
@@ -172,10 +173,10 @@ fn against_limit(
 ) -> Result<(Measured, Account)> {
     let lanes = [peer.start(&args.server, args.size)?, Lane::limit(args.size)?];
     let mut duel = Duel::between(lanes, [peer.title, "limit"]);
-    run(args, &mut duel, kinds, subscribers)?;
-    let (cpu, rate, us) = (duel.cpu_ratio(), duel.rate_ratio(), duel.us_each(0));
+    let bouts = run(args, &mut duel, kinds, subscribers)?;
     let [account, limit] = duel.settle()?;
-    Ok((Measured { cpu, rate, us, account }, limit))
+    let [us, _] = bouts.us_each();
+    Ok((Measured { cpu: bouts.cpu_ratio(), rate: bouts.rate_ratio(), us, account }, limit))
 }
 
 /// A duel of two peers over SSE: CPU for a delivery, the second's over the first's.
@@ -183,12 +184,12 @@ fn between(args: &PeersArgs, peers: [&'static Peer; 2], subscribers: usize) -> R
     let [first, second] = peers;
     let lanes = [first.start(&args.server, args.size)?, second.start(&args.server, args.size)?];
     let mut duel = Duel::between(lanes, [first.title, second.title]);
-    run(args, &mut duel, [Kind::Sse; 2], subscribers)?;
-    Ok((duel.cpu_ratio(), duel.settle()?))
+    let bouts = run(args, &mut duel, [Kind::Sse; 2], subscribers)?;
+    Ok((bouts.cpu_ratio(), duel.settle()?))
 }
 
-fn run(args: &PeersArgs, duel: &mut Duel, kinds: [Kind; 2], subscribers: usize) -> Result<()> {
-    duel.subscribe(kinds, subscribers)?;
+fn run(args: &PeersArgs, duel: &mut Duel, kinds: [Kind; 2], subscribers: usize) -> Result<Bouts> {
+    duel.subscribe_each(kinds, subscribers)?;
     let command = Command::Fanout { ms: slice_ms(subscribers) };
     duel.run([&command, &command], &args.time)
 }

@@ -77,19 +77,34 @@ impl Row {
         }
     }
 
+    /// CPU for a delivery, this one's over push's.
+    fn over_push(&self, push: Option<&Measured>) -> Option<f64> {
+        self.measured().zip(push).map(|(theirs, ours)| ours.cpu.median / theirs.cpu.median)
+    }
+
+    /// What of it is to be found by its name.
+    fn keep(&self, push: Option<&Measured>, report: &mut Report) {
+        let setting = format!("{} x {}", self.transport.name(), self.subscribers);
+        if let Some(measured) = self.measured() {
+            report.keep(&format!("CPU ratio limit / {}, {setting}", self.peer.name), measured.cpu.clone(), "");
+        }
+        if let Some(over_push) = self.over_push(push) {
+            report.keep(&format!("CPU a delivery, {} / push, {setting}", self.peer.name), over_push, "");
+        }
+    }
+
     fn cells(&self, push: Option<&Measured>) -> Vec<Cell> {
         let measured = self.measured();
         let blank = || Cell::from("");
         let spread = |of: fn(&Measured) -> &Spread| measured.map_or_else(blank, |measured| of(measured).clone().into());
         let idle = |of: fn(&Idle) -> f64| self.idle.as_ref().map_or_else(blank, |idle| of(idle).into());
-        let over_push = measured.zip(push).map(|(theirs, ours)| ours.cpu.median / theirs.cpu.median);
         vec![
             self.peer.title.into(),
             self.version.clone().into(),
             self.kind.name().into(),
             if self.subscribers == 0 { blank() } else { self.subscribers.into() },
             spread(|measured| &measured.cpu),
-            over_push.map_or_else(blank, Cell::from),
+            self.over_push(push).map_or_else(blank, Cell::from),
             spread(|measured| &measured.rate),
             spread(|measured| &measured.us),
             idle(|idle| idle.rss_bytes),
@@ -132,13 +147,10 @@ pub(super) fn write(report: &mut Report, rows: &[Row], transports: &[Transport],
         };
         let cells = rows.iter().map(|row| row.cells(push_of(&rows, row.subscribers))).collect();
         report.table(&name, &HEADERS, cells);
-        for row in &rows {
-            if let Some(measured) = row.measured() {
-                let name = format!("{}, {} x {}", row.peer.name, transport.name(), row.subscribers);
-                report.keep(&format!("CPU ratio limit / {name}"), measured.cpu.clone(), "");
-            }
-        }
-        report.plot(bars(*transport, &rows));
+        rows.iter().for_each(|row| row.keep(push_of(&rows, row.subscribers), report));
+        // Where it is the only picture it has the scenario's name.
+        let name = if transports.len() == 1 { "" } else { transport.name() };
+        report.plot(Bars { name: name.to_owned(), ..bars(*transport, &rows) });
     }
 }
 
@@ -166,12 +178,12 @@ fn bars(transport: Transport, rows: &[&Row]) -> Bars {
         }
     }
     Bars {
-        name: transport.name().to_owned(),
         title: format!("Fan-out over {}: CPU of a bare send(2) over CPU of a delivery", transport.name()),
         label: "CPU ratio, limit / server".to_owned(),
         series: counts.iter().map(|count| format!("{count} subscribers")).collect(),
         groups,
         mark: Some(1.0),
+        ..Bars::default()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use push_core::{Batch, BoxFuture, Budget, Crowd, Ending, Subscriber};
 use tokio::io::AsyncWriteExt as _;
@@ -17,7 +18,7 @@ use crate::proto::head;
 use crate::proto::lot::pass::{Framing, Pass, PassBuilder};
 use crate::proto::params::Format;
 use crate::server::ConnectionIo;
-use crate::server::lot::{Cohort, Extra, Kind, Member, Parking, Session, Taken};
+use crate::server::lot::{AtOnce, Cohort, Extra, Kind, Member, Parking, Session, Taken};
 
 /// A poll that has nothing to say yet. It has looked, and was told nothing.
 pub(crate) struct Waiting {
@@ -47,6 +48,15 @@ impl Later for Waiting {
 }
 
 impl Session for Waiting {
+    fn park_at_once(self: Box<Self>, head: &Parts, _: &str, _: &mut Vec<u8>) -> AtOnce {
+        if !self.subscriber.is_settled() {
+            return AtOnce::Runs(self);
+        }
+        let Self { push, subscriber, asked, until, expires_at } = *self;
+        let kind = Polls { push, asked, headers: Arc::new(head.headers.clone()), closes: false };
+        AtOnce::Parks(Box::new(kind.parking(subscriber, until, expires_at)))
+    }
+
     fn run(self: Box<Self>, taken: Taken) -> BoxFuture<'static, ()> {
         let Self { push, subscriber, asked, until, expires_at } = *self;
         let Taken { io, head, closes } = taken;
@@ -72,18 +82,7 @@ struct Poll {
 impl Poll {
     fn park(self) {
         let Self { io, kind, subscriber, until, expires_at } = self;
-        let closes = kind.closes;
-        let now = kind.push.shared.hub.clock().now();
-        let until = expires_at.map_or(until, |at| at.min(until));
-        io.park(Parking {
-            key: kind.key(&subscriber),
-            subscriber,
-            kind: Box::new(kind),
-            extra: expires_at.map(|at| Box::new(at) as Extra),
-            lasts: Some(until.saturating_duration_since(now)),
-            silence: Duration::ZERO,
-            closes,
-        });
+        io.park(kind.parking(subscriber, until, expires_at));
     }
 
     /// Waits alone. `rest` is what is left of an answer that was begun.
@@ -125,6 +124,21 @@ struct Polls {
 }
 
 impl Polls {
+    fn parking(self, subscriber: Subscriber, until: Instant, expires_at: Option<Instant>) -> Parking {
+        let closes = self.closes;
+        let now = self.push.shared.hub.clock().now();
+        let until = expires_at.map_or(until, |at| at.min(until));
+        Parking {
+            key: self.key(&subscriber),
+            subscriber,
+            kind: Box::new(self),
+            extra: expires_at.map(|at| Box::new(at) as Extra),
+            lasts: Some(until.saturating_duration_since(now)),
+            silence: Duration::ZERO,
+            closes,
+        }
+    }
+
     fn key(&self, subscriber: &Subscriber) -> Arc<[u8]> {
         let mut kind = Vec::with_capacity(512);
         kind.extend_from_slice(if self.asked.format == Format::Raw { b"poll-raw" } else { b"poll-json" });

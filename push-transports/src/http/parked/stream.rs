@@ -16,7 +16,7 @@ use crate::http::stream::{AnyEncoder, Dialect, StreamBody};
 use crate::proto::head;
 use crate::proto::lot::pass::{Framing, LAST_CHUNK, Pass, PassBuilder};
 use crate::server::ConnectionIo;
-use crate::server::lot::{Cohort, Extra, Kind, Member, Offer, Parking, Session, Taken};
+use crate::server::lot::{AtOnce, Cohort, Extra, Kind, Member, Offer, Parking, Session, Taken};
 
 /// A body that may become a session before it is first polled.
 pub(crate) type Cell = Arc<Mutex<Option<Box<StreamBody>>>>;
@@ -41,6 +41,14 @@ impl Offer for StreamOffer {
 struct Beginning(Box<StreamBody>);
 
 impl Session for Beginning {
+    fn park_at_once(mut self: Box<Self>, head: &Parts, date: &str, out: &mut Vec<u8>) -> AtOnce {
+        let Some(opening) = self.0.take_opening() else { return AtOnce::Runs(self) };
+        let lines = |out: &mut Vec<u8>| head::write_headers(out, &head.headers);
+        head::write_with(out, head.status, lines, head::Body::Chunked, date, false);
+        Framing::Chunked.frame_into(&opening, out);
+        AtOnce::Parks(Box::new(parking(*self.0, false)))
+    }
+
     fn run(self: Box<Self>, taken: Taken) -> BoxFuture<'static, ()> {
         let Taken { io, head, closes } = taken;
         let (mut lines, mut out) = (Vec::new(), Vec::new());
@@ -141,18 +149,21 @@ impl Stream {
 
     fn park(self) {
         let Self { io, body, closes, .. } = self;
-        let (kind, subscriber, expires_at) = body.into_parked();
-        let now = kind.push.shared.hub.clock().now();
-        let key = key_of(&kind.push, kind.dialect.name().as_bytes(), &subscriber);
-        io.park(Parking {
-            key,
-            subscriber,
-            kind: Box::new(kind),
-            extra: expires_at.map(|at| Box::new(at) as Extra),
-            lasts: expires_at.map(|at| at.saturating_duration_since(now)),
-            silence: Duration::ZERO,
-            closes,
-        });
+        io.park(parking(*body, closes));
+    }
+}
+
+fn parking(body: StreamBody, closes: bool) -> Parking {
+    let (kind, subscriber, expires_at) = body.into_parked();
+    let now = kind.push.shared.hub.clock().now();
+    Parking {
+        key: key_of(&kind.push, kind.dialect.name().as_bytes(), &subscriber),
+        subscriber,
+        kind: Box::new(kind),
+        extra: expires_at.map(|at| Box::new(at) as Extra),
+        lasts: expires_at.map(|at| at.saturating_duration_since(now)),
+        silence: Duration::ZERO,
+        closes,
     }
 }
 

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use http::Response;
+use http::response::Parts;
 use push_core::BoxFuture;
 
 use super::offer::Later;
 use crate::proto::head;
 use crate::server::Waiting;
-use crate::server::lot::{ParkedWait, Session, Taken};
+use crate::server::lot::{AtOnce, ParkedWait, Session, Taken};
 
 impl Later for Waiting {
     fn answer(self) -> BoxFuture<'static, Response<Bytes>> {
@@ -20,6 +21,10 @@ impl Later for Waiting {
 }
 
 impl Session for Waiting {
+    fn park_at_once(self: Box<Self>, _: &Parts, _: &str, _: &mut Vec<u8>) -> AtOnce {
+        AtOnce::Runs(self)
+    }
+
     fn run(self: Box<Self>, taken: Taken) -> BoxFuture<'static, ()> {
         let Taken { io, head, closes } = taken;
         let mut lines = Vec::new();

@@ -79,7 +79,7 @@ pub(crate) async fn handle(
     is_echo: bool,
 ) -> Result<Response<PushBody>, Problem> {
     #[cfg(target_os = "linux")]
-    let is_body_read = http_body::Body::is_end_stream(request.body());
+    let (is_on_lot, has_body) = (parked::is_on_lot(&request), !request.body().is_empty());
     let (mut parts, _) = request.into_parts();
     let handshake = match Handshake::accept(&parts.method, parts.version, &parts.headers, Terms::default()) {
         Ok(handshake) => handshake,
@@ -91,9 +91,7 @@ pub(crate) async fn handle(
     let mut answer = switch(handshake.headers());
     let options = Options { deflate: handshake.deflate, discard: false };
     #[cfg(target_os = "linux")]
-    let is_on_lot = parked::is_on_lot(&parts);
-    #[cfg(target_os = "linux")]
-    if is_on_lot && !is_body_read {
+    if is_on_lot && has_body {
         return Err(Problem::bad_parameter("a handshake has no body"));
     }
     if is_echo {

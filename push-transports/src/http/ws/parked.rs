@@ -3,29 +3,30 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::request::Parts;
-use http::{Response, StatusCode, Version, response};
-use push_core::{Batch, BoxFuture, Budget, Crowd, Identity};
+use http::response::Parts;
+use http::{Request, Response, StatusCode, Version, response};
+use push_core::{Batch, BoxFuture, Budget, Crowd, Identity, Subscriber};
 
-use super::Beginning;
 use super::frames::{self, Wish};
 use super::shell::Shell;
 use super::socket::Socket;
+use super::{Beginning, Known};
 use crate::http::alarm::Alarm;
 use crate::http::body::PushBody;
 use crate::http::parked::{SHARED, date, key_of};
 use crate::http::push::Push;
+use crate::http::request::RequestBody;
 use crate::proto::head;
 use crate::proto::lot::pass::{Framing, Pass, PassBuilder};
 use crate::proto::operation;
 use crate::proto::websocket::{Opcode, Options, PING, Session, control_only, encode_frame_into};
 use crate::server::lot::{
-    Cohort, Extra, Kind, Member, Offer, OnLot, Parking, Session as TakeoverSession, Taken, Takeover,
+    AtOnce, Cohort, Extra, Kind, Member, Offer, Parking, Session as TakeoverSession, Taken, Takeover,
 };
 
 /// Whether a lot owns the connection of a handshake, so that it need not be upgraded by hyper.
-pub(super) fn is_on_lot(request: &Parts) -> bool {
-    request.extensions.get::<OnLot>().is_some() && request.version == Version::HTTP_11
+pub(super) fn is_on_lot(request: &Request<RequestBody>) -> bool {
+    request.body().is_on_lot(request.extensions()) && request.version() == Version::HTTP_11
 }
 
 /// Offers the connection to go on as a WebSocket behind `answer`.
@@ -57,13 +58,39 @@ impl TakeoverSession for Opening {
         let Self { push, options, beginning } = *self;
         let Taken { io, head, .. } = taken;
         io.info().upgraded();
-        let (mut lines, mut out) = (Vec::with_capacity(512), Vec::with_capacity(640));
-        head::write_headers(&mut lines, &head.headers);
-        // RFC 6455 §4.2.2, 5.
-        lines.extend_from_slice(b"connection: Upgrade\r\nupgrade: websocket\r\n");
-        head::write(&mut out, head.status, &lines, head::Body::None, &date(), false);
+        let mut out = Vec::with_capacity(640);
+        write_head(&mut out, &head, &date());
         Box::pin(Shell::new(push, Socket::resume(io, out.into()), options, beginning).run())
     }
+
+    fn park_at_once(self: Box<Self>, head: &Parts, date: &str, out: &mut Vec<u8>) -> AtOnce {
+        let Self { push, options, beginning } = *self;
+        let known = match beginning {
+            Beginning::Known(known) if known.subscriber.is_settled() => *known,
+            beginning => return AtOnce::Runs(Box::new(Self { push, options, beginning })),
+        };
+        write_head(out, head, date);
+        if let Some(start) = known.start.as_ref().filter(|_| !self.options.discard) {
+            for selector in &known.params.selectors {
+                let subscribed = operation::subscribed(None, selector, &operation::start_of(start, selector));
+                encode_frame_into(Opcode::Text, false, &subscribed, out);
+            }
+        }
+        let Known { identity, subscriber, .. } = known;
+        let expires_at = push.shared.expiry(&identity);
+        let wish = Wish { raw: options.discard, deflate: options.deflate };
+        let shown = Shown { identity: Arc::new(identity), expires_at };
+        AtOnce::Parks(Box::new(parking(WebSockets { push, wish }, subscriber, Some(shown), Duration::ZERO)))
+    }
+}
+
+fn write_head(out: &mut Vec<u8>, head: &response::Parts, date: &str) {
+    let lines = |out: &mut Vec<u8>| {
+        head::write_headers(out, &head.headers);
+        // RFC 6455 §4.2.2, 5.
+        out.extend_from_slice(b"connection: Upgrade\r\nupgrade: websocket\r\n");
+    };
+    head::write_with(out, head.status, lines, head::Body::None, date, false);
 }
 
 /// What is kept of a client that showed who it is.
@@ -90,18 +117,25 @@ impl Shell {
         let now = self.now();
         let Self { push, socket, session, subscriber, identity, wish, expires_at, .. } = self;
         let (Some(io), Some(subscriber)) = (socket.into_connection(), subscriber) else { return };
-        let identity = identity.filter(|identity| **identity != Identity::default());
-        let extra = identity.map(|identity| Box::new(Shown { identity, expires_at }) as Extra);
-        let kind = WebSockets { push, wish };
-        io.park(Parking {
-            key: key_of(&kind.push, kind.name(), &subscriber),
-            subscriber,
-            kind: Box::new(kind),
-            extra,
-            lasts: expires_at.map(|at| at.saturating_duration_since(now)),
-            silence: now.saturating_duration_since(session.heard()),
-            closes: false,
-        });
+        let shown = identity.map(|identity| Shown { identity, expires_at });
+        let silence = now.saturating_duration_since(session.heard());
+        io.park(parking(WebSockets { push, wish }, subscriber, shown, silence));
+    }
+}
+
+fn parking(kind: WebSockets, subscriber: Subscriber, shown: Option<Shown>, silence: Duration) -> Parking {
+    // Who is nobody in particular needs nothing kept.
+    let shown = shown.filter(|shown| *shown.identity != Identity::default());
+    let expires_at = shown.as_ref().and_then(|shown| shown.expires_at);
+    let now = kind.push.shared.hub.clock().now();
+    Parking {
+        key: key_of(&kind.push, kind.name(), &subscriber),
+        subscriber,
+        kind: Box::new(kind),
+        extra: shown.map(|shown| Box::new(shown) as Extra),
+        lasts: expires_at.map(|at| at.saturating_duration_since(now)),
+        silence,
+        closes: false,
     }
 }
 

@@ -15,15 +15,19 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 
+use super::door::date;
 use super::head::{self, Head};
 use super::heads::{Answering, Heads, Offered};
-use super::takeover::Taken;
+use super::straight;
+use super::takeover::{Taken, Takeover};
 use crate::server::accept::App;
 use crate::server::config::ServeConfig;
 use crate::server::connection::{ConnectionInfo, Side};
 use crate::server::drive::report;
 use crate::server::io::ConnectionIo;
+use crate::server::shortcut::ToCome;
 use crate::server::stream::Shared;
 
 /// What is the same for all connections.
@@ -31,6 +35,15 @@ use crate::server::stream::Shared;
 pub(super) struct Rules {
     pub(super) http1: http1::Builder,
     pub(super) config: Arc<ServeConfig>,
+}
+
+/// What is left to do of requests that came before.
+#[derive(Default)]
+pub(super) struct Begun {
+    /// To be written first.
+    pub(super) owed: Bytes,
+    /// Written next.
+    pub(super) answer: Option<ToCome>,
 }
 
 /// How hyper is done with a request.
@@ -45,7 +58,13 @@ enum Done {
 }
 
 /// Serves what comes until the connection has nothing to do, is handed over, or ends.
-pub(super) async fn serve(mut io: ConnectionIo, service: impl App, rules: Rules) {
+pub(super) async fn serve(mut io: ConnectionIo, begun: Begun, service: impl App, rules: Rules) {
+    if begun.answer.is_some() || !begun.owed.is_empty() {
+        match Box::pin(finish(io, begun)).await {
+            Some(finished) => io = finished,
+            None => return,
+        }
+    }
     loop {
         let (limit, upgrade) = match head::read(&mut io, &rules.config).await {
             Head::Whole(limit) => (limit, None),
@@ -78,6 +97,31 @@ pub(super) async fn serve(mut io: ConnectionIo, service: impl App, rules: Rules)
             Done::Cut => return report(&info, None),
         }
     }
+}
+
+/// Does what is left to do; gives the connection back if it goes on with the next request.
+async fn finish(mut io: ConnectionIo, begun: Begun) -> Option<ConnectionIo> {
+    io.info().begin_answer();
+    let Begun { owed, answer } = begun;
+    io.write_all(&owed).await.ok()?;
+    if let Some(mut answer) = answer {
+        let answer = std::future::poll_fn(|cx| answer.poll(cx)).await;
+        if let Some(Takeover(offer)) = answer.extensions().get::<Takeover>().cloned() {
+            let (head, _) = answer.into_parts();
+            let session = offer.take(&head)?;
+            session.run(Taken { io, head, closes: false }).await;
+            return None;
+        }
+        let mut out = Vec::new();
+        straight::write(&mut out, &answer, &httpdate::fmt_http_date(date()));
+        io.write_all(&out).await.ok()?;
+    }
+    if io.info().draining() {
+        io.hang_up().await;
+        return None;
+    }
+    io.info().end_answer();
+    Some(io)
 }
 
 /// One request, by a hyper that can be taken apart. It is given no byte behind the request where that ends with its head:

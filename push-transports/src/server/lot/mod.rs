@@ -18,6 +18,7 @@
 //! - A **wait** (`waits`) is a request that waits for something of its own: its connection is parked without a group.
 
 mod cohort;
+mod dates;
 mod door;
 mod engine;
 mod epoll;
@@ -31,6 +32,7 @@ mod outlet;
 mod run;
 mod socket;
 mod starter;
+mod straight;
 mod takeover;
 mod tally;
 mod waits;
@@ -57,7 +59,7 @@ use super::drive::http1;
 pub(crate) use self::cohort::{Cohort, Extra, Kind, Member, Parking};
 pub(super) use self::inbox::Message;
 pub(super) use self::socket::LotSocket;
-pub(crate) use self::takeover::{Offer, OnLot, Session, Taken, Takeover};
+pub(crate) use self::takeover::{AtOnce, Offer, OnLot, Session, Taken, Takeover};
 pub(crate) use self::waits::ParkedWait;
 
 /// How long connections that were cut get to let go of their sockets.
@@ -146,7 +148,8 @@ impl<S: App> Opened<S> {
         let listener = self.listener.try_clone()?;
         let (service, rules) = (self.service.clone(), self.rules.clone());
         let mut starter = Starter::default();
-        let open: Opener = Box::new(move |io| starter.start(lent::serve(io, service.clone(), rules.clone())));
+        let open: Opener =
+            Box::new(move |io, begun| starter.start(lent::serve(io, begun, service.clone(), rules.clone())));
         let house = Arc::clone(&self.house);
         let lot = Lot::new(Arc::clone(&house), number, listener, open)?;
         house.found(number);

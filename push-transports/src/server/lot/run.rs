@@ -19,7 +19,9 @@ use super::epoll::{Epoll, LISTENER, Notice};
 use super::house::{Entered, House};
 use super::inbox::{Inbox, Message, News};
 use super::keys::{self, KeyMap};
+use super::lent::Begun;
 use super::socket::{LotSocket, Returned};
+use super::straight::Straight;
 use super::tally::{Standing, Tally};
 use super::waits::Waits;
 use crate::proto::lot::records::{Records, State};
@@ -33,8 +35,8 @@ const SENDS_A_TURN: usize = 128;
 /// Waits looked at before others have their turn.
 const LOOKS_A_TURN: usize = 128;
 
-/// Takes a connection whose first byte has come: it reads the request and serves it.
-pub(super) type Opener = Box<dyn FnMut(ConnectionIo) + Send>;
+/// Takes a connection whose first byte has come: it does what is left to do of a request, reads the next and serves it.
+pub(super) type Opener = Box<dyn FnMut(ConnectionIo, Begun) + Send>;
 
 /// One lot. All of it belongs to one task; the inbox is the only way in.
 pub(super) struct Lot {
@@ -45,6 +47,8 @@ pub(super) struct Lot {
     pub(super) inbox: Arc<Inbox>,
     pub(super) door: Door,
     pub(super) open: Opener,
+    /// What answers plain requests, if there is something that does; lent while it does.
+    pub(super) straight: Option<Box<Straight>>,
     pub(super) records: Records<OwnedFd>,
     /// Those whose descriptor is on loan.
     pub(super) busy: KeyMap<ConnectionInfo>,
@@ -73,6 +77,7 @@ impl Lot {
         Ok(Self {
             inbox: house.new_inbox(number),
             tally: Tally::new(house.config.counters.clone()),
+            straight: Straight::new(&house.config).map(Box::new),
             house,
             number,
             epoll,
@@ -258,9 +263,9 @@ impl Lot {
     }
 
     /// Hands the descriptor to a task of its own, which reads the next request.
-    fn lend(&mut self, key: u32, early: Bytes, bits: u8) {
+    pub(super) fn lend(&mut self, key: u32, early: Bytes, bits: u8) {
         if let Some(io) = self.borrow(key, early, bits | READ | WRITE) {
-            (self.open)(io);
+            (self.open)(io, Begun::default());
         }
     }
 
@@ -326,7 +331,7 @@ impl Lot {
                 }
             }
             State::Silent | State::Idle if bits & GONE != 0 || self.is_over(key, bits) => self.close(key),
-            State::Silent | State::Idle if bits & READ != 0 => self.lend(key, Bytes::new(), bits),
+            State::Silent | State::Idle if bits & READ != 0 => self.hear_request(key, bits),
             // Room to write, for a write that is over.
             State::Silent | State::Idle => {}
             State::Member => self.engine().notice_member(key, bits),

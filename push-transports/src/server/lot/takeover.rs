@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::response::Parts;
 use push_core::BoxFuture;
 
+use super::cohort::Parking;
 use crate::server::io::ConnectionIo;
 
 /// In the extensions of requests whose connection a lot owns: a response may carry a [`Takeover`].
@@ -42,6 +43,17 @@ pub(crate) trait Offer: Send + Sync {
 pub(crate) trait Session: Send {
     /// Runs to its end, or until it parks.
     fn run(self: Box<Self>, taken: Taken) -> BoxFuture<'static, ()>;
+
+    /// Parks without a connection, if there is nothing to do before but to write: then that is appended to `out`, which is left
+    /// as it is else. `date` is that of the answer.
+    fn park_at_once(self: Box<Self>, head: &Parts, date: &str, out: &mut Vec<u8>) -> AtOnce;
+}
+
+/// What a session does that could park at once.
+pub(crate) enum AtOnce {
+    Parks(Box<Parking>),
+    /// It has to run.
+    Runs(Box<dyn Session>),
 }
 
 /// A connection without hyper.

@@ -17,6 +17,14 @@ use crate::server::readiness::WRITE;
 /// Times a joiner reads on before it is left to itself.
 const CATCH_UPS: usize = 8;
 
+/// Where a connection comes from that is to be a member.
+enum Coming<H> {
+    /// From a task.
+    Back(Box<Returned<H>>),
+    /// Nobody had it. With what it sent ahead of its time.
+    Here(u32, Bytes),
+}
+
 impl<O: Outlet> Engine<'_, O> {
     /// A task hands its connection over, to be served with others.
     pub(in crate::server::lot) fn admit(&mut self, returned: Box<Returned<O::Handle>>, parking: Box<Parking<O::Io>>) {
@@ -26,10 +34,34 @@ impl<O: Outlet> Engine<'_, O> {
         }
     }
 
+    /// The same for a connection that no task had, if the others stand where it does: else it is given back.
+    pub(in crate::server::lot) fn admit_here(
+        &mut self,
+        key: u32,
+        early: Bytes,
+        parking: Box<Parking<O::Io>>,
+    ) -> Result<(), (Bytes, Box<Parking<O::Io>>)> {
+        let Some(id) = self.0.groups().find(&parking.key) else {
+            self.found(Coming::Here(key, early), parking);
+            return Ok(());
+        };
+        let Some(mut group) = self.0.groups().lend(id) else { return Err((early, parking)) };
+        let crowd = group.cohort.crowd();
+        let is_level = group.slots.is_empty() || parking.subscriber.position() == crowd.position();
+        if is_level && !group.is_ending && group.cohort.crowd().ending().is_none() {
+            self.seat(id, group, Coming::Here(key, early), parking);
+            return Ok(());
+        }
+        self.0.groups().put_back(id, group);
+        Err((early, parking))
+    }
+
     /// Lets a connection into its group, now or when the group has got as far as it is.
     pub(super) fn join(&mut self, mut returned: Box<Returned<O::Handle>>, mut parking: Box<Parking<O::Io>>) {
         for _ in 0..=CATCH_UPS {
-            let Some(id) = self.0.groups().find(&parking.key) else { return self.found(returned, parking) };
+            let Some(id) = self.0.groups().find(&parking.key) else {
+                return self.found(Coming::Back(returned), parking);
+            };
             let Some(mut group) = self.0.groups().lend(id) else { return self.drop_joiner(returned) };
             let position = group.cohort.crowd().position();
             let is_ahead = parking.subscriber.position() > position;
@@ -39,7 +71,7 @@ impl<O: Outlet> Engine<'_, O> {
                 self.0.groups().put_back(id, group);
                 self.begin(id);
             } else if group.slots.is_empty() || parking.subscriber.position() == position {
-                return self.seat(id, group, returned, parking);
+                return self.seat(id, group, Coming::Back(returned), parking);
             } else if is_ahead && group.pass.is_some() {
                 group.joiners.push((returned, parking));
                 return self.0.groups().put_back(id, group);
@@ -57,7 +89,7 @@ impl<O: Outlet> Engine<'_, O> {
             }
         }
         // The group has too much of a lead.
-        self.go_alone(returned, parking, Bytes::new(), true);
+        self.go_alone(Coming::Back(returned), parking, Bytes::new(), true);
     }
 
     /// Writes a joiner what the group has got before it came. `None` if it does not join after all.
@@ -70,7 +102,7 @@ impl<O: Outlet> Engine<'_, O> {
     ) -> Option<Joiner<O::Handle, O::Io>> {
         let batch = parking.subscriber.read_through(through, group.cohort.budget(), false);
         if batch.ending.is_some() {
-            self.go_alone(returned, parking, Bytes::new(), true);
+            self.go_alone(Coming::Back(returned), parking, Bytes::new(), true);
             return None;
         }
         if batch.is_empty() {
@@ -82,7 +114,7 @@ impl<O: Outlet> Engine<'_, O> {
             Sent::Whole => return Some((returned, parking)),
             Sent::Part(written) => {
                 let rest = pass.bytes().slice(written..);
-                self.go_alone(returned, parking, rest, true);
+                self.go_alone(Coming::Back(returned), parking, rest, true);
             }
             Sent::Gone => self.drop_joiner(returned),
         }
@@ -90,11 +122,7 @@ impl<O: Outlet> Engine<'_, O> {
     }
 
     fn answer_joiner(&mut self, returned: Box<Returned<O::Handle>>, parking: &Parking<O::Io>) {
-        let Some(returned) = self.0.take_back(returned) else { return };
-        let Returned { key, descriptor, early, bits } = *returned;
-        if self.0.records().put_back(key, descriptor).is_err() {
-            return;
-        }
+        let Some((key, early, bits)) = self.arrive(Coming::Back(returned)) else { return };
         if parking.closes {
             self.0.hang_up(key, early);
         } else {
@@ -107,13 +135,13 @@ impl<O: Outlet> Engine<'_, O> {
         &mut self,
         id: u32,
         mut group: Box<Group<O::Handle, O::Io>>,
-        returned: Box<Returned<O::Handle>>,
+        coming: Coming<O::Handle>,
         parking: Box<Parking<O::Io>>,
     ) {
         let Parking { subscriber, extra, lasts, silence, closes, key, kind } = *parking;
         match group.cohort.crowd().join(subscriber) {
             Ok(seat) => {
-                let key = self.place(id, &mut group, returned, (seat, extra));
+                let key = self.place(id, &mut group, coming, (seat, extra));
                 self.put_back(id, group);
                 self.settle(key, lasts, silence, closes);
             }
@@ -121,19 +149,19 @@ impl<O: Outlet> Engine<'_, O> {
                 self.put_back(id, group);
                 let parking = Parking { subscriber: *subscriber, extra, lasts, silence, closes, key, kind };
                 // It was told to end, or differs in a way that its key does not tell.
-                self.go_alone(returned, Box::new(parking), Bytes::new(), false);
+                self.go_alone(coming, Box::new(parking), Bytes::new(), false);
             }
         }
     }
 
     /// The first of its kind: makes the group.
-    fn found(&mut self, returned: Box<Returned<O::Handle>>, parking: Box<Parking<O::Io>>) {
+    fn found(&mut self, coming: Coming<O::Handle>, parking: Box<Parking<O::Io>>) {
         let Parking { subscriber, extra, lasts, silence, closes, key, kind } = *parking;
         let (crowd, seat) = match Crowd::of(subscriber) {
             Ok(founded) => founded,
             Err(subscriber) => {
                 let parking = Parking { subscriber: *subscriber, extra, lasts, silence, closes, key, kind };
-                return self.go_alone(returned, Box::new(parking), Bytes::new(), false);
+                return self.go_alone(coming, Box::new(parking), Bytes::new(), false);
             }
         };
         let cohort = kind.found(crowd);
@@ -142,7 +170,7 @@ impl<O: Outlet> Engine<'_, O> {
         let Some(mut group) = self.0.groups().lend(id) else { return };
         group.set_beat(self.0.now());
         self.0.groups().note_beat(group.beat_at);
-        let key = self.place(id, &mut group, returned, (seat, extra));
+        let key = self.place(id, &mut group, coming, (seat, extra));
         self.put_back(id, group);
         self.settle(key, lasts, silence, closes);
         // From here on its channels mark it; what they had before that is read.
@@ -154,18 +182,13 @@ impl<O: Outlet> Engine<'_, O> {
         &mut self,
         id: u32,
         group: &mut Group<O::Handle, O::Io>,
-        returned: Box<Returned<O::Handle>>,
+        coming: Coming<O::Handle>,
         (seat, extra): (Seat, Option<Extra>),
     ) -> Option<(u32, u8)> {
-        let Some(returned) = self.0.take_back(returned) else {
+        let Some((key, early, bits)) = self.arrive(coming) else {
             group.cohort.crowd().leave(seat);
             return None;
         };
-        let Returned { key, descriptor, early, bits } = *returned;
-        if self.0.records().put_back(key, descriptor).is_err() {
-            group.cohort.crowd().leave(seat);
-            return None;
-        }
         if !early.is_empty() {
             self.0.early().insert(key, Bytes::copy_from_slice(&early));
         }
@@ -187,6 +210,18 @@ impl<O: Outlet> Engine<'_, O> {
         Some((key, bits))
     }
 
+    /// Ends the loan, if there was one: the key, what was sent ahead of its time, and what was heard of the socket.
+    fn arrive(&mut self, coming: Coming<O::Handle>) -> Option<(u32, Bytes, u8)> {
+        match coming {
+            Coming::Here(key, early) => Some((key, early, 0)),
+            Coming::Back(returned) => {
+                let Returned { key, descriptor, early, bits } = *self.0.take_back(returned)?;
+                self.0.records().put_back(key, descriptor).ok()?;
+                Some((key, early, bits))
+            }
+        }
+    }
+
     /// The times of a new member, and what was heard of it on the way.
     fn settle(&mut self, key: Option<(u32, u8)>, lasts: Option<Duration>, silence: Duration, closes: bool) {
         let Some((key, bits)) = key else { return };
@@ -205,18 +240,8 @@ impl<O: Outlet> Engine<'_, O> {
     }
 
     /// A joiner that goes on by itself.
-    fn go_alone(
-        &mut self,
-        returned: Box<Returned<O::Handle>>,
-        parking: Box<Parking<O::Io>>,
-        rest: Bytes,
-        may_park: bool,
-    ) {
-        let Some(returned) = self.0.take_back(returned) else { return };
-        let Returned { key, descriptor, early, bits } = *returned;
-        if self.0.records().put_back(key, descriptor).is_err() {
-            return;
-        }
+    fn go_alone(&mut self, coming: Coming<O::Handle>, parking: Box<Parking<O::Io>>, rest: Bytes, may_park: bool) {
+        let Some((key, early, bits)) = self.arrive(coming) else { return };
         let Some(io) = self.0.borrow(key, early, bits | WRITE) else { return };
         let Parking { subscriber, extra, lasts: left, silence, closes, kind, .. } = *parking;
         let is_blocked = !rest.is_empty();

@@ -1,7 +1,7 @@
-//! A device's connection, plain or over TLS.
+//! A client's connection, plain or over TLS.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddrV4, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -10,18 +10,20 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::Result;
-use crate::poller::{Read, connect, read, reset, send_all};
+use crate::poller::{Read, connect_from, read, reset, send_all};
 
-/// Where devices connect to, and whom they believe there.
+/// Where clients connect to, and whom they believe there.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) addr: SocketAddrV4,
+    /// The address that they connect from, if it is to be a certain one: each has ports of its own.
+    source: Option<Ipv4Addr>,
     tls: Option<Arc<ClientConfig>>,
 }
 
 impl Target {
     pub(crate) fn plain(addr: SocketAddrV4) -> Self {
-        Self { addr, tls: None }
+        Self { addr, source: None, tls: None }
     }
 
     /// A server that shows the certificate in `pem`, or one that this has signed.
@@ -31,21 +33,33 @@ impl Target {
         let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         // Each is another phone: none knows of the others' sessions.
         config.resumption = rustls::client::Resumption::disabled();
-        Ok(Self { addr, tls: Some(Arc::new(config)) })
+        Ok(Self { addr, source: None, tls: Some(Arc::new(config)) })
+    }
+}
+
+impl Target {
+    /// Whether what is said there is enciphered.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The same, reached from `source`.
+    pub(crate) fn from(self, source: Option<Ipv4Addr>) -> Self {
+        Self { source, ..self }
     }
 }
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     socket: OwnedFd,
     tls: Option<Box<ClientConnection>>,
 }
 
 impl Line {
     /// Connects, and greets where that is needed.
-    pub(super) fn open(target: &Target) -> Result<Self> {
-        let socket = connect(target.addr)?;
+    pub(crate) fn open(target: &Target) -> Result<Self> {
+        let socket = connect_from(target.source, target.addr)?;
         let Some(config) = &target.tls else { return Ok(Self { socket, tls: None }) };
         let mut tls = Box::new(ClientConnection::new(Arc::clone(config), ServerName::try_from("localhost")?)?);
         let mut stream = TcpStream::from(socket);
@@ -56,15 +70,26 @@ impl Line {
     }
 
     /// Sends all of it. False if the connection is broken.
-    pub(super) fn send(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
         let Some(tls) = &mut self.tls else { return send_all(&self.socket, bytes) };
         let mut sealed = Vec::new();
         let is_sealed = tls.writer().write_all(bytes).is_ok();
         is_sealed && flush(tls, &mut sealed) && send_all(&self.socket, &sealed)
     }
 
+    /// Reads what is there: the bytes are a part of `scratch` or, where they were sealed, `opened`.
+    pub(crate) fn take<'a>(&mut self, scratch: &'a mut [u8], opened: &'a mut Vec<u8>) -> (Read, &'a [u8]) {
+        if self.tls.is_none() {
+            let got = read(&self.socket, scratch);
+            let Read::Bytes(count) = got else { return (got, &[]) };
+            return (got, &scratch[..count]);
+        }
+        opened.clear();
+        (self.read(scratch, opened), opened)
+    }
+
     /// Appends what is there to `into`.
-    pub(super) fn read(&mut self, scratch: &mut [u8], into: &mut Vec<u8>) -> Read {
+    pub(crate) fn read(&mut self, scratch: &mut [u8], into: &mut Vec<u8>) -> Read {
         let got = read(&self.socket, scratch);
         let Read::Bytes(count) = got else { return got };
         let Some(tls) = &mut self.tls else {
@@ -86,7 +111,7 @@ impl Line {
         got
     }
 
-    pub(super) fn reset(self) -> Result<()> {
+    pub(crate) fn reset(self) -> Result<()> {
         reset(self.socket)
     }
 }
