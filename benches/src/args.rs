@@ -10,8 +10,8 @@ use crate::kind::Kind;
 use crate::peers::ExecArgs;
 use crate::report::Place;
 use crate::scenario::{
-    AllArgs, BurstArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PeersArgs, PollArgs, SlowArgs,
-    SoakArgs, StormArgs,
+    AllArgs, BurstArgs, ChatArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PatternArgs, PeersArgs,
+    PollArgs, PublishArgs, SlowArgs, SoakArgs, StormArgs,
 };
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
@@ -33,6 +33,12 @@ pub(crate) enum Role {
     Fanout(FanoutArgs),
     /// Deliveries a second when the publisher is as fast as answers come.
     Burst(BurstArgs),
+    /// Many channels of one or two subscribers, and messages to one after another.
+    Chat(ChatArgs),
+    /// Many channels under one pattern, whose subscribers have them all.
+    Pattern(PatternArgs),
+    /// Publications a second over HTTP, beside nginx that answers 204.
+    Publish(PublishArgs),
     /// Memory and processor time of connections that do nothing.
     Idle(IdleArgs),
     /// Processor time of a new connection.

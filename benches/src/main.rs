@@ -57,6 +57,9 @@ fn run(role: &Role) -> Result<()> {
     match role {
         Role::Fanout(args) => scenario::fanout(args),
         Role::Burst(args) => scenario::burst(args),
+        Role::Chat(args) => scenario::chat(args),
+        Role::Pattern(args) => scenario::pattern(args),
+        Role::Publish(args) => scenario::publish(args),
         Role::Idle(args) => scenario::idle(args),
         Role::Connect(args) => scenario::connect(args),
         Role::Churn(args) => scenario::churn(args),
@@ -66,10 +69,10 @@ fn run(role: &Role) -> Result<()> {
         Role::Slow(args) => scenario::slow(args),
         Role::Ping(args) => scenario::ping(args),
         Role::Wake(args) => scenario::wake(args),
+        Role::All(args) => scenario::all(args),
         Role::Storm(args) => scenario::storm(args),
         Role::Nodes(args) => scenario::nodes(args),
         Role::Soak(args) => scenario::soak(args),
-        Role::All(args) => scenario::all(args),
         Role::Peers(args) => scenario::peers(args),
         Role::Server(_) | Role::Limit | Role::Client(_) | Role::Exec(_) => Ok(()),
     }

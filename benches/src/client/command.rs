@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chat::{Counted, Plan};
 use super::tally::Latency;
 use crate::kind::Kind;
 
@@ -47,6 +48,10 @@ pub(crate) enum Command {
     Reach { seq: u64 },
     /// Only takes what comes, for `ms`: [`Done`].
     Rest { ms: u64 },
+    /// Opens subscribers of many channels and those who publish there: [`Done`].
+    Chat(Plan),
+    /// They publish for `ms`: [`Slice`].
+    Talk { ms: u64, counted: Counted },
     /// Closes all subscribers: [`Done`].
     Close,
     /// Waits for what is still to come: [`super::tally::Account`].

@@ -6,6 +6,7 @@ use super::tally::{Place, Tally};
 use super::{nats, resp, socketio};
 use crate::kind::{Kind, next_poll};
 use crate::line::Line;
+use crate::poller::Read;
 
 /// Where all connections of a client lead.
 #[derive(Debug)]
@@ -104,8 +105,46 @@ impl Conn {
         self.line.as_mut().is_some_and(|line| line.send(bytes))
     }
 
+    /// Takes what can be read and counts it as `key`'s. Space: of one read, for what is unsealed, and for bytes on their way.
+    pub(crate) fn read(
+        &mut self,
+        key: usize,
+        is_ended: bool,
+        site: &Site,
+        (scratch, opened, work): (&mut [u8], &mut Vec<u8>, &mut Vec<u8>),
+        tally: &mut Tally,
+    ) {
+        while self.phase != Phase::Closed {
+            let Some(line) = &mut self.line else { return };
+            let room = scratch.len();
+            let (got, bytes) = line.take(scratch, opened);
+            match got {
+                Read::Bytes(n) => {
+                    tally.on_read();
+                    // Over TLS what came may be of no meaning to us, tickets above all.
+                    if !bytes.is_empty() && self.take(key, bytes, site, work, tally).is_err() {
+                        if tally.account.malformed == 0 {
+                            eprintln!("malformed: {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]));
+                        }
+                        tally.account.malformed += 1;
+                        self.phase = Phase::Closed;
+                    }
+                    // A short read emptied the socket; more is a new edge, but for an end that came with the bytes.
+                    if n < room && !is_ended {
+                        return;
+                    }
+                }
+                Read::Nothing => return,
+                Read::End => {
+                    tally.account.closed += 1;
+                    self.phase = Phase::Closed;
+                }
+            }
+        }
+    }
+
     /// Takes what was read. `work` is space for bytes on their way.
-    pub(crate) fn take(
+    fn take(
         &mut self,
         key: usize,
         bytes: &[u8],

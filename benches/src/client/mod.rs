@@ -2,9 +2,11 @@
 //!
 //! In reading order: `command` (what it is told and answers), `swarm` (subscribers and their publisher), `conn`,
 //! `publisher`, `decode` and `http` (what servers send), `resp`, `nats` and `socketio` (what others speak), `tally` (the check
-//! of every delivery), `alarm` wakes it; then what it does with them: `drill`, `pace`, `storm`, `comeback`, `steady` and `mill`.
+//! of every delivery), `alarm` wakes it; then what it does with them: `drill`, `pace`, `storm`, `comeback`, `steady`, `mill`,
+//! and `chat` (many channels).
 
 mod alarm;
+pub(crate) mod chat;
 mod comeback;
 pub(crate) mod command;
 mod conn;
@@ -27,6 +29,7 @@ use std::net::SocketAddrV4;
 
 use serde::Serialize;
 
+use self::chat::Chat;
 use self::command::{Command, Done};
 use self::publisher::Shape;
 use self::storm::Churn;
@@ -44,6 +47,7 @@ struct Client {
     shape: Shape,
     swarm: Swarm,
     churn: Option<Churn>,
+    chat: Option<Chat>,
 }
 
 /// Takes commands until standard input ends.
@@ -59,7 +63,7 @@ pub(crate) fn run(args: &ClientArgs) -> Result<()> {
     let door = door.from(args.source);
     let mut swarm = Swarm::new(args.target, args.dialect, shape.clone())?;
     swarm.enter_by(door.clone());
-    let mut client = Client { target: args.target, door, dialect: args.dialect, shape, swarm, churn: None };
+    let mut client = Client { target: args.target, door, dialect: args.dialect, shape, swarm, churn: None, chat: None };
     let mut stdout = std::io::stdout();
     for line in std::io::stdin().lock().lines() {
         let answer = client.run(serde_json::from_str(&line?)?)?;
@@ -102,7 +106,18 @@ impl Client {
             Command::Calm => done(mill::calm(swarm)),
             Command::Reach { seq } => json(mill::reach(swarm, seq)),
             Command::Rest { ms } => done(swarm.rest(ms * MS, |_| false)),
+            Command::Chat(plan) => {
+                self.chat = Some(Chat::open(self.target, &self.door, self.dialect, self.shape.size, plan)?);
+                done(Ok(()))
+            }
+            Command::Talk { ms, counted } => {
+                let chat = self.chat.as_mut().ok_or("nobody is there to talk to")?;
+                json(chat.run(ms, counted))
+            }
             Command::Close => {
+                if let Some(chat) = self.chat.take() {
+                    chat.close()?;
+                }
                 if let Some(mut churn) = self.churn.take() {
                     churn.close()?;
                 }
@@ -110,7 +125,12 @@ impl Client {
             }
             Command::Settle => {
                 swarm.settle()?;
-                json(Ok(swarm.account()))
+                let mut account = swarm.account();
+                if let Some(chat) = &mut self.chat {
+                    chat.settle()?;
+                    account.add(&chat.account());
+                }
+                json(Ok(account))
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::args::Dialect;
 use crate::clock::{Guard, MS, now_ns};
 use crate::kind::Kind;
 use crate::line::{Line, Target};
-use crate::poller::{Poller, Read};
+use crate::poller::Poller;
 
 /// Key of the publisher; those of subscribers are indexes.
 const PUBLISHER: usize = usize::MAX;
@@ -276,38 +276,8 @@ impl Swarm {
     fn read(&mut self, key: usize, is_ended: bool) {
         let Self { conns, site, tally, scratch, opened, work, .. } = self;
         let Some(conn) = conns.get_mut(key) else { return };
-        if conn.phase == Phase::Closed {
-            return;
-        }
         let was_opening = conn.phase == Phase::Opening;
-        loop {
-            let Some(line) = &mut conn.line else { return };
-            let room = scratch.len();
-            let (got, bytes) = line.take(scratch, opened);
-            match got {
-                Read::Bytes(n) => {
-                    tally.on_read();
-                    // Over TLS what came may be of no meaning to us, tickets above all.
-                    if !bytes.is_empty() && conn.take(key, bytes, site, work, tally).is_err() {
-                        if tally.account.malformed == 0 {
-                            eprintln!("malformed: {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]));
-                        }
-                        tally.account.malformed += 1;
-                        conn.phase = Phase::Closed;
-                    }
-                    // A short read emptied the socket; more is a new edge, but for an end that came with the bytes.
-                    if conn.phase == Phase::Closed || n < room && !is_ended {
-                        break;
-                    }
-                }
-                Read::Nothing => break,
-                Read::End => {
-                    tally.account.closed += 1;
-                    conn.phase = Phase::Closed;
-                    break;
-                }
-            }
-        }
+        conn.read(key, is_ended, site, (scratch, opened, work), tally);
         if was_opening && conn.phase != Phase::Opening {
             self.opening -= 1;
         }

@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 
-use self::encode::{ANSWER, Form, POLL_EMPTY, SSE_HEAD, WS_HEAD};
+use self::encode::{ANSWER, Form, POLL_EMPTY, SSE_HEAD, WS_ANSWER, WS_HEAD};
 use self::request::{Post, Target};
 use crate::poller::{Poller, Read, listen, read, send_all};
 use crate::{Result, system};
@@ -23,6 +23,15 @@ const LISTENER: usize = usize::MAX;
 /// Bytes of one read.
 const SCRATCH_BYTES: usize = 64 * 1024;
 
+/// How a connection publishes, if it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pen {
+    #[default]
+    None,
+    Posts,
+    Frames,
+}
+
 /// What a connection is, beside its socket.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seat {
@@ -32,11 +41,11 @@ struct Seat {
     is_parked: bool,
     /// A poll's next answer is there before it was asked for.
     is_owed: bool,
+    pen: Pen,
 }
 
 #[derive(Debug, Default)]
 struct Channel {
-    name: String,
     members: [Vec<u32>; Form::COUNT],
     /// The last message as an answer to a poll.
     newest: Vec<u8>,
@@ -49,9 +58,14 @@ struct Limit {
     seats: Vec<Seat>,
     free: Vec<u32>,
     channels: Vec<Channel>,
+    names: HashMap<String, usize>,
     /// What publishers have sent of requests that are not whole.
     requests: HashMap<usize, Vec<u8>>,
     scratch: Vec<u8>,
+    /// A message as it goes out.
+    encoded: Vec<u8>,
+    /// The answers to all requests of one read, which go out together.
+    answers: Vec<u8>,
 }
 
 /// Serves until the process that started it ends.
@@ -72,8 +86,11 @@ pub(crate) fn run() -> Result<()> {
         seats: Vec::new(),
         free: Vec::new(),
         channels: Vec::new(),
+        names: HashMap::new(),
         requests: HashMap::new(),
         scratch: vec![0; SCRATCH_BYTES],
+        encoded: Vec::new(),
+        answers: Vec::new(),
     };
     loop {
         for at in 0..limit.poller.wait(u64::from(u32::MAX))? {
@@ -131,15 +148,22 @@ impl Limit {
             return Ok(());
         }
         let bytes = &self.scratch[..n];
-        if bytes.starts_with(b"POST ") || self.requests.contains_key(&key) {
-            self.requests.entry(key).or_default().extend_from_slice(bytes);
-            return self.posts(key);
+        let seat = &mut self.seats[key];
+        if seat.pen == Pen::None && bytes.starts_with(b"POST ") {
+            seat.pen = Pen::Posts;
+        }
+        if seat.pen != Pen::None {
+            return self.take_requests(key, n);
         }
         match request::get(bytes).ok_or("a request that the limit does not know")? {
             Target::Empty => self.send(key, POLL_EMPTY),
             Target::Subscribe(form, channel) => {
                 let channel = channel.to_owned();
                 self.subscribe(key, form, &channel)?;
+            }
+            Target::Publish => {
+                self.seats[key].pen = Pen::Frames;
+                self.send(key, WS_HEAD);
             }
         }
         Ok(())
@@ -159,11 +183,13 @@ impl Limit {
     }
 
     fn channel(&mut self, name: &str) -> usize {
-        let known = self.channels.iter().position(|channel| channel.name == name);
-        known.unwrap_or_else(|| {
-            self.channels.push(Channel { name: name.to_owned(), ..Channel::default() });
-            self.channels.len() - 1
-        })
+        if let Some(at) = self.names.get(name) {
+            return *at;
+        }
+        self.channels.push(Channel::default());
+        let at = self.channels.len() - 1;
+        self.names.insert(name.to_owned(), at);
+        at
     }
 
     fn park(&mut self, key: usize, channel: u16) {
@@ -180,35 +206,75 @@ impl Limit {
         self.send(key, &self.channels[channel].newest);
     }
 
-    /// Whole requests to publish.
-    fn posts(&mut self, key: usize) -> Result<()> {
-        let bytes = self.requests.remove(&key).unwrap_or_default();
-        let mut at = 0;
-        while let Some((Post { channel, each, body }, len)) = request::post(&bytes[at..])? {
-            let channel = self.channel(channel);
-            for message in body.chunks(each.unwrap_or(body.len()).max(1)) {
-                self.publish(channel, message);
-            }
-            self.send(key, ANSWER);
-            at += len;
+    /// Takes what is whole of requests to publish, and answers all of it with one send.
+    fn take_requests(&mut self, key: usize, n: usize) -> Result<()> {
+        let mut bytes = self.requests.get_mut(&key).map(std::mem::take).unwrap_or_default();
+        bytes.extend_from_slice(&self.scratch[..n]);
+        self.answers.clear();
+        let taken = if self.seats[key].pen == Pen::Posts { self.posts(&bytes)? } else { self.frames(&mut bytes)? };
+        if !self.answers.is_empty() {
+            self.send(key, &self.answers);
         }
-        self.requests.insert(key, bytes[at..].to_vec());
+        bytes.drain(..taken);
+        self.requests.insert(key, bytes);
         Ok(())
     }
 
-    fn publish(&mut self, at: usize, message: &[u8]) {
+    /// Whole POST requests; gives their length.
+    fn posts(&mut self, bytes: &[u8]) -> Result<usize> {
+        let mut at = 0;
+        while let Some((Post { channel, each, body }, len)) = request::post(&bytes[at..])? {
+            match channel {
+                Some(channel) => {
+                    for message in body.chunks(each.unwrap_or(body.len()).max(1)) {
+                        self.publish(channel, message);
+                    }
+                }
+                None => {
+                    for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                        self.publish_line(line)?;
+                    }
+                }
+            }
+            self.answers.extend_from_slice(ANSWER);
+            at += len;
+        }
+        Ok(at)
+    }
+
+    /// Whole WebSocket frames; gives their length.
+    fn frames(&mut self, bytes: &mut [u8]) -> Result<usize> {
+        let mut at = 0;
+        while let Some((line, len)) = request::frame(&mut bytes[at..])? {
+            self.publish_line(line)?;
+            self.answers.extend_from_slice(WS_ANSWER);
+            at += len;
+        }
+        Ok(at)
+    }
+
+    fn publish_line(&mut self, line: &[u8]) -> Result<()> {
+        let (channel, message) = request::line_of(line).ok_or("a publication without a channel")?;
+        self.publish(channel, message);
+        Ok(())
+    }
+
+    /// Sends `message` to those who are there.
+    fn publish(&mut self, channel: &str, message: &[u8]) {
+        let Some(&at) = self.names.get(channel) else { return };
         for form in Form::ALL {
             if self.channels[at].members[form as usize].is_empty() {
                 continue;
             }
-            let bytes = form.encode(message);
+            self.encoded.clear();
+            form.encode(message, &mut self.encoded);
             if form == Form::Poll {
-                self.channels[at].newest = bytes;
+                self.channels[at].newest.clone_from(&self.encoded);
                 self.answer_polls(at);
                 continue;
             }
             for key in &self.channels[at].members[form as usize] {
-                self.send(*key as usize, &bytes);
+                self.send(*key as usize, &self.encoded);
             }
         }
     }

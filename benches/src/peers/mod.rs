@@ -7,6 +7,7 @@
 pub(crate) mod exec;
 mod nats;
 mod nchan;
+pub(crate) mod nginx;
 mod node;
 mod redis;
 mod rivals;

@@ -3,7 +3,7 @@
 use super::progress;
 use crate::Result;
 use crate::args::{ServerArgs, TimeArgs};
-use crate::client::command::Command;
+use crate::client::command::{Command, Done};
 use crate::client::tally::Account;
 use crate::kind::Kind;
 use crate::lane::{Effort, Lane, duel};
@@ -42,6 +42,15 @@ impl Duel {
         for ((lane, name), kind) in self.lanes.iter_mut().zip(self.names).zip(kinds) {
             progress(&format!("opening {count} {} connections to {name}", kind.name()));
             lane.client.subscribe(kind, count)?;
+        }
+        Ok(())
+    }
+
+    /// Has both clients do as `command` says.
+    pub(super) fn prepare(&mut self, what: &str, command: &Command) -> Result<()> {
+        for (lane, name) in self.lanes.iter_mut().zip(self.names) {
+            progress(&format!("{what} to {name}"));
+            let Done {} = lane.client.ask(command)?;
         }
         Ok(())
     }

@@ -53,6 +53,15 @@ pub(super) const RUNS: &[Run] = &[
     run("latency", "latency", "--secs 4", "--subscribers 200 --rounds 2 --secs 0.5"),
     run("slow-ws", "slow --transport ws", "--secs 4", "--subscribers 200 --rounds 2 --secs 0.5"),
     run("slow-sse", "slow --transport sse", "--secs 4", "--subscribers 200 --rounds 2 --secs 0.5"),
+    run("chat-single", "chat --publish single", "", CHAT_QUICK),
+    run("chat-batch", "chat --publish batch", "", CHAT_QUICK),
+    run("chat-ws", "chat --publish ws", "", CHAT_QUICK),
+    run("chat-two", "chat --publish batch --each 2", "--channels 9900", CHAT_QUICK),
+    run("chat-sse", "chat --publish batch --transport sse", "", CHAT_QUICK),
+    run("pattern", "pattern", "", CHAT_QUICK),
+    run("pattern-named", "pattern --named 100 --ahead --publish batch", "", "--channels 1000 --rounds 2 --secs 0.3"),
+    run("publish", "publish", "", SHORT),
+    run("publish-subscribed", "publish --subscribers 1", "", SHORT),
     run("connect-ws", "connect --transport ws", "", SHORT),
     run("connect-sse", "connect --transport sse", "", SHORT),
     run("idle-ws", "idle --kind ws", "--secs 55", IDLE_QUICK),
@@ -69,6 +78,8 @@ pub(super) const RUNS: &[Run] = &[
     run("peers-sse", "peers --transport sse", "", PEERS_QUICK),
     run("wake", "wake --linger 0", "--mailboxes 10000", "--mailboxes 200 --pings 200 --changes 20 --rounds 2"),
 ];
+
+const CHAT_QUICK: &str = "--channels 200 --rounds 2 --secs 0.3";
 
 const IDLE_QUICK: &str = "--connections 1000 --secs 0.5";
 const PEERS_QUICK: &str = "--subscribers 100 --idle 100 --rest 0 --rounds 2 --secs 0.3";
@@ -114,6 +125,31 @@ pub(super) const TARGETS: &[Target] = &[
     target("burst over ws, single POSTs: the same", AtLeast(3.0), "burst-ws", SINGLES),
     target("burst over sse, batches of 50: the same", AtLeast(20.0), "burst-sse", BATCHES),
     target("burst over sse, single POSTs: the same", AtLeast(3.0), "burst-sse", SINGLES),
+    target(
+        "10,000 channels of 1 subscriber, published one by one over HTTP: limit's CPU over ours",
+        AtLeast(0.7),
+        "chat-single",
+        "CPU ratio limit / ours",
+    ),
+    target("the same in batches of 50", AtLeast(0.9), "chat-batch", "CPU ratio limit / ours"),
+    target("the same over WebSocket", AtLeast(0.9), "chat-ws", "CPU ratio limit / ours"),
+    target("channels of 2, in batches: the same", Known, "chat-two", "CPU ratio limit / ours"),
+    target("channels of 1 over sse, in batches: the same", Known, "chat-sse", "CPU ratio limit / ours"),
+    target(
+        "10,000 channels under one pattern, 100 subscribers: limit's CPU over ours",
+        Known,
+        "pattern",
+        "CPU ratio limit / ours",
+    ),
+    target("100 channels by name for each of 100: the same", Known, "pattern-named", "CPU ratio limit / ours"),
+    target("POSTs a second over those of nginx that answers 204", AtLeast(0.5), "publish", "rate ratio single / nginx"),
+    target("CPU a POST: nginx's over ours", AtLeast(0.5), "publish", "CPU ratio nginx / single"),
+    target(
+        "publications a second in batches of 50 over single ones",
+        AtLeast(5.0),
+        "publish",
+        "rate ratio batched / single",
+    ),
     target("new connection, ws: limit's CPU over ours", AtLeast(0.8), "connect-ws", "CPU ratio limit / ours"),
     target("new connection, sse: the same", AtLeast(0.8), "connect-sse", "CPU ratio limit / ours"),
     target("memory of an idle subscriber to a shared channel, ws", AtMost(64.0), "idle-ws", "RSS a connection"),
