@@ -1,13 +1,15 @@
 //! Limits and endings of connections that are served at the door.
 
+use std::io::Write as _;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use push_core::Ending;
 use testkit::Connection;
 
-use crate::doors::{Door, PASSED, publish, start};
+use crate::doors::{Door, PASSED, publish, start, start_on};
 use crate::serving::listener::{Form, Heard, Listener};
-use crate::serving::{UPGRADE, answer, get, goes_on, head, read_until, reset, soon, until};
+use crate::serving::{Path, UPGRADE, answer, get, goes_on, head, masked, read_until, reset, soon, until};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -71,6 +73,19 @@ async fn who_parked_at_once_and_is_named_is_told_by_an_operators_end() {
     server.hub.disconnect_all(Ending::disconnected);
     assert_eq!(head(&mut stream).await.status, 200);
     read_until(&mut stream, "push.close").await;
+}
+
+/// The steps: a parked WebSocket says something and ends its direction before the lot looks; what was said was read, and the
+/// end was not heard of again. On one thread, so that both are one event.
+#[tokio::test]
+async fn a_websocket_whose_last_word_and_end_come_together_is_let_go() {
+    let server = start_on(Path::OneLot, Door::Open, |_| {});
+    let listener = Listener::open(server.addr, Form::Ws, "channel=c", None).await;
+    until("it is parked", || server.counters.parked() == 1).await;
+    let mut stream = listener.into_stream().into_std().expect("a socket");
+    stream.write_all(&masked(9, b"last")).expect("there is room");
+    stream.shutdown(Shutdown::Write).expect("it is open");
+    server.emptied().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,7 +172,8 @@ async fn the_application_is_asked_for_what_is_not_plain_and_for_nothing_else() {
         get("/push/other", ""),
         get("/elsewhere", ""),
         get("/push/history?channel=a", "Connection: close\r\n"),
-        publish("a", "x").replace("Content-Length: 1\r\n\r\nx", "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
+        publish("a", "x")
+            .replace("Content-Length: 1\r\n\r\nx", "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
         get("/push/sse?channel=a", "Connection: close\r\n"),
     ] {
         assert!(passed(other.clone()).await, "{other}");

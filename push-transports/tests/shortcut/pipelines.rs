@@ -1,7 +1,5 @@
 //! Requests that come together, in pieces, or faster than their answers are read.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use testkit::Connection;
@@ -22,8 +20,12 @@ async fn retained(server: &Server, channel: &str) -> Vec<String> {
 async fn requests_of_one_segment_are_answered_in_their_turn_and_a_poll_among_them_parks() {
     let server = start(Door::Open, |_| {});
     let poll = get("/push/poll?channel=w&timeout=30", "");
-    let together = publish("a", "one") + &publish("a", "two") + &get("/push/history?channel=a", "") + &poll
-        + &publish("a", "three") + &get("/push/history?channel=a", "");
+    let together = publish("a", "one")
+        + &publish("a", "two")
+        + &get("/push/history?channel=a", "")
+        + &poll
+        + &publish("a", "three")
+        + &get("/push/history?channel=a", "");
     let mut connection = server.sent(together).await;
     for offset in [1, 2] {
         let receipt = answer(&mut connection).await;
@@ -102,25 +104,20 @@ async fn who_does_not_read_its_answers_is_not_read_from_and_gets_all_of_them_lat
     let connection = Connection::open_with(server.addr, Some(16 * 1024)).await.expect("somebody listens");
     let (stream, _) = connection.into_parts();
     let (reading, mut writing) = stream.into_split();
-    let written = Arc::new(AtomicUsize::new(0));
-    let progress = Arc::clone(&written);
     let writer = tokio::spawn(async move {
         for number in 0..REQUESTS {
             let request = publish("many", &number.to_string());
             writing.write_all(request.as_bytes()).await.expect("it reads on in the end");
-            progress.fetch_add(1, SeqCst);
         }
         writing
     });
-    until("a write finds no room", || server.counters.stalled() == 0 && server.counters.busy() == 1).await;
-    let mut before = usize::MAX;
-    while before != written.load(SeqCst) {
-        before = written.load(SeqCst);
+    let mut before = 0;
+    while before == 0 || before != server.hub.head().number {
+        before = server.hub.head().number;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    // What is not read is in the sockets' buffers, not in the server's memory.
-    let published = server.hub.head().number;
-    assert!(before < REQUESTS && published < REQUESTS as u64 / 2, "{before} written, {published} published");
+    // What it does not read is in the sockets' buffers, as far as they go; the server holds an answer or two.
+    assert!(before < REQUESTS as u64 / 2, "{before} published");
     let mut reader = tokio::io::BufReader::new(reading);
     for number in 1..=REQUESTS as u64 {
         let receipt = soon("an answer", receipt(&mut reader)).await;

@@ -7,8 +7,8 @@ use push_core::{Authorizer, BoxFuture, Credentials, Identity, Unauthorized};
 use testkit::Connection;
 use tokio::sync::Semaphore;
 
-use crate::doors::{Door, PASSED, publish, start};
-use crate::serving::{Plan, Server, answer, get, goes_on, reset, soon, until};
+use crate::doors::{Door, PASSED, publish, start_on};
+use crate::serving::{Path, Plan, Server, answer, get, goes_on, reset, soon, until};
 
 /// Does what its clients' tokens say.
 #[derive(Debug)]
@@ -49,9 +49,13 @@ impl Authorizer for Moody {
 }
 
 fn moody(change: impl FnOnce(&mut Plan)) -> (Server, Arc<Semaphore>) {
+    moody_on(Path::Lots, change)
+}
+
+fn moody_on(path: Path, change: impl FnOnce(&mut Plan)) -> (Server, Arc<Semaphore>) {
     let may = Arc::new(Semaphore::new(0));
     let authorizer = Arc::new(Moody(Arc::clone(&may)));
-    let server = start(Door::Open, |plan| {
+    let server = start_on(path, Door::Open, |plan| {
         plan.push.authorizer = authorizer;
         change(plan);
     });
@@ -143,7 +147,7 @@ async fn a_client_that_leaves_while_its_request_waits_is_let_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_lets_what_waits_be_answered_and_says_that_it_was_the_last() {
-    let (server, may) = moody(|_| {});
+    let (server, may) = moody_on(Path::OneLot, |_| {});
     let mut connection = server.sent(with("/push/history?channel=a", "wait")).await;
     until("it waits", || server.counters.busy() == 1).await;
     let idle = server.connect().await;

@@ -102,7 +102,11 @@ impl Straight {
 pub(super) fn write(out: &mut Vec<u8>, answer: &Response<Bytes>, date: &str, closes: bool) {
     let (status, body) = (answer.status(), answer.body());
     let length = if may_have_content(status) { head::Body::Length(body.len()) } else { head::Body::None };
-    head::write_with(out, status, |out| head::write_headers(out, answer.headers()), length, date, closes);
+    let lines = |out: &mut Vec<u8>| {
+        head::write_headers(out, answer.headers());
+        head::write_upgrade(out, answer.headers());
+    };
+    head::write_with(out, status, lines, length, date, closes);
     out.extend_from_slice(body);
 }
 
