@@ -1,12 +1,16 @@
 //! Requests that come together, in pieces, or faster than their answers are read.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use testkit::Connection;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::doors::{Door, PASSED, publish, start};
-use crate::serving::{Server, answer, get, goes_on, soon, until};
+use crate::doors::{Door, PASSED, publish, start, start_on};
+use crate::serving::{Path, Server, answer, get, goes_on, soon, until};
 
 /// What is retained of `channel`, as text.
 async fn retained(server: &Server, channel: &str) -> Vec<String> {
@@ -167,4 +171,41 @@ async fn what_waits_behind_an_answer_that_the_socket_does_not_take_is_answered()
         assert_eq!(answer(&mut connection).await.json()["events"][0]["data"], "polled");
     }
     goes_on(&mut connection).await;
+}
+
+/// The steps: a client sends requests faster than they are answered, and reads the answers; its connection's task never had
+/// to wait, and so was polled for ever where it was begun: in its lot, which heard nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_never_stops_asking_does_not_keep_others_waiting() {
+    for door in [Door::Open, Door::Shut] {
+        let server = start_on(Path::OneLot, door, |_| {});
+        let (mut others, is_over) = (server.connect().await, Arc::new(AtomicBool::new(false)));
+        let mut asking = TcpStream::connect(server.addr).expect("somebody listens");
+        let mut hearing = asking.try_clone().expect("a handle");
+        let over = Arc::clone(&is_over);
+        let asker = std::thread::spawn(move || {
+            let many = get("/push/history?channel=none", "").repeat(2000);
+            while !over.load(SeqCst) && asking.write_all(many.as_bytes()).is_ok() {}
+            drop(asking.shutdown(Shutdown::Both));
+        });
+        let heard = Arc::new(AtomicUsize::new(0));
+        let hears = Arc::clone(&heard);
+        let hearer = std::thread::spawn(move || {
+            let mut room = vec![0; 1 << 20];
+            while let Ok(read @ 1..) = hearing.read(&mut room) {
+                hears.fetch_add(read, SeqCst);
+            }
+        });
+        for _ in 0..20 {
+            let before = heard.load(SeqCst);
+            until("it is answered more", || heard.load(SeqCst) > before).await;
+            goes_on(&mut others).await;
+        }
+        is_over.store(true, SeqCst);
+        soon("the end", tokio::task::spawn_blocking(|| (asker.join(), hearer.join())))
+            .await
+            .expect("they end")
+            .0
+            .expect("no panic");
+    }
 }

@@ -40,6 +40,9 @@ pub(super) struct Rules {
     pub(super) acceptor: Option<Arc<Acceptor>>,
 }
 
+/// Requests of one connection answered in a row before others have their turn.
+const REQUESTS_AT_ONCE: usize = 64;
+
 /// What is left to do of requests that came before.
 #[derive(Default)]
 pub(super) struct Begun {
@@ -76,6 +79,7 @@ pub(super) async fn serve(mut io: ConnectionIo, begun: Begun, service: impl App,
             None => return,
         }
     }
+    let mut answered = 0;
     loop {
         let (limit, upgrade) = match head::read(&mut io, &rules.config).await {
             Head::Whole(limit) => (limit, None),
@@ -94,8 +98,16 @@ pub(super) async fn serve(mut io: ConnectionIo, begun: Begun, service: impl App,
         io = served;
         match done {
             Done::Answered if info.draining() => return io.hang_up().await,
-            // Whose requests never end must let others run.
-            Done::Answered => tokio::task::coop::consume_budget().await,
+            // Whose requests never end must let others run. A budget is kept in tasks alone, and this may be the first poll, in
+            // the lot's.
+            Done::Answered if answered == REQUESTS_AT_ONCE => {
+                answered = 0;
+                tokio::task::yield_now().await;
+            }
+            Done::Answered => {
+                answered += 1;
+                tokio::task::coop::consume_budget().await;
+            }
             Done::Taken => {
                 let Some((session, head, closes)) = offered.take() else { return };
                 return session.run(Taken { io, head, closes }).await;

@@ -25,6 +25,9 @@ enum Coming<H> {
     Here(u32, Bytes, u8),
 }
 
+/// What a connection comes with that does not join: what it sent ahead of its time, and what it was to be.
+type Declined<I> = (Bytes, Box<Parking<I>>);
+
 impl<O: Outlet> Engine<'_, O> {
     /// A task hands its connection over, to be served with others.
     pub(in crate::server::lot) fn admit(&mut self, returned: Box<Returned<O::Handle>>, parking: Box<Parking<O::Io>>) {
@@ -40,7 +43,7 @@ impl<O: Outlet> Engine<'_, O> {
         key: u32,
         (early, bits): (Bytes, u8),
         parking: Box<Parking<O::Io>>,
-    ) -> Result<(), (Bytes, Box<Parking<O::Io>>)> {
+    ) -> Result<(), Declined<O::Io>> {
         let Some(id) = self.0.groups().find(&parking.key) else {
             self.found(Coming::Here(key, early, bits), parking);
             return Ok(());

@@ -69,9 +69,9 @@ impl Opened {
     }
 
     /// What it is told first, and what it waits for then, if it has nothing else to do.
-    pub(super) fn park_at_once(self) -> Result<(Bytes, Parking<Lent>), Self> {
+    pub(super) fn park_at_once(self) -> Result<(Bytes, Parking<Lent>), Box<Self>> {
         if !self.start.gaps.is_empty() || !self.subscriber.is_settled() {
-            return Err(self);
+            return Err(Box::new(self));
         }
         let Self { subscriber, manner, ends_at, start } = self;
         let begins = match manner.wish.kind {
