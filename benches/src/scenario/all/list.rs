@@ -74,12 +74,15 @@ pub(super) const RUNS: &[Run] = &[
     run("poll", "poll", "", "--pollers 100 --rounds 2 --secs 0.3"),
     run("quiet", "quiet", "", "--subscribers 500 --rounds 2 --secs 0.5"),
     run("ping", "ping --linger 0", "", "--accounts 4 --rounds 2 --secs 0.5"),
+    run("peers-ws", "peers --transport ws", "", PEERS_QUICK),
+    run("peers-sse", "peers --transport sse", "", PEERS_QUICK),
     run("wake", "wake --linger 0", "--mailboxes 10000", "--mailboxes 200 --pings 200 --changes 20 --rounds 2"),
 ];
 
 const CHAT_QUICK: &str = "--channels 200 --rounds 2 --secs 0.3";
 
 const IDLE_QUICK: &str = "--connections 1000 --secs 0.5";
+const PEERS_QUICK: &str = "--subscribers 100 --idle 100 --rest 0 --rounds 2 --secs 0.3";
 
 const fn target(what: &'static str, goal: Goal, run: &'static str, figure: &'static str) -> Target {
     Target { what, goal, run, figure }
@@ -203,6 +206,26 @@ pub(super) const TARGETS: &[Target] = &[
         Known,
         "latency",
         "p99, ours over the limit's, sse at 80 %",
+    ),
+    target(
+        "CPU a delivery over ws to 1,000: Nchan's over ours",
+        AtLeast(1.35),
+        "peers-ws",
+        "CPU a delivery, nchan / push, ws x 1000",
+    ),
+    target("the same over sse", AtLeast(1.6), "peers-sse", "CPU a delivery, nchan / push, sse x 1000"),
+    target(
+        "CPU a delivery over ws to 1,000: naive axum's over ours",
+        AtLeast(4.5),
+        "peers-ws",
+        "CPU a delivery, axum / push, ws x 1000",
+    ),
+    target("the same over sse", AtLeast(1.6), "peers-sse", "CPU a delivery, axum / push, sse x 1000"),
+    target(
+        "CPU a delivery over sse to 1,000, both under axum::serve: naive axum's over ours",
+        AtLeast(1.0),
+        "peers-sse",
+        "CPU a delivery, axum / portable, sse x 1000",
     ),
 ];
 
