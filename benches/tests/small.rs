@@ -54,7 +54,7 @@ scenarios! {
     long_polls: "poll --pollers 20 --rounds 1 --secs 0.3",
     readers_that_stop: "slow --subscribers 100 --rounds 1 --secs 0.5",
     readers_that_stop_at_full_speed: "slow --full-speed --subscribers 40 --rounds 1 --secs 0.5",
-    half_of_capacity_for_long: "soak --minutes 0.1 --subscribers 40 --passing 20 --churn 20 --each 1",
+    half_of_capacity_for_long: "soak --minutes 0.1 --subscribers 40 --passing 20 --churn 20 --each 1 --size 16384",
     direct_push_over_maildirs: "ping --accounts 2 --rate 10 --linger 0 --rounds 1 --secs 0.5",
     direct_push_beside_parked_pings: "ping --accounts 2 --rate 10 --parked 20 --rounds 1 --secs 0.5",
     pings_woken_one_by_one: "wake --pings 30 --mailboxes 30 --changes 10 --linger 0 --rounds 1",
