@@ -25,6 +25,10 @@ const CALLER: usize = 16 + 2 * size_of::<usize>();
 /// `WaitingPing` of push-mail (`direct/waiting.rs`).
 const WAITING_PING: usize = 32;
 
+/// `Live` of push-mail with its counts of references, at most, and what it watches of a folder (`direct/live.rs`).
+const LIVE: usize = 128 + 2 * size_of::<usize>();
+const WATCHED: usize = 24;
+
 /// What glibc's allocator keeps before each block, and what it rounds up to.
 const BLOCK: usize = 8;
 const ROUND: usize = 16;
@@ -38,7 +42,7 @@ pub(super) struct Part {
 }
 
 /// The parts of one of `count` connections. Empty where none is known: a task's future has no name.
-pub(super) fn parts(idle: Idle, path: Path, count: usize) -> Vec<Part> {
+pub(super) fn parts(idle: Idle, path: Path, count: usize, folders: usize) -> Vec<Part> {
     let part = |name, bytes| Part { name, bytes };
     let in_table = |size: usize| size as f64 * room(count) as f64 / count.max(1) as f64;
     match path {
@@ -51,6 +55,8 @@ pub(super) fn parts(idle: Idle, path: Path, count: usize) -> Vec<Part> {
                     parts.push(part("wait", hashed(WAIT, count)));
                     parts.push(part("caller", block(CALLER)));
                     parts.push(part("waiting ping", block(WAITING_PING)));
+                    parts.push(part("its live part, at most,", block(LIVE)));
+                    parts.push(part("folders", block(folders * WATCHED)));
                 }
             }
             parts
@@ -88,9 +94,9 @@ mod tests {
 
     #[test]
     fn a_subscriber_in_a_lot_is_a_record_a_descriptor_and_a_slot_with_little_room_to_spare() {
-        let sum: f64 = parts(Idle::Open(Kind::Sse), Path::Lots, 10_000).iter().map(|part| part.bytes).sum();
+        let sum: f64 = parts(Idle::Open(Kind::Sse), Path::Lots, 10_000, 1).iter().map(|part| part.bytes).sum();
         assert!((32.0..40.0).contains(&sum), "{sum}");
-        let silent: f64 = parts(Idle::Open(Kind::Silent), Path::Lots, 10_000).iter().map(|part| part.bytes).sum();
+        let silent: f64 = parts(Idle::Open(Kind::Silent), Path::Lots, 10_000, 1).iter().map(|part| part.bytes).sum();
         assert!(silent < sum);
     }
 
