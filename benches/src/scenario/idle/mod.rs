@@ -4,6 +4,8 @@ mod open;
 mod parked;
 mod parts;
 
+pub(super) use self::open::warm_up;
+
 use clap::{Args, ValueEnum};
 
 use self::parts::{Part, parts};
