@@ -29,6 +29,11 @@ const WAITING_PING: usize = 32;
 const LIVE: usize = 128 + 2 * size_of::<usize>();
 const WATCHED: usize = 24;
 
+/// `Session` of push-transports (`server/tls/session.rs`): rustls without its buffers, and three of ours that are empty. What
+/// rustls boxes is not in it.
+const SESSION: usize =
+    size_of::<rustls::server::UnbufferedServerConnection>() + 3 * size_of::<Vec<u8>>() + size_of::<usize>();
+
 /// What glibc's allocator keeps before each block, and what it rounds up to.
 const BLOCK: usize = 8;
 const ROUND: usize = 16;
@@ -46,7 +51,7 @@ pub(super) fn parts(idle: Idle, path: Path, count: usize, folders: usize) -> Vec
     let part = |name, bytes| Part { name, bytes };
     let in_table = |size: usize| size as f64 * room(count) as f64 / count.max(1) as f64;
     match path {
-        Path::Lots => {
+        Path::Lots | Path::Tls => {
             let mut parts = vec![part("record", in_table(RECORD)), part("descriptor", in_table(DESCRIPTOR))];
             match idle {
                 Idle::Open(Kind::Silent | Kind::Keepalive) => {}
@@ -59,9 +64,11 @@ pub(super) fn parts(idle: Idle, path: Path, count: usize, folders: usize) -> Vec
                     parts.push(part("folders", block(folders * WATCHED)));
                 }
             }
+            if path == Path::Tls {
+                parts.push(part("TLS session", block(SESSION)));
+            }
             parts
         }
-        Path::Tls => vec![part("rustls's connection", block(size_of::<rustls::ServerConnection>()))],
         Path::Portable => Vec::new(),
     }
 }
