@@ -10,8 +10,8 @@ use crate::kind::Kind;
 use crate::peers::ExecArgs;
 use crate::report::Place;
 use crate::scenario::{
-    AllArgs, BurstArgs, ChatArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PatternArgs, PeersArgs,
-    PollArgs, PublishArgs, SlowArgs, SoakArgs, StormArgs,
+    AllArgs, BurstArgs, ChatArgs, ConnectArgs, FanoutArgs, IdleArgs, InstructionsArgs, LatencyArgs, NodesArgs,
+    OperationArgs, PatternArgs, PeersArgs, PollArgs, PublishArgs, SlowArgs, SoakArgs, StormArgs,
 };
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
@@ -45,6 +45,8 @@ pub(crate) enum Role {
     Connect(ConnectArgs),
     /// Memory while connections of all kinds come and go.
     Churn(ChurnArgs),
+    /// Instructions that small operations take, counted by callgrind.
+    Instructions(InstructionsArgs),
     /// The latency of a quiet channel beside a fan-out.
     Quiet(QuietArgs),
     /// Long polls: every delivery is a whole request.
@@ -75,6 +77,8 @@ pub(crate) enum Role {
     Limit,
     #[command(hide = true)]
     Client(ClientArgs),
+    #[command(hide = true)]
+    Operation(OperationArgs),
 }
 
 /// How a client publishes: with single requests to HTTP servers alike, with batches to each its own way.

@@ -52,6 +52,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Limit => return limit::run(),
         Role::Client(args) => return client::run(args),
         Role::Exec(args) => return peers::exec::run(args),
+        Role::Operation(args) => return scenario::operation(args),
         _ => system::pin(system::CLIENT_CORE)?,
     }
     match role {
@@ -63,6 +64,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Idle(args) => scenario::idle(args),
         Role::Connect(args) => scenario::connect(args),
         Role::Churn(args) => scenario::churn(args),
+        Role::Instructions(args) => scenario::instructions(args),
         Role::Quiet(args) => scenario::quiet(args),
         Role::Poll(args) => scenario::poll(args),
         Role::Latency(args) => scenario::latency(args),
@@ -74,6 +76,6 @@ fn run(role: &Role) -> Result<()> {
         Role::Nodes(args) => scenario::nodes(args),
         Role::Soak(args) => scenario::soak(args),
         Role::Peers(args) => scenario::peers(args),
-        Role::Server(_) | Role::Limit | Role::Client(_) | Role::Exec(_) => Ok(()),
+        Role::Server(_) | Role::Limit | Role::Client(_) | Role::Exec(_) | Role::Operation(_) => Ok(()),
     }
 }

@@ -260,3 +260,47 @@ impl Conn {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a subscriber that has taken `bytes` counts, and would come back with.
+    fn taken(bytes: &[u8], kind: Kind) -> (usize, String) {
+        let (mut trail, mut messages) = (Trail::default(), 0);
+        let sink = |item: Item<'_>| {
+            messages += usize::from(matches!(item, Item::Message(_)));
+            trail.on_item(item);
+        };
+        match kind {
+            Kind::Sse => decode::lines(bytes, sink),
+            Kind::Stream => decode::objects(bytes, sink),
+            _ => decode::frames(bytes, true, sink).expect("well-formed"),
+        };
+        (messages, String::from_utf8(trail.cursor).expect("ASCII"))
+    }
+
+    #[test]
+    fn wherever_it_is_cut_off_a_subscriber_comes_back_with_the_cursor_of_the_last_message_that_it_counts() {
+        let subscribed = r#"{"op":"subscribed","channel":"c","cursor":"a.0","outcome":"complete"}"#;
+        let mut sse = b"retry: 1000\nid: a.0\n\n:\n\n".to_vec();
+        let mut stream = [subscribed.as_bytes(), b"\n\n"].concat();
+        let mut ws = [&[0x81, subscribed.len() as u8], subscribed.as_bytes()].concat();
+        for number in 1..=3 {
+            let payload = format!("{number:016} {number:016} x");
+            sse.extend_from_slice(format!("id: a.{number}\ndata: {payload}\n\n:\n\n").as_bytes());
+            let envelope = format!(r#""channel":"c","id":"a.{number}","data":"{payload}"}}"#);
+            stream.extend_from_slice(format!("{{{envelope}\n\n").as_bytes());
+            let frame = format!(r#"{{"op":"publication",{envelope}"#);
+            ws.extend_from_slice(&[&[0x81, frame.len() as u8], frame.as_bytes()].concat());
+        }
+        for (kind, bytes) in [(Kind::Sse, sse), (Kind::Stream, stream), (Kind::WsJson, ws)] {
+            for cut in 0..=bytes.len() {
+                let (messages, cursor) = taken(&bytes[..cut], kind);
+                let is_begun = messages > 0 || !cursor.is_empty();
+                assert!(!is_begun || cursor == format!("a.{messages}"), "{kind:?} cut at {cut}: {messages}, {cursor}");
+            }
+            assert_eq!(taken(&bytes, kind), (3, "a.3".to_owned()));
+        }
+    }
+}

@@ -92,7 +92,7 @@ where
 {
     let config = config.bounded();
     #[cfg(target_os = "linux")]
-    if config.lots > 0 && config.tls.is_none() {
+    if config.lots > 0 {
         return super::lot::serve(listener, service, config, shutdown).await;
     }
     let registry = CutOnDrop(Registry::new(config.counters.clone()));
@@ -176,20 +176,19 @@ impl<S: App> Server<S> {
             tracing::debug!(%peer, %error, "TCP_NODELAY was not taken");
         }
         let (service, http1) = (self.service.clone(), self.http1.clone());
+        let mut io = ConnectionIo::new(stream, info, place, &self.config);
         let Some(acceptor) = &self.acceptor else {
-            let io = ConnectionIo::new(stream, info, place, &self.config);
             tokio::spawn(drive(io, service, http1, &self.config));
             return;
         };
         let (acceptor, config) = (Arc::clone(acceptor), Arc::clone(&self.config));
         tokio::spawn(async move {
             // Boxed: what a handshake needs is not to be part of the task for as long as the connection lives.
-            let begun = Box::pin(acceptor.accept(stream, &info)).await;
+            let begun = Box::pin(acceptor.take_in(&mut io)).await;
             drop(acceptor);
-            let io = match begun {
-                Ok(stream) => ConnectionIo::secured(stream, info, place, &config),
-                Err(turned_away) => return turned_away.end(info, place, &config).await,
-            };
+            if let Err(turned_away) = begun {
+                return turned_away.end(io, &config.counters).await;
+            }
             let driven = drive(io, service, http1, &config);
             drop(config);
             driven.await;

@@ -89,14 +89,14 @@ pub struct ServeConfig {
     /// One more is answered as above. Why: on the open Internet one client must not take the places of all others.
     pub max_connections_per_address: usize,
     /// Lots: tasks that own the sockets of parked connections, each on one worker. Default: one for each core. 0: every
-    /// connection is served by a task of its own, as on systems other than Linux and under TLS.
+    /// connection is served by a task of its own, as on systems other than Linux.
     ///
     /// Why: a connection that waits in a lot takes some tens of bytes, one with a task some kilobytes, and what many of
     /// them subscribe is written in one go.
     pub lots: usize,
     /// Routes whose requests need not pass the application. Default none. Only where there are lots, so on Linux.
     ///
-    /// A plain request for one of them (whole in 16 KiB, of HTTP/1.1, asking for nothing beside) is answered by the lot that has
+    /// A plain request for one of them (whole in 64 KiB, of HTTP/1.1, asking for nothing beside) is answered by the lot that has
     /// its connection; every other goes to the application as ever, and must be answered the same there. **Layers of the
     /// application do not see the requests that take it**: leave it unset where one of them does more than look. Why: a
     /// request costs a third of what it costs on the way through hyper and a router.
@@ -119,8 +119,7 @@ pub struct ServeConfig {
     pub grace: Duration,
     /// What TLS is spoken with; without it, none is. Default none.
     ///
-    /// Connections are then served by a task each, whatever [`lots`](Self::lots) says, and wait with rustls' state, some
-    /// kilobytes. Who speaks HTTP in the clear is answered with 400 and closed.
+    /// Connections that wait keep rustls' state then, some 3 KiB beside what they keep in the clear. Who speaks HTTP in the clear is answered with 400 and closed.
     pub tls: Option<Tls>,
     /// Longest time a client may take for its first byte, and again for its TLS handshake. Default 10 s, most 1 year.
     ///

@@ -22,7 +22,7 @@ use super::registry::Place;
 #[cfg(target_os = "linux")]
 use super::stream::Shared;
 use super::stream::Stream;
-use super::tls::Secured;
+use super::tls::{Sealing, Session};
 
 /// Bytes read and forgotten after a shutdown.
 ///
@@ -83,12 +83,7 @@ enum End {
 
 impl ConnectionIo {
     pub(super) fn new(stream: TcpStream, info: ConnectionInfo, place: Place, config: &ServeConfig) -> Self {
-        Self::over(Stream::Tcp(stream), info, Some(place), config)
-    }
-
-    pub(super) fn secured(stream: Secured, info: ConnectionInfo, place: Place, config: &ServeConfig) -> Self {
-        info.secured();
-        Self::over(Stream::Tls(stream), info, Some(place), config)
+        Self::over(Stream::Tcp(Sealing::new(stream, None)), info, Some(place), config)
     }
 
     /// Over a socket that a lot has lent.
@@ -107,6 +102,28 @@ impl ConnectionIo {
     #[must_use]
     pub fn info(&self) -> &ConnectionInfo {
         &self.info
+    }
+
+    /// The first byte of a client, which stays where it is.
+    pub(super) async fn first_byte(&mut self) -> io::Result<u8> {
+        let mut first = [0];
+        match poll_fn(|cx| self.stream.poll_peek(cx, &mut first)).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(first[0]),
+        }
+    }
+
+    /// Speaks TLS from here on, and shakes hands.
+    pub(super) async fn shake_hands(&mut self, session: Box<Session>) -> io::Result<()> {
+        self.stream.begin(session);
+        poll_fn(|cx| self.stream.poll_handshake(cx)).await?;
+        self.info.secured();
+        Ok(())
+    }
+
+    /// Whether what was written is out, as far as this is for us to see to.
+    pub(crate) fn is_flushed(&self) -> bool {
+        !self.stream.has_outgoing()
     }
 
     /// Closes the connection so that what was written last is read: our direction first, then, after a moment for the
@@ -251,7 +268,7 @@ impl AsyncWrite for ConnectionIo {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.stream.buffers() {
+        if this.stream.has_outgoing() {
             return this.poll_limited(cx, |stream, cx| stream.poll_flush(cx));
         }
         this.check_writable()?;
@@ -283,7 +300,7 @@ impl ConnectionIo {
     pub(super) fn lot_socket(&mut self) -> Option<&mut LotSocket> {
         match &mut self.stream {
             Stream::Lot(socket) => Some(socket),
-            Stream::Tcp(_) | Stream::Tls(_) | Stream::Shared(_) => None,
+            Stream::Tcp(_) | Stream::Shared(_) => None,
         }
     }
 
@@ -303,7 +320,7 @@ impl ConnectionIo {
     pub(super) fn into_socket(self) -> Option<LotSocket> {
         match self.stream {
             Stream::Lot(socket) => Some(socket),
-            Stream::Tcp(_) | Stream::Tls(_) | Stream::Shared(_) => None,
+            Stream::Tcp(_) | Stream::Shared(_) => None,
         }
     }
 

@@ -24,8 +24,8 @@
 //!          refuse
 //! ```
 //!
-//! With [`ServeConfig::lots`] of 0, on systems other than Linux, and under TLS ([`ServeConfig::tls`]), each connection is a
-//! task of its own instead.
+//! With [`ServeConfig::lots`] of 0, and on systems other than Linux, each connection is a task of its own instead. TLS
+//! ([`ServeConfig::tls`]) is spoken on either way, by the lot itself while a connection is parked.
 
 mod accept;
 mod backoff;

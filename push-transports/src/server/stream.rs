@@ -4,19 +4,18 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 #[cfg(target_os = "linux")]
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 #[cfg(target_os = "linux")]
 use super::lot::LotSocket;
-use super::tls::Secured;
+use super::tls::{Sealing, Session};
 
 #[derive(Debug)]
 pub(super) enum Stream {
-    Tcp(TcpStream),
-    Tls(Secured),
+    Tcp(Sealing<TcpStream>),
     #[cfg(target_os = "linux")]
     Lot(LotSocket),
     /// One that may be taken away from whoever has the connection.
@@ -60,10 +59,6 @@ macro_rules! on_either {
                 let $io = Pin::new(stream);
                 $do
             }
-            Stream::Tls(stream) => {
-                let $io = Pin::new(&mut **stream);
-                $do
-            }
             #[cfg(target_os = "linux")]
             Stream::Lot(socket) => {
                 let $io = Pin::new(socket);
@@ -82,49 +77,72 @@ macro_rules! on_either {
 }
 
 impl Stream {
-    /// Ready once what was enciphered before is out: a client that does not read is to be seen at the next write, as it is
-    /// without TLS, and not when rustls' buffer is full.
-    fn poll_enciphered(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Whether a runtime watches the socket, so that "pending" may also mean that the task has had its share.
+    pub(super) fn is_watched(&self) -> bool {
+        matches!(self, Self::Tcp(_))
+    }
+
+    /// Whether a write that was taken still has to be pushed out.
+    pub(super) fn has_outgoing(&self) -> bool {
         match self {
-            Self::Tls(stream) if stream.get_ref().1.wants_write() => Pin::new(&mut **stream).poll_flush(cx),
-            _ => Poll::Ready(Ok(())),
+            Self::Tcp(stream) => stream.has_outgoing(),
+            #[cfg(target_os = "linux")]
+            Self::Lot(socket) => socket.has_outgoing(),
+            #[cfg(target_os = "linux")]
+            Self::Shared(shared) => shared.lock().as_ref().is_some_and(LotSocket::has_outgoing),
         }
     }
 
-    /// Whether a runtime watches the socket, so that "pending" may also mean that the task has had its share.
-    pub(super) fn is_watched(&self) -> bool {
-        matches!(self, Self::Tcp(_) | Self::Tls(_))
+    /// The first byte, which stays where it is, from a socket on which nothing was said; ready with 0 bytes at the end.
+    pub(super) fn poll_peek(&mut self, cx: &mut Context<'_>, first: &mut [u8; 1]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => stream.socket().poll_peek(cx, &mut ReadBuf::new(first)),
+            #[cfg(target_os = "linux")]
+            Self::Lot(socket) => socket.line().socket_mut().poll_peek(cx, first),
+            #[cfg(target_os = "linux")]
+            Self::Shared(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+        }
     }
 
-    /// Whether a write that was taken may still have to be pushed out.
-    pub(super) fn buffers(&self) -> bool {
-        matches!(self, Self::Tls(_))
+    /// Speaks TLS from here on, hands first.
+    pub(super) fn begin(&mut self, session: Box<Session>) {
+        match self {
+            Self::Tcp(stream) => stream.begin(session),
+            #[cfg(target_os = "linux")]
+            Self::Lot(socket) => socket.line().begin(session),
+            #[cfg(target_os = "linux")]
+            Self::Shared(_) => {}
+        }
+    }
+
+    /// Ready once hands are shaken.
+    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_handshake(cx),
+            #[cfg(target_os = "linux")]
+            Self::Lot(socket) => socket.line().poll_handshake(cx),
+            #[cfg(target_os = "linux")]
+            Self::Shared(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+        }
     }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let is_tls = matches!(*self, Self::Tls(_));
-        match on_either!(self, io => io.poll_read(cx, buf)) {
-            // RFC 9112 §9.8: who ends a connection without closing TLS has ended it. A request says where it ends.
-            Poll::Ready(Err(error)) if is_tls && error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
-            read => read,
-        }
+        on_either!(self, io => io.poll_read(cx, buf))
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_enciphered(cx))?;
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         on_either!(self, io => io.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_enciphered(cx))?;
         on_either!(self, io => io.poll_write_vectored(cx, bufs))
     }
 

@@ -92,7 +92,7 @@ pub(crate) async fn start_with(path: Path, setup: Setup) -> Target {
     let authority = Authority::new();
     let mut config = ServeConfig::default();
     config.lots = path.lots();
-    config.shortcut = (path == Path::OwnShortcut).then(|| push.shortcut("/push"));
+    config.shortcut = matches!(path, Path::OwnShortcut | Path::OwnTls).then(|| push.shortcut("/push"));
     config.tls = (path == Path::OwnTls).then(|| certificate(&authority));
     let relay = match config.tls {
         Some(_) => Some(Relay::start(addr, authority.client(rustls::ALL_VERSIONS)).await),

@@ -1,16 +1,12 @@
 //! What becomes of a connection that is in: upgrades, ends, who does not read, who does not close.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use push_core::{Draft, Hub, HubConfig};
 use push_transports::server::ConnectionInfo;
-use push_transports::{Config, router};
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
@@ -21,19 +17,21 @@ use crate::world::{GUARD, SHORT, Server, hello, until};
 /// RFC 8446 §6.1, RFC 9112 §9.8
 #[tokio::test]
 async fn whoever_is_sent_away_is_told_that_nothing_is_missing() {
-    let server = Server::start(hello(), |_| {});
-    for version in [&TLS12, &TLS13] {
-        let mut client = server.client_of(&[version]).await;
-        client.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
-        assert_eq!(client.body().await, "hello");
-        let (rest, end) = client.rest().await;
+    for lots in [0, 1] {
+        let server = Server::start(hello(), |config| config.lots = lots);
+        for version in [&TLS12, &TLS13] {
+            let mut client = server.client_of(&[version]).await;
+            client.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+            assert_eq!(client.body().await, "hello");
+            let (rest, end) = client.rest().await;
+            assert!(rest.is_empty() && end.is_ok(), "{end:?}");
+        }
+        let mut idle = server.client().await;
+        idle.greeted().await;
+        assert_eq!(server.stopped().await.cut, 0);
+        let (rest, end) = idle.rest().await;
         assert!(rest.is_empty() && end.is_ok(), "{end:?}");
     }
-    let mut idle = server.client().await;
-    idle.greeted().await;
-    assert_eq!(server.stopped().await.cut, 0);
-    let (rest, end) = idle.rest().await;
-    assert!(rest.is_empty() && end.is_ok(), "{end:?}");
 }
 
 /// RFC 9112 §9.8
@@ -83,11 +81,15 @@ async fn endless() -> Response {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_closed_after_the_stall_limit() {
-    let server = Server::start(Router::new().route("/", get(endless)), |config| config.stall = SHORT);
-    let mut client = server.client().await;
-    client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    until("it is seen", || server.counters.stalled() == 1).await;
-    until("it has left", || server.counters.connections() == 0).await;
+    for lots in [0, 1] {
+        let server = Server::start(Router::new().route("/", get(endless)), |config| {
+            (config.lots, config.stall) = (lots, SHORT);
+        });
+        let mut client = server.client().await;
+        client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        until("it is seen", || server.counters.stalled() == 1).await;
+        until("it has left", || server.counters.connections() == 0).await;
+    }
 }
 
 /// What was written may be enciphered and not out: then it is the flush that waits.
@@ -109,35 +111,4 @@ async fn a_client_that_does_not_read_is_seen_as_blocked_by_its_own_request() {
     client.0.read_exact(&mut some).await.expect("there is more than enough");
     until("it goes on", || info.bytes_written() > taken).await;
     assert!(info.is_secured());
-}
-
-#[tokio::test]
-async fn a_websocket_and_a_stream_are_told_at_once_and_live_on_over_a_silence() {
-    let mut config = Config::default();
-    config.heartbeat = Duration::from_secs(3600);
-    let hub = Hub::new(HubConfig::default());
-    let server = Server::start(Router::new().nest("/push", router(hub.clone(), config)), |_| {});
-    let mut ws = server.client().await;
-    ws.send(
-        "GET /push/ws?channel=a&format=raw HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    )
-    .await;
-    assert!(ws.head().await.starts_with("HTTP/1.1 101 "));
-    let mut sse = server.client().await;
-    sse.send("GET /push/sse?channel=a&format=raw HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    assert!(sse.head().await.starts_with("HTTP/1.1 200 "));
-    for number in 0..50 {
-        let text = format!("publication {number}");
-        hub.publish("a", Draft::text(text.clone())).await.expect("published");
-        for client in [&mut ws, &mut sse] {
-            let mut seen = Vec::new();
-            let read = async {
-                while !seen.ends_with(text.as_bytes()) {
-                    seen.push(client.0.read_u8().await.expect("it stays open"));
-                }
-            };
-            timeout(GUARD, read).await.expect("it is told at once");
-        }
-    }
 }

@@ -3,4 +3,5 @@
 mod connections;
 mod handshakes;
 mod reload;
+mod subscribers;
 mod world;

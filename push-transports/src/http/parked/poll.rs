@@ -101,7 +101,7 @@ impl Poll {
         };
         // Its place in the hub is free before the client can come back.
         drop(self.subscriber);
-        if self.io.write_all(&answer).await.is_err() {
+        if self.io.write_all(&answer).await.is_err() || self.io.flush().await.is_err() {
             return;
         }
         if self.kind.closes || self.io.info().draining() {

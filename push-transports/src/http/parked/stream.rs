@@ -88,7 +88,7 @@ impl Stream {
                     }
                     tokio::task::coop::consume_budget().await;
                 }
-                Next::Wait if !self.out.is_empty() => {
+                Next::Wait if !self.out.is_empty() || !self.io.is_flushed() => {
                     if !self.flush().await {
                         return;
                     }
@@ -130,7 +130,7 @@ impl Stream {
     /// Writes what waits; false once the connection is over.
     async fn flush(&mut self) -> bool {
         let out = std::mem::take(&mut self.out);
-        self.io.write_all(&out).await.is_ok()
+        self.io.write_all(&out).await.is_ok() && self.io.flush().await.is_ok()
     }
 
     async fn end(mut self) {

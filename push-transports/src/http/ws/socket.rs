@@ -96,7 +96,7 @@ impl Socket {
     #[cfg(target_os = "linux")]
     pub(super) fn may_park(&self) -> bool {
         let is_idle = self.early.is_empty() && self.out_bytes == 0 && !self.is_given_up;
-        is_idle && matches!(&self.io, Carrier::Own(io) if io.is_on_lot())
+        is_idle && matches!(&self.io, Carrier::Own(io) if io.is_on_lot() && io.is_flushed())
     }
 
     /// The connection, to be parked.

@@ -79,6 +79,9 @@ impl Lot {
         let Some(place) = self.house.enter(address) else {
             self.house.config.counters.refuse();
             tracing::debug!(%address, "connection refused");
+            if self.house.config.tls.is_some() {
+                return; // no answer but in TLS, for which there is no place
+            }
             self.door.refused.refuse(TcpStream::from(descriptor), Instant::now(), date());
             return;
         };

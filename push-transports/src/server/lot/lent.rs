@@ -29,12 +29,15 @@ use crate::server::drive::report;
 use crate::server::io::ConnectionIo;
 use crate::server::shortcut::ToCome;
 use crate::server::stream::Shared;
+use crate::server::tls::Acceptor;
 
 /// What is the same for all connections.
 #[derive(Clone)]
 pub(super) struct Rules {
     pub(super) http1: http1::Builder,
     pub(super) config: Arc<ServeConfig>,
+    /// Where TLS is spoken.
+    pub(super) acceptor: Option<Arc<Acceptor>>,
 }
 
 /// What is left to do of requests that came before.
@@ -55,6 +58,14 @@ enum Done {
     /// Nothing more is to come on this connection.
     Ended(hyper::Result<()>),
     Cut,
+}
+
+/// Speaks TLS on a connection on which nothing was said, then serves it.
+pub(super) async fn take_in(mut io: ConnectionIo, acceptor: Arc<Acceptor>, service: impl App, rules: Rules) {
+    match Box::pin(acceptor.take_in(&mut io)).await {
+        Ok(()) => serve(io, Begun::default(), service, rules).await,
+        Err(turned_away) => turned_away.end(io, &rules.config.counters).await,
+    }
 }
 
 /// Serves what comes until the connection has nothing to do, is handed over, or ends.
@@ -116,6 +127,7 @@ async fn finish(mut io: ConnectionIo, begun: Begun) -> Option<ConnectionIo> {
         straight::write(&mut out, &answer, &httpdate::fmt_http_date(date()));
         io.write_all(&out).await.ok()?;
     }
+    io.flush().await.ok()?;
     if io.info().draining() {
         io.hang_up().await;
         return None;

@@ -10,11 +10,13 @@
 //!
 //! - A **lot** (`run`) is one task with one epoll instance (`epoll`). Everything it owns is its own; the way in is its
 //!   `inbox`. The tables are pure and stand in `proto::lot`.
-//! - A **connection** is silent, idle, busy, a member or waiting. Busy ones have a `LotSocket` (`socket`) in a task (`lent`): it reads
-//!   the head (`head`), lets hyper serve it (`heads`), and hands the connection to a session that asks for it (`takeover`).
+//! - A **connection** is silent, idle, busy, a member or waiting. Busy ones have a `LotSocket` (`socket`) in a task (`lent`): it shakes
+//!   hands where TLS is spoken, reads the head (`head`), lets hyper serve it (`heads`), and hands the connection to a session that asks for it (`takeover`).
 //! - A **group** is a cohort of members that are served alike (`cohort`: what the transports say of them), its slots and
 //!   the pass on its way. What is decided about groups is the `engine`, which knows no sockets; `outlet` is what it has
 //!   the lot do. `tally` counts for metrics.
+//! - **TLS** (`sealed`): what is spoken on a connection stays with its descriptor, in a map beside the records and in the
+//!   `LotSocket` by turns; a pass is enciphered for each member.
 //! - A **wait** (`waits`) is a request that waits for something of its own: its connection is parked without a group.
 
 mod cohort;
@@ -28,8 +30,10 @@ mod house;
 mod inbox;
 mod keys;
 mod lent;
+mod loan;
 mod outlet;
 mod run;
+mod sealed;
 mod socket;
 mod starter;
 mod straight;
@@ -55,6 +59,7 @@ use super::accept::{App, ServeSummary};
 use super::config::ServeConfig;
 use super::connection::Phase;
 use super::drive::http1;
+use super::tls::Acceptor;
 
 pub(crate) use self::cohort::{Cohort, Extra, Kind, Member, Parking};
 pub(super) use self::inbox::Message;
@@ -87,7 +92,9 @@ pub(super) async fn serve(
     let lots = config.lots;
     let house = CutOnDrop(Arc::new(House::new(config, lots)));
     let opened = open(&house.0, listener).and_then(|listener| {
-        let rules = Rules { http1: http1(&house.0.config), config: Arc::new(house.0.config.clone()) };
+        let config = Arc::new(house.0.config.clone());
+        let acceptor = config.tls.clone().map(|tls| Arc::new(Acceptor::new(tls, &config)));
+        let rules = Rules { http1: http1(&config), config, acceptor };
         let mut opened = Opened {
             house: Arc::clone(&house.0),
             listener,
@@ -149,7 +156,11 @@ impl<S: App> Opened<S> {
         let (service, rules) = (self.service.clone(), self.rules.clone());
         let mut starter = Starter::default();
         let open: Opener =
-            Box::new(move |io, begun| starter.start(lent::serve(io, begun, service.clone(), rules.clone())));
+            Box::new(move |io, begun| match rules.acceptor.clone().filter(|_| !io.info().is_secured()) {
+                // A handshake takes its time: the lot goes on meanwhile.
+                Some(acceptor) => drop(tokio::spawn(lent::take_in(io, acceptor, service.clone(), rules.clone()))),
+                None => starter.start(lent::serve(io, begun, service.clone(), rules.clone())),
+            });
         let house = Arc::clone(&self.house);
         let lot = Lot::new(Arc::clone(&house), number, listener, open)?;
         house.found(number);

@@ -6,22 +6,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use push_core::BoxFuture;
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
 
 use super::cohort::Guest;
 use super::engine::{Engine, Groups, Outlet, Received, Sent};
 use super::inbox::Inbox;
 use super::keys::KeyMap;
 use super::run::Lot;
+use super::sealed;
 use super::socket::Returned;
 use super::tally::Tally;
 use crate::proto::lot::records::Records;
 use crate::proto::lot::ticks::in_ticks;
 use crate::server::io::ConnectionIo;
 use crate::server::readiness::{READ, WRITE};
-
-const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 impl Lot {
     /// For what concerns members.
@@ -70,28 +67,18 @@ impl Outlet for Lot {
         in_ticks(self.house.config.half_close)
     }
 
-    fn send(handle: &OwnedFd, bytes: &[u8]) -> Sent {
-        loop {
-            return match rustix::net::send(handle, bytes, SEND) {
-                Ok(sent) if sent == bytes.len() => Sent::Whole,
-                Ok(sent) => Sent::Part(sent),
-                Err(Errno::AGAIN) => Sent::Part(0),
-                Err(Errno::INTR) => continue,
-                Err(_) => Sent::Gone,
-            };
-        }
+    fn send(&mut self, key: u32, bytes: &[u8]) -> Sent {
+        let Some(descriptor) = self.records.handle(key) else { return Sent::Gone };
+        sealed::send_to(&mut self.sessions, &self.epoll, (key, descriptor), bytes)
     }
 
-    fn receive(handle: &OwnedFd, scratch: &mut [u8]) -> Received {
-        loop {
-            return match rustix::net::recv(handle, &mut *scratch, RecvFlags::DONTWAIT) {
-                Ok((0, _)) => Received::Gone,
-                Ok((read, _)) => Received::Bytes(read),
-                Err(Errno::AGAIN) => Received::Nothing,
-                Err(Errno::INTR) => continue,
-                Err(_) => Received::Gone,
-            };
-        }
+    fn send_back(&mut self, returned: &Returned, bytes: &[u8]) -> Sent {
+        sealed::send_to(&mut self.sessions, &self.epoll, (returned.key, &returned.descriptor), bytes)
+    }
+
+    fn receive(&mut self, key: u32, scratch: &mut [u8]) -> Received {
+        let Some(descriptor) = self.records.handle(key) else { return Received::Gone };
+        sealed::receive(self.sessions.get_mut(&key).map(|session| &mut **session), descriptor, scratch)
     }
 
     fn is_busy(&self, key: u32) -> bool {

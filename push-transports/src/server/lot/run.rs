@@ -20,12 +20,15 @@ use super::house::{Entered, House};
 use super::inbox::{Inbox, Message, News};
 use super::keys::{self, KeyMap};
 use super::lent::Begun;
+use super::loan::Loan;
+use super::sealed::Sessions;
 use super::socket::{LotSocket, Returned};
 use super::straight::Straight;
 use super::tally::{Standing, Tally};
 use super::waits::Waits;
 use crate::proto::lot::records::{Records, State};
 use crate::proto::lot::ticks::{NEVER, TICK, Ticks, in_ticks};
+use crate::server::config::ServeConfig;
 use crate::server::connection::{ConnectionInfo, Phase};
 use crate::server::io::ConnectionIo;
 use crate::server::readiness::{ENDED, GONE, READ, WRITE};
@@ -55,6 +58,7 @@ pub(super) struct Lot {
     /// What members sent ahead of their time: read by hyper together with their request.
     pub(super) early: KeyMap<Bytes>,
     pub(super) guests: KeyMap<Guest>,
+    pub(super) sessions: Sessions,
     pub(super) groups: Groups<OwnedFd, ConnectionIo>,
     pub(super) waits: Waits,
     pub(super) ticks: Ticks,
@@ -87,6 +91,7 @@ impl Lot {
             busy: KeyMap::default(),
             early: KeyMap::default(),
             guests: KeyMap::default(),
+            sessions: Sessions::default(),
             groups: Groups::new(),
             waits: Waits::default(),
             ticks: Ticks::new(now.into_std()),
@@ -204,13 +209,20 @@ impl Lot {
     fn receive(&mut self, message: Message) {
         match message {
             Message::Accepted(descriptor, entered) => self.enter(descriptor, entered),
-            Message::Idle(returned) => {
+            Message::Idle(mut returned) => {
+                self.take_session(&mut returned);
                 if let Some(returned) = self.take_back(returned) {
                     self.rest(*returned);
                 }
             }
-            Message::Park(returned, parking) => self.engine().admit(returned, parking),
-            Message::Wait(returned, wait) => self.admit_wait(returned, *wait),
+            Message::Park(mut returned, parking) => {
+                self.take_session(&mut returned);
+                self.engine().admit(returned, parking);
+            }
+            Message::Wait(mut returned, wait) => {
+                self.take_session(&mut returned);
+                self.admit_wait(returned, *wait);
+            }
             Message::Gone(key) => self.forget(key),
             Message::Ended(key) => self.engine().end_member(key),
         }
@@ -225,7 +237,9 @@ impl Lot {
             self.close(key);
             return;
         }
-        self.records.set_deadline(key, self.now.saturating_add(in_ticks(self.house.config.header_timeout)));
+        let ServeConfig { tls, handshake_timeout, header_timeout, .. } = &self.house.config;
+        let first = if tls.is_some() { handshake_timeout } else { header_timeout };
+        self.records.set_deadline(key, self.now.saturating_add(in_ticks(*first)));
         if self.phase != Phase::Open {
             self.dismiss(key); // another lot accepted it meanwhile
         }
@@ -240,7 +254,7 @@ impl Lot {
 
     /// Between two requests: the next byte makes it busy again.
     fn rest(&mut self, returned: Returned) {
-        let Returned { key, descriptor, early, bits } = returned;
+        let Returned { key, descriptor, early, bits, .. } = returned;
         if self.records.put_back(key, descriptor).is_err() {
             return;
         }
@@ -252,9 +266,13 @@ impl Lot {
         if self.phase != Phase::Open && early.is_empty() && bits & READ == 0 {
             return self.close(key);
         }
+        let (state, lasts) = match self.is_fresh(key) {
+            true => (State::Silent, self.house.config.header_timeout),
+            false => (State::Idle, self.house.config.idle),
+        };
         let Some(record) = self.records.get_mut(key) else { return };
-        record.set_state(State::Idle);
-        self.records.set_deadline(key, self.now.saturating_add(in_ticks(self.house.config.idle)));
+        record.set_state(state);
+        self.records.set_deadline(key, self.now.saturating_add(in_ticks(lasts)));
         if !early.is_empty() || bits & READ != 0 {
             self.lend(key, early, bits);
         } else if bits & (ENDED | GONE) != 0 {
@@ -286,12 +304,15 @@ impl Lot {
         }
         self.busy.insert(key, info.clone());
         let way = (Arc::clone(&self.inbox), self.epoll.handle());
-        Some(ConnectionIo::on_lot(LotSocket::new(descriptor, key, way, info.clone(), early), info, &self.house.config))
+        let session = self.sessions.remove(&key).inspect(|_| info.secured());
+        let loan = Loan::new(descriptor, key, way, info.clone());
+        Some(ConnectionIo::on_lot(LotSocket::new(loan, session, early), info, &self.house.config))
     }
 
     /// A busy connection was closed by its task.
     pub(super) fn forget(&mut self, key: u32) {
         self.busy.remove(&key);
+        self.sessions.remove(&key);
         if let Some(record) = self.records.get(key) {
             let address = record.address;
             self.records.remove(key);
@@ -304,6 +325,7 @@ impl Lot {
         let Some(record) = self.records.get(key) else { return };
         let address = record.address;
         self.early.remove(&key);
+        self.end_session(key);
         drop(self.records.remove(key));
         self.house.left(address);
     }
@@ -323,7 +345,11 @@ impl Lot {
 
     fn notice(&mut self, key: u32, bits: u8) {
         let Some(record) = self.records.get(key) else { return };
-        match record.state() {
+        let state = record.state();
+        if bits & WRITE != 0 && state != State::Busy {
+            self.push_out(key);
+        }
+        match state {
             State::Free => {}
             State::Busy => {
                 if let Some(info) = self.busy.get(&key) {
@@ -368,6 +394,7 @@ impl Lot {
         keys::shrink(&mut self.busy);
         keys::shrink(&mut self.early);
         keys::shrink(&mut self.guests);
+        keys::shrink(&mut self.sessions);
         self.waits.shrink();
     }
 
@@ -375,6 +402,7 @@ impl Lot {
         self.busy.values().for_each(|info| info.advance(Phase::Cut));
         self.groups.clear();
         self.waits.clear();
+        self.sessions.clear();
         let keys: Vec<(u32, u32)> = self.records.iter().map(|(key, record)| (key, record.address)).collect();
         for (key, address) in keys {
             drop(self.records.remove(key));

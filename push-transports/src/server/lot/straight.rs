@@ -23,7 +23,7 @@ use tokio::task::coop::unconstrained;
 
 use super::cohort::{Member, Parking};
 use super::dates::Dates;
-use super::engine::{Outlet as _, Sent};
+use super::engine::{Outlet as _, Received, Sent};
 use super::lent::Begun;
 use super::run::Lot;
 use super::starter::said;
@@ -37,7 +37,7 @@ use crate::server::shortcut::{Shortcut, ToCome};
 use crate::server::wait::may_have_content;
 
 /// Read at a time, on the stack. A request that is longer takes the long way.
-const SCRATCH: usize = 16 * 1024;
+const SCRATCH: usize = 64 * 1024;
 
 /// Bytes of answers to requests that came together, before they are sent.
 const ANSWERS: usize = 32 * 1024;
@@ -112,17 +112,40 @@ impl Lot {
         else {
             return self.lend(key, Bytes::new(), bits);
         };
+        match self.house.config.tls {
+            None => self.hear_plain(key, bits, &mut straight),
+            Some(_) => self.hear_sealed(key, bits, &mut straight),
+        }
+        straight.out.clear();
+        self.straight = Some(straight);
+    }
+
+    fn hear_plain(&mut self, key: u32, bits: u8, straight: &mut Straight) {
         let mut scratch = [const { MaybeUninit::<u8>::uninit() }; SCRATCH];
         let read = self.records.handle(key).map(|handle| rustix::net::recv(handle, &mut scratch, RecvFlags::DONTWAIT));
         match read {
             Some(Ok((([], _), _))) => self.close(key),
-            Some(Ok(((bytes, _), _))) => self.serve_read(key, bytes, &mut straight),
+            Some(Ok(((bytes, _), _))) => self.serve_read(key, bytes, straight),
             Some(Err(Errno::INTR)) => self.lend(key, Bytes::new(), bits),
             Some(Err(Errno::AGAIN)) | None => {}
             Some(Err(_)) => self.close(key),
         }
-        straight.out.clear();
-        self.straight = Some(straight);
+    }
+
+    fn hear_sealed(&mut self, key: u32, bits: u8, straight: &mut Straight) {
+        if !self.sessions.contains_key(&key) {
+            return self.lend(key, Bytes::new(), bits); // hands first
+        }
+        let mut scratch = [0; SCRATCH];
+        match self.receive(key, &mut scratch) {
+            Received::Nothing => {}
+            Received::Gone => self.close(key),
+            // Its end would not be heard again.
+            Received::Bytes(read) if self.has_ended(key) => {
+                self.lend(key, Bytes::copy_from_slice(&scratch[..read]), READ)
+            }
+            Received::Bytes(read) => self.serve_read(key, &scratch[..read], straight),
+        }
     }
 
     /// Serves what was read, and lets the connection wait for more.
@@ -172,12 +195,8 @@ impl Lot {
         Served::Answered(rest.len())
     }
 
-    fn send_answers(&self, key: u32, bytes: &[u8]) -> Sent {
-        match self.records.handle(key) {
-            _ if bytes.is_empty() => Sent::Whole,
-            Some(handle) => Self::send(handle, bytes),
-            None => Sent::Gone,
-        }
+    fn send_answers(&mut self, key: u32, bytes: &[u8]) -> Sent {
+        if bytes.is_empty() { Sent::Whole } else { self.send(key, bytes) }
     }
 
     /// Lets a session have the connection: as a member, if it has nothing to do but to wait with others.

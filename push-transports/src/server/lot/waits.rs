@@ -169,7 +169,8 @@ impl Lot {
     /// A task hands its connection over, to wait here.
     pub(super) fn admit_wait(&mut self, returned: Box<Returned>, parked: ParkedWait) {
         let ParkedWait { wait, lasts, lines, closes } = parked;
-        let Some(Returned { key, descriptor, early, bits }) = self.take_back(returned).map(|returned| *returned) else {
+        let Some(Returned { key, descriptor, early, bits, .. }) = self.take_back(returned).map(|returned| *returned)
+        else {
             return let_go(wait);
         };
         if self.records.put_back(key, descriptor).is_err() {
@@ -231,7 +232,7 @@ impl Lot {
         let closes = record.has(CLOSE) || !is_open || asks_to_close(answer.headers());
         record.set(CLOSE, closes);
         let bytes = write(&answer, &lines, closes);
-        let sent = self.records.handle(key).map_or(Sent::Gone, |handle| Self::send(handle, &bytes));
+        let sent = self.send(key, &bytes);
         match sent {
             Sent::Whole => self.engine().go_on_with_next(key),
             Sent::Part(written) => self.finish_answer(key, bytes.slice(written..), closes),
@@ -245,7 +246,7 @@ impl Lot {
         let Some(bits) = self.records.get_mut(key).map(unpark) else { return };
         let Some(mut io) = self.borrow(key, early, bits | WRITE) else { return };
         self.spawn(Box::pin(async move {
-            if io.write_all(&rest).await.is_err() {
+            if io.write_all(&rest).await.is_err() || io.flush().await.is_err() {
                 return;
             }
             if closes || io.info().draining() {

@@ -9,17 +9,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use super::Tls;
+use super::session::Session;
 use crate::server::config::ServeConfig;
 use crate::server::connection::{ConnectionInfo, Side};
+use crate::server::counters::ServeCounters;
 use crate::server::io::ConnectionIo;
-use crate::server::registry::Place;
 
 /// How long a handshake has its slot for itself, however many wait for one. Two round trips over a bad mobile network fit;
 /// who takes more may go on only while nobody waits.
@@ -32,17 +30,11 @@ const LATE: Duration = Duration::from_millis(100);
 /// The first byte of a client that speaks TLS: a record of the handshake, RFC 8446 §5.1.
 const HANDSHAKE_RECORD: u8 = 22;
 
-/// Most ciphertext that waits in user space for a client that does not read, beside what the kernel takes.
-const WAITING_BYTES: usize = 16 * 1024;
-
-/// Boxed: it has a kilobyte, and most connections of a process have none.
-pub(in crate::server) type Secured = Box<TlsStream<TcpStream>>;
-
 /// Why there is no connection.
 #[derive(Debug)]
 pub(in crate::server) enum TurnedAway {
     /// It speaks HTTP without TLS.
-    InTheClear(TcpStream),
+    InTheClear,
     /// It has said nothing, nothing that is known, or too little in its time; or the server goes down.
     Failed(io::Error),
 }
@@ -75,40 +67,36 @@ impl Acceptor {
         Self { tls, lasts: config.handshake_timeout, slots: Semaphore::new(slots), waiting: AtomicUsize::new(0) }
     }
 
-    /// Makes a connection out of a socket, in [`ServeConfig::handshake_timeout`] from here on, beside the wait for a slot.
-    pub(in crate::server) async fn accept(
-        &self,
-        stream: TcpStream,
-        info: &ConnectionInfo,
-    ) -> Result<Secured, TurnedAway> {
+    /// Speaks TLS on a connection that was accepted, in [`ServeConfig::handshake_timeout`] from here on, beside the wait for
+    /// a slot.
+    pub(in crate::server) async fn take_in(&self, io: &mut ConnectionIo) -> Result<(), TurnedAway> {
+        let info = io.info().clone();
         tokio::select! {
             biased;
-            begun = self.begin(stream) => begun,
-            () = ended(info) => Err(io::ErrorKind::ConnectionAborted.into()),
+            begun = self.begin(io) => begun,
+            () = ended(&info) => Err(io::ErrorKind::ConnectionAborted.into()),
         }
     }
 
-    async fn begin(&self, stream: TcpStream) -> Result<Secured, TurnedAway> {
-        match timeout(self.lasts, first_byte(&stream)).await {
+    async fn begin(&self, io: &mut ConnectionIo) -> Result<(), TurnedAway> {
+        match timeout(self.lasts, io.first_byte()).await {
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
-            Ok(Ok(HANDSHAKE_RECORD)) => Ok(self.shake_hands(stream).await?),
-            Ok(Ok(first)) if first.is_ascii_uppercase() => Err(TurnedAway::InTheClear(stream)),
+            Ok(Ok(HANDSHAKE_RECORD)) => Ok(self.shake_hands(io).await?),
+            Ok(Ok(first)) if first.is_ascii_uppercase() => Err(TurnedAway::InTheClear),
             Ok(Ok(_)) => Err(io::ErrorKind::InvalidData.into()),
             Ok(Err(error)) => Err(error.into()),
         }
     }
 
-    async fn shake_hands(&self, stream: TcpStream) -> io::Result<Secured> {
+    async fn shake_hands(&self, io: &mut ConnectionIo) -> io::Result<()> {
         let _slot = self.slot().await?;
         let until = Instant::now() + self.lasts;
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.tls.0.config));
-        let mut handshake = pin!(acceptor.accept(stream));
+        let session = Session::new(Arc::clone(&self.tls.0.config))?;
+        let mut handshake = pin!(io.shake_hands(Box::new(session)));
         loop {
             let pause = until.min(Instant::now() + UNDISTURBED);
             if let Ok(ended) = timeout_at(pause, handshake.as_mut()).await {
-                let mut stream = Box::new(ended?);
-                stream.get_mut().1.set_buffer_limit(Some(WAITING_BYTES));
-                return Ok(stream);
+                return ended;
             }
             let is_disturbed = self.waiting.load(Relaxed) > 0 && pause.elapsed() < LATE;
             if pause == until || is_disturbed {
@@ -128,14 +116,13 @@ impl Acceptor {
 
 impl TurnedAway {
     /// Ends what is no connection, and counts it.
-    pub(in crate::server) async fn end(self, info: ConnectionInfo, place: Place, config: &ServeConfig) {
-        config.counters.handshake_failed();
-        let peer = info.peer();
+    pub(in crate::server) async fn end(self, mut io: ConnectionIo, counters: &ServeCounters) {
+        counters.handshake_failed();
+        let peer = io.info().peer();
         match self {
             Self::Failed(error) => tracing::debug!(%peer, %error, "no TLS connection"),
-            Self::InTheClear(stream) => {
+            Self::InTheClear => {
                 tracing::debug!(%peer, "HTTP in the clear, where TLS is spoken");
-                let mut io = ConnectionIo::new(stream, info, place, config);
                 // What fails is the client's loss.
                 let _ = say_tls_is_spoken(&mut io).await;
                 io.hang_up().await;
@@ -171,15 +158,6 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
-    }
-}
-
-/// The first byte, which stays where it is.
-async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
-    let mut first = [0];
-    match stream.peek(&mut first).await? {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ => Ok(first[0]),
     }
 }
 

@@ -7,11 +7,14 @@
 //!               └── a letter: HTTP in the clear ─▶ 400, which says so
 //! ```
 //!
-//! `pair` reads certificate and key from their files, `handshake` takes connections in. What rustls is stays in here.
+//! `pair` reads certificate and key from their files, `handshake` takes connections in, `session` is the TLS of one without
+//! a socket, `sealing` puts it over one. What rustls is stays in here.
 
 mod error;
 mod handshake;
 mod pair;
+mod sealing;
+mod session;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,8 +28,12 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 pub use self::error::TlsError;
-pub(super) use self::handshake::{Acceptor, Secured};
+pub(super) use self::handshake::Acceptor;
 use self::pair::{Files, Pair, Stamp};
+pub(super) use self::sealing::Sealing;
+#[cfg(target_os = "linux")]
+pub(super) use self::session::RECORD;
+pub(super) use self::session::Session;
 
 /// Tickets a TLS 1.3 handshake hands out. Each costs the server a message more; a client that comes back gets the next one then.
 const TICKETS: usize = 1;

@@ -109,7 +109,7 @@ impl<O: Outlet> Engine<'_, O> {
             return Some((returned, parking));
         }
         let pass = group.cohort.write(&batch);
-        match O::send(&returned.descriptor, pass.bytes()) {
+        match self.0.send_back(&returned, pass.bytes()) {
             Sent::Whole if group.cohort.is_answer() => self.answer_joiner(returned, &parking),
             Sent::Whole => return Some((returned, parking)),
             Sent::Part(written) => {
@@ -215,7 +215,7 @@ impl<O: Outlet> Engine<'_, O> {
         match coming {
             Coming::Here(key, early) => Some((key, early, 0)),
             Coming::Back(returned) => {
-                let Returned { key, descriptor, early, bits } = *self.0.take_back(returned)?;
+                let Returned { key, descriptor, early, bits, .. } = *self.0.take_back(returned)?;
                 self.0.records().put_back(key, descriptor).ok()?;
                 Some((key, early, bits))
             }

@@ -62,8 +62,7 @@ impl<O: Outlet> Engine<'_, O> {
     fn listen(&mut self, group: &mut Group<O::Handle, O::Io>, key: u32) {
         let mut scratch = [0; SCRATCH];
         for _ in 0..READS {
-            let Some(handle) = self.0.records().handle(key) else { return };
-            let input = match O::receive(handle, &mut scratch) {
+            let input = match self.0.receive(key, &mut scratch) {
                 Received::Bytes(read) => &mut scratch[..read],
                 Received::Nothing => return,
                 Received::Gone => return self.lose(group, key),

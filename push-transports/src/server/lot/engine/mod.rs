@@ -87,11 +87,14 @@ pub(super) trait Outlet {
     /// How many ticks a client that has ended its direction is waited for.
     fn patience(&self) -> u32;
 
-    /// One send, without waiting.
-    fn send(handle: &Self::Handle, bytes: &[u8]) -> Sent;
+    /// One send to a connection whose handle is here, without waiting.
+    fn send(&mut self, key: u32, bytes: &[u8]) -> Sent;
 
-    /// One read, without waiting.
-    fn receive(handle: &Self::Handle, scratch: &mut [u8]) -> Received;
+    /// One send to a connection that comes back, without waiting.
+    fn send_back(&mut self, returned: &Returned<Self::Handle>, bytes: &[u8]) -> Sent;
+
+    /// One read, without waiting. Less than `scratch` holds is all that there is for now.
+    fn receive(&mut self, key: u32, scratch: &mut [u8]) -> Received;
 
     /// Whether a task has the connection, or it is on its way back from one.
     fn is_busy(&self, key: u32) -> bool;

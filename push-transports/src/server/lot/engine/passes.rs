@@ -74,7 +74,7 @@ impl<O: Outlet> Engine<'_, O> {
                 self.lose(group, key);
                 continue;
             }
-            let sent = self.send(key, &bytes);
+            let sent = self.0.send(key, &bytes);
             if !matches!(sent, Sent::Gone) {
                 self.0.tally().sent(publications, matches!(sent, Sent::Whole));
             }
@@ -99,13 +99,9 @@ impl<O: Outlet> Engine<'_, O> {
         dead_at <= now
     }
 
-    fn send(&mut self, key: u32, bytes: &[u8]) -> Sent {
-        self.0.records().handle(key).map_or(Sent::Gone, |handle| O::send(handle, bytes))
-    }
-
     /// Sends what one connection alone is owed; `None` if it is gone, else what was not taken.
     pub(super) fn send_alone(&mut self, key: u32, bytes: &Bytes) -> Option<Bytes> {
-        match self.send(key, bytes) {
+        match self.0.send(key, bytes) {
             Sent::Whole => Some(Bytes::new()),
             Sent::Part(written) => Some(bytes.slice(written..)),
             Sent::Gone => None,

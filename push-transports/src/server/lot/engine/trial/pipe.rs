@@ -262,7 +262,7 @@ impl Lent {
     fn give_back(mut self) -> (Arc<Letters>, Box<Returned<Handle>>) {
         let descriptor = self.handle.take().expect("it goes with the loan");
         let (early, bits) = (std::mem::take(&mut self.early), self.readiness.close());
-        (Arc::clone(&self.inbox), Box::new(Returned { key: self.key, descriptor, early, bits }))
+        (Arc::clone(&self.inbox), Box::new(Returned { key: self.key, descriptor, session: None, early, bits }))
     }
 
     pub(super) fn rest(self) {

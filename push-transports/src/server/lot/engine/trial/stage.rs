@@ -113,7 +113,7 @@ impl Stage {
             }
             Message::Idle(returned) => {
                 let Some(returned) = self.take_back(returned) else { return };
-                let Returned { key, descriptor, early, bits } = *returned;
+                let Returned { key, descriptor, early, bits, .. } = *returned;
                 if self.records.put_back(key, descriptor).is_ok() {
                     self.idle(key, early, bits);
                 }
@@ -201,12 +201,16 @@ impl Outlet for Stage {
         50
     }
 
-    fn send(handle: &Handle, bytes: &[u8]) -> Sent {
-        handle.send(bytes)
+    fn send(&mut self, key: u32, bytes: &[u8]) -> Sent {
+        self.records.handle(key).map_or(Sent::Gone, |handle| handle.send(bytes))
     }
 
-    fn receive(handle: &Handle, scratch: &mut [u8]) -> Received {
-        handle.receive(scratch)
+    fn send_back(&mut self, returned: &Returned<Handle>, bytes: &[u8]) -> Sent {
+        returned.descriptor.send(bytes)
+    }
+
+    fn receive(&mut self, key: u32, scratch: &mut [u8]) -> Received {
+        self.records.handle(key).map_or(Received::Gone, |handle| handle.receive(scratch))
     }
 
     fn is_busy(&self, key: u32) -> bool {
