@@ -2,8 +2,8 @@
 //!
 //! In reading order: `args`, `scenario` (what is measured), `lane` (a server and its client, and duels), `report`; then
 //! the roles that this program starts itself in: `server` (what is measured), `limit` (the ceiling that it is measured
-//! by), `client` (subscribers that check every delivery) and `peers` (servers of others); for mail `mailbox` (what the
-//! server serves), `device` (those who ping) and `notices` (who hears of a file as early as anybody can); below them `line`
+//! by), `client` (subscribers that check every delivery) and `peers` (servers of others); for mail `mailbox` (what the server serves), `device` (those
+//! who ping) and `notices` (who hears of a file as early as anybody can); below them `line`
 //! (a connection, plain or over TLS), `poller`, `system`, `message`, `kind`, `clock`.
 #![forbid(unsafe_code)]
 
@@ -51,8 +51,8 @@ fn run(role: &Role) -> Result<()> {
         Role::Server(args) => return server::run(args),
         Role::Limit => return limit::run(),
         Role::Client(args) => return client::run(args),
-        Role::Exec(args) => return peers::exec::run(args),
         Role::Operation(args) => return scenario::operation(args),
+        Role::Exec(args) => return peers::exec::run(args),
         _ => system::pin(system::CLIENT_CORE)?,
     }
     match role {
