@@ -59,6 +59,8 @@ scenarios! {
     direct_push_beside_parked_pings: "ping --accounts 2 --rate 10 --parked 20 --rounds 1 --secs 0.5",
     pings_woken_one_by_one: "wake --pings 30 --mailboxes 30 --changes 10 --linger 0 --rounds 1",
     pings_woken_all_together: "wake --pings 30 --mailboxes 1 --linger 0 --rounds 1",
+    push_under_axum_beside_push_in_lots: "peers --peers push,portable --subscribers 20 --idle 20 --rest 0 --rounds 1 --secs 0.2",
+    servers_of_others_where_they_are_installed: "peers --peers nchan,redis,nats --subscribers 20 --idle 0 --rounds 1 --secs 0.2",
     phones_woken_one_by_one: "wake --kind eas --pings 30 --mailboxes 30 --changes 10 --linger 0 --rounds 1",
 }
 
