@@ -17,6 +17,9 @@ use crate::server::readiness::WRITE;
 /// Times a joiner reads on before it is left to itself.
 const CATCH_UPS: usize = 8;
 
+/// A connection that does not stand where its group does: what it sent ahead of its time, and what it is to be.
+pub(in crate::server::lot) type NotLevel<I> = (Bytes, Box<Parking<I>>);
+
 /// Where a connection comes from that is to be a member.
 enum Coming<H> {
     /// From a task.
@@ -40,7 +43,7 @@ impl<O: Outlet> Engine<'_, O> {
         key: u32,
         early: Bytes,
         parking: Box<Parking<O::Io>>,
-    ) -> Result<(), (Bytes, Box<Parking<O::Io>>)> {
+    ) -> Result<(), NotLevel<O::Io>> {
         let Some(id) = self.0.groups().find(&parking.key) else {
             self.found(Coming::Here(key, early), parking);
             return Ok(());
