@@ -7,11 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::Speech;
 use crate::kind::Kind;
-use crate::nginx::NginxArgs;
+use crate::peers::ExecArgs;
 use crate::report::Place;
 use crate::scenario::{
-    AllArgs, BurstArgs, ChatArgs, ConnectArgs, FanoutArgs, IdleArgs, LatencyArgs, NodesArgs, PatternArgs, PollArgs,
-    PublishArgs, SlowArgs, SoakArgs, StormArgs,
+    AllArgs, BurstArgs, ChatArgs, ConnectArgs, FanoutArgs, IdleArgs, InstructionsArgs, LatencyArgs, NodesArgs,
+    OperationArgs, PatternArgs, PeersArgs, PollArgs, PublishArgs, SlowArgs, SoakArgs, StormArgs,
 };
 
 /// What a delivery, a connection and a subscriber cost, as ratios to a loop of bare send(2).
@@ -45,6 +45,8 @@ pub(crate) enum Role {
     Connect(ConnectArgs),
     /// Memory while connections of all kinds come and go.
     Churn(ChurnArgs),
+    /// Instructions that small operations take, counted by callgrind.
+    Instructions(InstructionsArgs),
     /// The latency of a quiet channel beside a fan-out.
     Quiet(QuietArgs),
     /// Long polls: every delivery is a whole request.
@@ -65,21 +67,27 @@ pub(crate) enum Role {
     Soak(SoakArgs),
     /// Every scenario, its results collected in a directory with an index of figures and their targets.
     All(AllArgs),
+    /// Other servers beside push: nchan, Redis, NATS, ws, socket.io, axum, socketioxide.
+    Peers(PeersArgs),
+    #[command(hide = true)]
+    Exec(ExecArgs),
     #[command(hide = true)]
     Server(ServerArgs),
     #[command(hide = true)]
     Limit,
     #[command(hide = true)]
-    Nginx(NginxArgs),
-    #[command(hide = true)]
     Client(ClientArgs),
+    #[command(hide = true)]
+    Operation(OperationArgs),
 }
 
-/// Which of the two servers a client speaks to: batches are published differently.
+/// How a client publishes: with single requests to HTTP servers alike, with batches to each its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Dialect {
     Push,
     Limit,
+    Redis,
+    Nats,
 }
 
 /// How long to measure.
@@ -108,6 +116,9 @@ pub(crate) struct ServerArgs {
     /// Lots of the server (`ServeConfig::lots`), one a thread unless given; 0: each connection is a task of its own
     #[arg(long)]
     pub(crate) lots: Option<usize>,
+    /// Under `axum::serve`, as a part of somebody's application, instead of by our own accept loop
+    #[arg(long)]
+    pub(crate) portable: bool,
     /// Subscribers, and devices that ping, speak TLS
     #[arg(long)]
     pub(crate) tls: bool,
@@ -165,6 +176,7 @@ impl ServerArgs {
             format!("--heartbeat={heartbeat}"),
             format!("--retention={retention}"),
         ];
+        flags.extend(self.portable.then(|| "--portable".to_owned()));
         flags.extend(self.tls.then(|| "--tls".to_owned()));
         flags.extend(mail.to_flags());
         flags
@@ -270,6 +282,8 @@ impl Dialect {
         match self {
             Self::Push => "push",
             Self::Limit => "limit",
+            Self::Redis => "redis",
+            Self::Nats => "nats",
         }
     }
 }
@@ -287,7 +301,8 @@ mod tests {
     #[test]
     fn a_server_is_started_with_the_settings_that_were_asked_for() {
         let mail = MailArgs { mailboxes: 6, folders: 7, linger: 8, maildirs: 9, mail_dir: Some("m".into()) };
-        let args = ServerArgs { threads: 2, lots: Some(5), tls: true, heartbeat: 3, retention: 4, mail };
+        let args =
+            ServerArgs { threads: 2, lots: Some(5), portable: true, tls: true, heartbeat: 3, retention: 4, mail };
         let line = ["benches".to_owned(), "server".to_owned()].into_iter().chain(args.to_flags());
         let Role::Server(read) = Cli::parse_from(line).role else { panic!("the role of a server") };
         assert_eq!(format!("{read:?}"), format!("{args:?}"));

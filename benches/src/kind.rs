@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::{nats, resp, socketio};
+
 /// What a client's connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub(crate) enum Kind {
@@ -19,6 +21,15 @@ pub(crate) enum Kind {
     Silent,
     /// Answered once and kept alive.
     Keepalive,
+    /// A subscriber of Redis.
+    #[value(skip)]
+    Redis,
+    /// A subscriber of NATS.
+    #[value(skip)]
+    Nats,
+    /// Socket.IO over a WebSocket.
+    #[value(skip)]
+    SocketIo,
 }
 
 /// How long a poll is parked, in seconds.
@@ -34,17 +45,25 @@ impl Kind {
             Self::Stream => "stream",
             Self::Silent => "silent",
             Self::Keepalive => "keepalive",
+            Self::Redis => "RESP",
+            Self::Nats => "NATS",
+            Self::SocketIo => "Socket.IO",
         }
     }
 
-    /// The status of the first answer; `None` if there is none.
+    /// The status of the first answer over HTTP; `None` if there is none.
     pub(crate) fn first_status(self) -> Option<u16> {
         match self {
-            Self::Ws | Self::WsJson => Some(101),
+            Self::Ws | Self::WsJson | Self::SocketIo => Some(101),
             Self::Sse | Self::Stream => Some(200),
             Self::Poll | Self::Keepalive => Some(204),
-            Self::Silent => None,
+            Self::Silent | Self::Redis | Self::Nats => None,
         }
+    }
+
+    /// Whether a subscriber is told when it is one, in the protocol that it then goes on with.
+    pub(crate) fn joins(self) -> bool {
+        matches!(self, Self::Redis | Self::Nats | Self::SocketIo)
     }
 
     /// The first request, for `channel` of the server at `host`.
@@ -60,6 +79,9 @@ impl Kind {
             }
             Self::Stream => format!("GET /push/stream?channel={channel} HTTP/1.1\r\nhost: {host}\r\n\r\n"),
             Self::Silent => String::new(),
+            Self::Redis => resp::subscribe(channel),
+            Self::Nats => nats::subscribe(channel),
+            Self::SocketIo => upgrade_at(host, &socketio::target(channel)),
         }
     }
 
@@ -80,15 +102,22 @@ impl Kind {
                 format!("GET /push/stream?channel={channel}&since={cursor} HTTP/1.1\r\nhost: {host}\r\n\r\n")
             }
             Self::Poll => next_poll(host, channel, cursor),
-            Self::Ws | Self::Silent | Self::Keepalive => self.first_request(host, channel),
+            Self::Ws | Self::Silent | Self::Keepalive | Self::Redis | Self::Nats | Self::SocketIo => {
+                self.first_request(host, channel)
+            }
         }
     }
 }
 
-/// A request to speak WebSocket. RFC 6455 §1.3: the nonce of the specification's own example, whose answer is known.
+/// A request to speak WebSocket with push, of which `query` says what about.
 pub(crate) fn upgrade(host: &str, query: &str) -> String {
+    upgrade_at(host, &format!("/push/ws?{query}"))
+}
+
+/// A request to speak WebSocket. RFC 6455 §1.3: the nonce of the specification's own example, whose answer is known.
+fn upgrade_at(host: &str, target: &str) -> String {
     format!(
-        "GET /push/ws?{query} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+        "GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
 }

@@ -2,19 +2,19 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
-use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command as Program, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tempfile::TempDir;
 
 use crate::args::{Dialect, ServerArgs};
 use crate::client::command::{Command, Done, Slice};
 use crate::client::tally::Account;
 use crate::clock::Guard;
 use crate::kind::Kind;
-use crate::nginx::NginxArgs;
+use crate::peers::Launch;
 use crate::{Result, system};
 
 /// The channel that everybody subscribes, but for probes.
@@ -94,6 +94,8 @@ pub(crate) struct Lane {
     server: Process,
     address: String,
     pub(crate) client: Client,
+    /// Where a server that is not ours keeps its files.
+    _dir: Option<TempDir>,
 }
 
 impl Lane {
@@ -112,26 +114,31 @@ impl Lane {
         Self::start(Dialect::Limit, Process::start("limit", &[])?, false, size, None)
     }
 
-    /// nginx that answers 204, with its files in `dir`.
-    pub(crate) fn nginx(program: &Path, dir: &Path, size: usize) -> Result<Self> {
-        let mut server = Process::start("nginx", &NginxArgs::to_flags(program, dir))?;
-        let address = server.line()?;
-        let guard = Guard::new(10, "nginx to listen");
-        while TcpStream::connect(&address).is_err() {
-            guard.check()?;
-            sleep(Duration::from_millis(5));
-        }
-        // What it understands of HTTP is what the limit does.
-        let at = At { address: &address, dialect: Dialect::Limit, tls: false, source: None };
-        let client = client(&at, CHANNEL, size, false)?;
-        Ok(Self { dialect: Dialect::Limit, tls: false, server, address, client })
-    }
-
     fn start(dialect: Dialect, mut server: Process, tls: bool, size: usize, source: Option<Ipv4Addr>) -> Result<Self> {
         let address = server.line()?;
         let at = At { address: &address, dialect, tls, source };
         let client = client(&at, CHANNEL, size, false)?;
-        Ok(Self { dialect, tls, server, address, client })
+        Ok(Self { dialect, tls, server, address, client, _dir: None })
+    }
+
+    /// A server that is not ours, on the core of servers; it keeps its files in `dir`.
+    pub(crate) fn launched(dialect: Dialect, launch: &Launch, dir: TempDir, size: usize) -> Result<Self> {
+        let Some(address) = launch.address else {
+            let flags = [&["--".to_owned()], &launch.command[..]].concat();
+            let lane = Self::start(dialect, Process::start("exec", &flags)?, false, size, None)?;
+            return Ok(Self { _dir: Some(dir), ..lane });
+        };
+        let log = dir.path().join("log");
+        let flags = [&[format!("--log={}", log.display()), "--".to_owned()], &launch.command[..]].concat();
+        let mut server = Process::start("exec", &flags)?;
+        if let Err(error) = wait_for(&mut server, address) {
+            let log = std::fs::read_to_string(log).unwrap_or_default();
+            return Err(format!("{error}; it said: {}", log.trim_end()).into());
+        }
+        let address = address.to_string();
+        let at = At { address: &address, dialect, tls: false, source: None };
+        let client = client(&at, CHANNEL, size, false)?;
+        Ok(Self { dialect, tls: false, server, address, client, _dir: Some(dir) })
     }
 
     /// One more client, which goes before others on its core.
@@ -171,6 +178,25 @@ impl Lane {
     /// What the client's subscribers have been sent in all.
     pub(crate) fn settle(&mut self) -> Result<Account> {
         self.client.ask(&Command::Settle)
+    }
+}
+
+/// Until the server lets us connect.
+fn wait_for(server: &mut Process, address: SocketAddrV4) -> Result<()> {
+    const LOOK_EACH: Duration = Duration::from_millis(10);
+    let guard = Guard::new(20, "a server to listen");
+    loop {
+        // To a port where nobody listens a connection may lead to itself.
+        if let Ok(socket) = TcpStream::connect(address)
+            && socket.local_addr()? != address.into()
+        {
+            return Ok(());
+        }
+        if server.child.try_wait()?.is_some() {
+            return Err("a server ended before it listened".into());
+        }
+        guard.check()?;
+        sleep(LOOK_EACH);
     }
 }
 

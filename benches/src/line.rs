@@ -16,10 +16,13 @@ use crate::poller::{Read, connect_from, read, reset, send_all};
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) addr: SocketAddrV4,
-    /// The address that they connect from, if it is to be a certain one: each has ports of its own.
+    /// The address that they connect from, if it is to be a certain one, or the first of several: each has ports of its own.
     source: Option<Ipv4Addr>,
     tls: Option<Arc<ClientConfig>>,
 }
+
+/// Connections from one address: the kernel looks for a free port longer and longer, the fewer are left.
+const SOURCE_MOST: usize = 2000;
 
 impl Target {
     pub(crate) fn plain(addr: SocketAddrV4) -> Self {
@@ -43,9 +46,15 @@ impl Target {
         self.tls.is_some()
     }
 
-    /// The same, reached from `source`.
+    /// The same, reached from `source` and those that follow.
     pub(crate) fn from(self, source: Option<Ipv4Addr>) -> Self {
         Self { source, ..self }
+    }
+
+    /// The address that the connection of that number is to come from.
+    fn source_of(&self, number: usize) -> Option<Ipv4Addr> {
+        let step = u32::try_from(number / SOURCE_MOST).unwrap_or_default();
+        self.source.map(|first| Ipv4Addr::from(u32::from(first).wrapping_add(step)))
     }
 }
 
@@ -59,7 +68,12 @@ pub(crate) struct Line {
 impl Line {
     /// Connects, and greets where that is needed.
     pub(crate) fn open(target: &Target) -> Result<Self> {
-        let socket = connect_from(target.source, target.addr)?;
+        Self::open_nth(target, 0)
+    }
+
+    /// The same as the one of that number.
+    pub(crate) fn open_nth(target: &Target, number: usize) -> Result<Self> {
+        let socket = connect_from(target.source_of(number), target.addr)?;
         let Some(config) = &target.tls else { return Ok(Self { socket, tls: None }) };
         let mut tls = Box::new(ClientConnection::new(Arc::clone(config), ServerName::try_from("localhost")?)?);
         let mut stream = TcpStream::from(socket);
@@ -129,5 +143,19 @@ fn flush(tls: &mut ClientConnection, into: &mut Vec<u8>) -> bool {
 impl AsFd for Line {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_connections_come_from_several_addresses() {
+        let addr = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
+        let target = Target::plain(addr).from(Some(Ipv4Addr::new(127, 1, 3, 1)));
+        assert_eq!(target.source_of(SOURCE_MOST - 1), Some(Ipv4Addr::new(127, 1, 3, 1)));
+        assert_eq!(target.source_of(17_999), Some(Ipv4Addr::new(127, 1, 3, 9)));
+        assert_eq!(Target::plain(addr).source_of(17_999), None);
     }
 }

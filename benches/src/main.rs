@@ -2,7 +2,7 @@
 //!
 //! In reading order: `args`, `scenario` (what is measured), `lane` (a server and its client, and duels), `report`; then
 //! the roles that this program starts itself in: `server` (what is measured), `limit` (the ceiling that it is measured
-//! by), `nginx` (what publishing is compared to) and `client` (subscribers that check every delivery); for mail `mailbox` (what the server serves), `device` (those
+//! by), `client` (subscribers that check every delivery) and `peers` (servers of others); for mail `mailbox` (what the server serves), `device` (those
 //! who ping) and `notices` (who hears of a file as early as anybody can); below them `line`
 //! (a connection, plain or over TLS), `poller`, `system`, `message`, `kind`, `clock`.
 #![forbid(unsafe_code)]
@@ -17,8 +17,8 @@ mod limit;
 mod line;
 mod mailbox;
 mod message;
-mod nginx;
 mod notices;
+mod peers;
 mod poller;
 mod report;
 mod scenario;
@@ -50,8 +50,9 @@ fn run(role: &Role) -> Result<()> {
     match role {
         Role::Server(args) => return server::run(args),
         Role::Limit => return limit::run(),
-        Role::Nginx(args) => return nginx::run(args),
         Role::Client(args) => return client::run(args),
+        Role::Exec(args) => return peers::exec::run(args),
+        Role::Operation(args) => return scenario::operation(args),
         _ => system::pin(system::CLIENT_CORE)?,
     }
     match role {
@@ -63,6 +64,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Idle(args) => scenario::idle(args),
         Role::Connect(args) => scenario::connect(args),
         Role::Churn(args) => scenario::churn(args),
+        Role::Instructions(args) => scenario::instructions(args),
         Role::Quiet(args) => scenario::quiet(args),
         Role::Poll(args) => scenario::poll(args),
         Role::Latency(args) => scenario::latency(args),
@@ -73,6 +75,7 @@ fn run(role: &Role) -> Result<()> {
         Role::Storm(args) => scenario::storm(args),
         Role::Nodes(args) => scenario::nodes(args),
         Role::Soak(args) => scenario::soak(args),
-        Role::Server(_) | Role::Limit | Role::Nginx(_) | Role::Client(_) => Ok(()),
+        Role::Peers(args) => scenario::peers(args),
+        Role::Server(_) | Role::Limit | Role::Client(_) | Role::Operation(_) | Role::Exec(_) => Ok(()),
     }
 }

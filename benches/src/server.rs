@@ -1,12 +1,15 @@
 //! The server under test: a hub, its transports and our accept loop, in a process of its own.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use push_core::{Hub, HubConfig, Namespace, Pattern};
 use push_transports::server::{ServeConfig, Tls, bind, serve};
 use push_transports::{Config, Push};
+use tokio::net::TcpListener;
 
 use crate::args::ServerArgs;
 use crate::{Result, mailbox, system};
@@ -40,7 +43,8 @@ pub(crate) fn run(args: &ServerArgs) -> Result<()> {
 }
 
 async fn run_until_killed(args: &ServerArgs) -> Result<()> {
-    let listener = bind(([127, 0, 0, 1], 0).into())?;
+    let address = ([127, 0, 0, 1], 0).into();
+    let listener = if args.portable { TcpListener::bind::<SocketAddr>(address).await? } else { bind(address)? };
     let hub = Hub::new(hub_config(args)?);
     let mut transports = transports_config(args);
     let mut app = axum::Router::new();
@@ -62,10 +66,23 @@ async fn run_until_killed(args: &ServerArgs) -> Result<()> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", listener.local_addr()?)?;
     stdout.flush()?;
+    if args.portable {
+        return portable(listener, app).await;
+    }
     let mut config = serve_config(args);
     config.shortcut = Some(push.shortcut("/push"));
     serve(listener, app, config, std::future::pending()).await;
     Ok(())
+}
+
+/// Serves it as an application does that knows nothing of our accept loop.
+async fn portable(listener: TcpListener, app: axum::Router) -> Result<()> {
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            eprintln!("a connection without TCP_NODELAY: {error}");
+        }
+    });
+    Ok(axum::serve(listener, app).await?)
 }
 
 /// Serves it over TLS as well, and tells where, and by which certificate, at `/mailbox/tls`. The files are read again and

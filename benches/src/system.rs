@@ -83,18 +83,33 @@ pub(crate) fn descriptors(pid: u32) -> Result<usize> {
 }
 
 /// What the kernel holds for itself, and what is left, in bytes: of the whole machine, so only differences mean something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Kernel {
     pub(crate) slab: u64,
     pub(crate) available: u64,
+    /// What a socket consists of, where we may know: bytes of each of [`CACHES`].
+    pub(crate) caches: Option<[u64; CACHES.len()]>,
 }
+
+/// Slabs that sockets, their files and their places in an epoll are in.
+pub(crate) const CACHES: [&str; 5] = ["TCP", "sock_inode_cache", "filp", "dentry", "eventpoll_epi"];
 
 impl Kernel {
     pub(crate) fn read() -> Result<Self> {
         let meminfo = fs::read_to_string("/proc/meminfo")?;
         let of = |name| kib_of(&meminfo, name).ok_or_else(|| format!("meminfo without '{name}'"));
-        Ok(Self { slab: of("Slab:")?, available: of("MemAvailable:")? })
+        // For the superuser alone.
+        let caches = fs::read_to_string("/proc/slabinfo").ok().map(|info| CACHES.map(|name| cache_bytes(&info, name)));
+        Ok(Self { slab: of("Slab:")?, available: of("MemAvailable:")?, caches })
     }
+}
+
+/// Bytes of the objects in use of a cache; 0 if the kernel keeps them in that of another name.
+fn cache_bytes(slabinfo: &str, name: &str) -> u64 {
+    let line = slabinfo.lines().find(|line| line.split_ascii_whitespace().next() == Some(name));
+    let number =
+        |at| line.and_then(|line| line.split_ascii_whitespace().nth(at)?.parse::<u64>().ok()).unwrap_or_default();
+    number(1) * number(3)
 }
 
 /// Memory of `pid` in bytes, of which it owns only a part where it shares pages.
@@ -135,13 +150,19 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_is_known_by_its_whole_name() {
+        let info = "slabinfo - version: 2.1\nTCPv6   26  26 2496 13 8 : tunables\nTCP   10  12 2368 13 8 : tunables\n";
+        assert_eq!(["TCP", "filp"].map(|name| cache_bytes(info, name)), [23_680, 0]);
+    }
+
+    #[test]
     fn a_process_has_had_time_and_holds_memory() {
         let me = std::process::id();
         assert!(cpu_ns(me).expect("procfs") > 0);
         assert!(rss_bytes(me).expect("procfs") > 100_000);
         assert!(pss_bytes(me).expect("procfs") > 100_000);
         assert!(descriptors(me).expect("procfs") > 2);
-        let Kernel { slab, available } = Kernel::read().expect("procfs");
+        let Kernel { slab, available, .. } = Kernel::read().expect("procfs");
         assert!(slab > 0 && available > 0);
     }
 }

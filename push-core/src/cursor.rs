@@ -142,16 +142,50 @@ fn checksum(body: &str) -> u32 {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
-        let mut body = String::with_capacity(64);
-        write!(body, "{}.{}", self.epoch, self.number)?;
+        let mut text = Text::default();
+        text.push(Base36::new(self.epoch.0).as_str());
+        text.push_number(self.number);
         if let Some(mark) = self.mark {
-            write!(body, ".{}.{}", mark.offset, Base36::new(u64::from(mark.channel)).as_str())?;
+            text.push_number(mark.offset);
+            text.push(".");
+            text.push(Base36::new(u64::from(mark.channel)).as_str());
         }
-        let check = Base36::new(u64::from(checksum(&body)));
-        f.write_str(&body)?;
-        f.write_str(".")?;
-        f.write_str(check.as_str())
+        let check = Base36::new(u64::from(checksum(text.as_str())));
+        text.push(".");
+        text.push(check.as_str());
+        f.write_str(text.as_str())
+    }
+}
+
+/// A cursor's text while it is made, on the stack: each publication has one.
+struct Text {
+    bytes: [u8; Text::MOST],
+    len: usize,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self { bytes: [0; Self::MOST], len: 0 }
+    }
+}
+
+impl Text {
+    /// Epoch, number, offset, hash and check, with the dots between them.
+    const MOST: usize = 13 + 1 + 20 + 1 + 20 + 1 + 7 + 1 + 7;
+
+    fn push(&mut self, part: &str) {
+        let end = self.len + part.len();
+        self.bytes[self.len..end].copy_from_slice(part.as_bytes());
+        self.len = end;
+    }
+
+    fn push_number(&mut self, number: u64) {
+        self.push(".");
+        self.push(itoa::Buffer::new().format(number));
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).expect("its parts are ASCII")
     }
 }
 

@@ -212,3 +212,33 @@ impl ChannelHistory for Ring {
         self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cursor::Epoch;
+    use crate::form::FormBudget;
+    use crate::publication::{Draft, Numbered};
+
+    fn numbered(number: u64) -> Arc<Publication> {
+        let draft = Draft::text("x");
+        let class = draft.classify().expect("text");
+        let channel = ChannelName::parse("c").expect("a name");
+        let numbered = Numbered { channel, epoch: Epoch::from_u64(1), number, offset: number, time_ms: 0 };
+        Publication::new(draft, class, numbered, &FormBudget::new(0))
+    }
+
+    #[test]
+    fn a_range_of_a_ring_is_what_a_search_of_all_finds() {
+        for numbers in [vec![], vec![5], vec![1, 2, 3], (0..100).map(|at| 3 * at + 7).collect()] {
+            let mut ring = Ring::default();
+            for number in &numbers {
+                ring.append(numbered(*number)).expect("memory");
+            }
+            for number in 0..320 {
+                let all = numbers.iter().filter(|known| **known <= number).count();
+                assert_eq!(ring.up_to(number), all, "{number} of {numbers:?}");
+            }
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use super::decode::{self, Item, Malformed};
 use super::http::{self, Body, Chunks};
 use super::tally::{Place, Tally};
+use super::{nats, resp, socketio};
 use crate::kind::{Kind, next_poll};
 use crate::line::Line;
 use crate::poller::Read;
@@ -17,7 +18,7 @@ pub(crate) struct Site {
 /// Where a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Its first answer is to come.
+    /// Its first answer is to come, or the word that it is a subscriber.
     Opening,
     /// It is what it was opened for.
     Open,
@@ -32,6 +33,8 @@ pub(crate) struct Conn {
     pub(crate) kind: Kind,
     pub(crate) phase: Phase,
     pub(crate) place: Place,
+    /// Its first answer is to come, and is one of HTTP.
+    is_unanswered: bool,
     /// How a stream's body is sent, if in chunks.
     chunks: Option<Chunks>,
     spill: Vec<u8>,
@@ -68,9 +71,10 @@ impl Trail {
 impl Conn {
     /// A connection whose first request was sent; `next` is the first sequence number that it is to be sent.
     pub(crate) fn new(line: Line, kind: Kind, next: u64) -> Self {
-        let phase = if kind.first_status().is_some() { Phase::Opening } else { Phase::Open };
+        let is_unanswered = kind.first_status().is_some();
+        let phase = if is_unanswered || kind.joins() { Phase::Opening } else { Phase::Open };
         let place = Place { next, is_greeted: false };
-        Self { line: Some(line), kind, phase, place, chunks: None, spill: Vec::new(), trail: None }
+        Self { line: Some(line), kind, phase, place, is_unanswered, chunks: None, spill: Vec::new(), trail: None }
     }
 
     /// Remembers from now on what it would come back with.
@@ -87,7 +91,8 @@ impl Conn {
     pub(crate) fn come_back(&mut self, line: Line) {
         self.line = Some(line);
         // A poll that goes on is answered with what it missed, and by nothing before.
-        self.phase = if self.kind == Kind::Poll { Phase::Open } else { Phase::Opening };
+        self.is_unanswered = self.kind != Kind::Poll;
+        self.phase = if self.is_unanswered { Phase::Opening } else { Phase::Open };
         self.chunks = None;
         self.spill.clear();
         if let Some(trail) = &mut self.trail {
@@ -148,7 +153,7 @@ impl Conn {
         tally: &mut Tally,
     ) -> Result<(), Malformed> {
         let behind;
-        let bytes = if self.phase == Phase::Opening {
+        let bytes = if self.is_unanswered {
             self.spill.extend_from_slice(bytes);
             behind = self.open(site)?.unwrap_or_default();
             if behind.is_empty() {
@@ -186,7 +191,10 @@ impl Conn {
         }
         let mut rest = std::mem::take(&mut self.spill);
         rest.drain(..head.len);
-        self.phase = Phase::Open;
+        self.is_unanswered = false;
+        if !self.kind.joins() {
+            self.phase = Phase::Open;
+        }
         match self.kind {
             Kind::Sse | Kind::Stream => self.chunks = (head.body == Body::Chunked).then(Chunks::default),
             Kind::Poll => self.poll(site, head.cursor.as_deref()),
@@ -207,11 +215,14 @@ impl Conn {
     }
 
     fn items(&mut self, key: usize, bytes: &[u8], tally: &mut Tally) -> Result<usize, Malformed> {
-        let Self { line, kind, place, trail, .. } = self;
+        let Self { line, kind, phase, place, trail, .. } = self;
         let sink = |item: Item<'_>| {
-            if let (Item::Ping(payload), Some(line)) = (item, &mut *line) {
-                // Where it does not go through the connection is found broken at the next read.
-                let _ = line.send(&decode::pong(payload));
+            // Where an answer does not go through the connection is found broken at the next read.
+            match (item, &mut *line) {
+                (Item::Ping(payload), Some(line)) => _ = line.send(&decode::pong(payload)),
+                (Item::Asks(answer), Some(line)) => _ = line.send(answer),
+                (Item::Joined, _) => *phase = Phase::Open,
+                _ => {}
             }
             if let Some(trail) = trail {
                 trail.on_item(item);
@@ -223,6 +234,9 @@ impl Conn {
             Kind::WsJson => decode::frames(bytes, true, sink),
             Kind::Sse => Ok(decode::lines(bytes, sink)),
             Kind::Stream => Ok(decode::objects(bytes, sink)),
+            Kind::Redis => resp::messages(bytes, sink),
+            Kind::Nats => nats::operations(bytes, sink),
+            Kind::SocketIo => socketio::packets(bytes, sink),
             Kind::Poll | Kind::Silent | Kind::Keepalive => Err(Malformed),
         }
     }
@@ -244,5 +258,49 @@ impl Conn {
             self.poll(site, head.cursor.as_deref());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a subscriber that has taken `bytes` counts, and would come back with.
+    fn taken(bytes: &[u8], kind: Kind) -> (usize, String) {
+        let (mut trail, mut messages) = (Trail::default(), 0);
+        let sink = |item: Item<'_>| {
+            messages += usize::from(matches!(item, Item::Message(_)));
+            trail.on_item(item);
+        };
+        match kind {
+            Kind::Sse => decode::lines(bytes, sink),
+            Kind::Stream => decode::objects(bytes, sink),
+            _ => decode::frames(bytes, true, sink).expect("well-formed"),
+        };
+        (messages, String::from_utf8(trail.cursor).expect("ASCII"))
+    }
+
+    #[test]
+    fn wherever_it_is_cut_off_a_subscriber_comes_back_with_the_cursor_of_the_last_message_that_it_counts() {
+        let subscribed = r#"{"op":"subscribed","channel":"c","cursor":"a.0","outcome":"complete"}"#;
+        let mut sse = b"retry: 1000\nid: a.0\n\n:\n\n".to_vec();
+        let mut stream = [subscribed.as_bytes(), b"\n\n"].concat();
+        let mut ws = [&[0x81, subscribed.len() as u8], subscribed.as_bytes()].concat();
+        for number in 1..=3 {
+            let payload = format!("{number:016} {number:016} x");
+            sse.extend_from_slice(format!("id: a.{number}\ndata: {payload}\n\n:\n\n").as_bytes());
+            let envelope = format!(r#""channel":"c","id":"a.{number}","data":"{payload}"}}"#);
+            stream.extend_from_slice(format!("{{{envelope}\n\n").as_bytes());
+            let frame = format!(r#"{{"op":"publication",{envelope}"#);
+            ws.extend_from_slice(&[&[0x81, frame.len() as u8], frame.as_bytes()].concat());
+        }
+        for (kind, bytes) in [(Kind::Sse, sse), (Kind::Stream, stream), (Kind::WsJson, ws)] {
+            for cut in 0..=bytes.len() {
+                let (messages, cursor) = taken(&bytes[..cut], kind);
+                let is_begun = messages > 0 || !cursor.is_empty();
+                assert!(!is_begun || cursor == format!("a.{messages}"), "{kind:?} cut at {cut}: {messages}, {cursor}");
+            }
+            assert_eq!(taken(&bytes, kind), (3, "a.3".to_owned()));
+        }
     }
 }

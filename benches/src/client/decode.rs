@@ -17,6 +17,10 @@ pub(crate) enum Item<'a> {
     Passed,
     /// A WebSocket ping, to be answered.
     Ping(&'a [u8]),
+    /// Something else that is to be answered, with these bytes.
+    Asks(&'static [u8]),
+    /// The subscription has begun.
+    Joined,
     /// The server ends the subscription.
     End,
 }
@@ -24,6 +28,17 @@ pub(crate) enum Item<'a> {
 /// Bytes that no server of ours sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
+
+/// What is at the front of a buffer, and its length; `None` while it is not all there.
+pub(crate) type Whole<T> = Result<Option<(T, usize)>, Malformed>;
+
+/// What is before the end of the line, which is two bytes; `None` while that is not there.
+pub(crate) fn line(buf: &[u8]) -> Result<Option<&[u8]>, Malformed> {
+    match memchr(b'\n', buf) {
+        Some(end) => buf[..end].strip_suffix(b"\r").map(Some).ok_or(Malformed),
+        None => Ok(None),
+    }
+}
 
 /// Takes whole WebSocket frames off the front of `buf`; tells how many bytes they are.
 pub(crate) fn frames(buf: &[u8], is_json: bool, mut sink: impl FnMut(Item<'_>)) -> Result<usize, Malformed> {
@@ -158,6 +173,8 @@ mod tests {
             Item::Message(payload) => text(payload),
             Item::Gap(notice) => format!("gap {}", text(notice)),
             Item::Ping(payload) => format!("ping {}", text(payload)),
+            Item::Asks(answer) => format!("asks {}", text(answer)),
+            Item::Joined => "joined".to_owned(),
             Item::Cursor(cursor) => format!("at {}", text(cursor)),
             Item::Passed => "passed".to_owned(),
             Item::End => "end".to_owned(),

@@ -1,6 +1,9 @@
 //! HTTP/1.1 answers: their head, and bodies in chunks.
 
-use super::decode::Malformed;
+use memchr::memmem;
+
+use super::decode::{Malformed, Whole};
+use super::publisher::Reply;
 
 /// Most headers of an answer.
 const HEADERS: usize = 32;
@@ -48,6 +51,19 @@ pub(crate) fn head(buf: &[u8]) -> Result<Option<Head>, Malformed> {
         }
     }
     Ok(Some(Head { status, len, body, cursor }))
+}
+
+/// The answer to a publication at the front of `buf`, and its length; of a batch each line that was refused has a code.
+pub(crate) fn reply(buf: &[u8]) -> Whole<Reply> {
+    let Some(head) = head(buf)? else { return Ok(None) };
+    let Body::Length(len) = head.body else { return Err(Malformed) };
+    let end = head.len + len;
+    let Some(body) = buf.get(head.len..end) else { return Ok(None) };
+    let refused = match head.status {
+        200..=299 => memmem::find_iter(body, b"\"code\":").count() as u64,
+        _ => 1,
+    };
+    Ok(Some((Reply::Answered { refused }, end)))
 }
 
 /// A body in chunks (RFC 9112 §7.1), wherever reads cut it.
@@ -116,6 +132,22 @@ mod tests {
         assert_eq!(told(&plain[..plain.len() - 1]), Ok(None));
         assert_eq!(told("ICY 200 OK\r\n\r\n"), Err(Malformed));
         assert_eq!(told("HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n"), Err(Malformed));
+    }
+
+    #[test]
+    fn publications_are_answered_one_by_one_or_line_by_line() {
+        let answer =
+            |status: &str, body: &str| format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let refused = |text: &str| {
+            reply(format!("{text}HTTP").as_bytes()).map(|reply| reply.map(|(reply, len)| (reply, len == text.len())))
+        };
+        let lines = "{\"id\":\"a.1\"}\n{\"code\":\"too-large\"}\n{\"code\":\"rate\"}\n";
+        for (text, count) in [("200 OK", 2), ("201 Created", 2), ("429 Too Many Requests", 1)] {
+            assert_eq!(refused(&answer(text, lines)), Ok(Some((Reply::Answered { refused: count }, true))), "{text}");
+        }
+        let whole = answer("202 Accepted", "queued");
+        assert_eq!(reply(&whole.as_bytes()[..whole.len() - 1]), Ok(None));
+        assert_eq!(reply(b"HTTP/1.1 200 OK\r\n\r\n"), Err(Malformed));
     }
 
     #[test]

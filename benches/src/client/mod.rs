@@ -1,9 +1,9 @@
 //! The client: one thread on a core of its own, one epoll, no runtime; does what it is told on standard input.
 //!
 //! In reading order: `command` (what it is told and answers), `swarm` (subscribers and their publisher), `conn`,
-//! `publisher`, `decode` and `http` (what servers send), `tally` (the check of every delivery), `alarm` wakes it; then what it
-//! does with them: `drill`, `pace`, `storm`, `comeback`, `steady`, `mill`, and `chat`
-//! (many channels).
+//! `publisher`, `decode` and `http` (what servers send), `resp`, `nats` and `socketio` (what others speak), `tally` (the check
+//! of every delivery), `alarm` wakes it; then what it does with them: `drill`, `pace`, `storm`, `comeback`, `steady`, `mill`,
+//! and `chat` (many channels).
 
 mod alarm;
 pub(crate) mod chat;
@@ -14,8 +14,11 @@ mod decode;
 mod drill;
 pub(crate) mod http;
 mod mill;
+pub(crate) mod nats;
 pub(crate) mod pace;
 mod publisher;
+pub(crate) mod resp;
+pub(crate) mod socketio;
 mod steady;
 mod storm;
 mod swarm;

@@ -3,9 +3,7 @@
 use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 
-use memchr::memmem;
-
-use super::http::{self, Body};
+use super::{http, nats, resp};
 use crate::clock::now_ns;
 use crate::message;
 use crate::poller::{Read, connect, read, send_some};
@@ -17,6 +15,17 @@ pub(crate) struct Shape {
     pub(crate) channel: String,
     /// Bytes of a payload.
     pub(crate) size: usize,
+}
+
+/// What a server told a publisher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// A request is done, but for so many publications.
+    Answered { refused: u64 },
+    /// Something is to be answered, with these bytes.
+    Asks(&'static [u8]),
+    /// Nothing of interest.
+    None,
 }
 
 /// A connection that publishes.
@@ -39,16 +48,17 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(crate) fn new(target: SocketAddrV4, dialect: Dialect, shape: Shape) -> Result<Self> {
+        let greeting = if dialect == Dialect::Nats { nats::PUBLISHER } else { b"" };
         Ok(Self {
             socket: connect(target)?,
             host: target.to_string(),
             dialect,
             shape,
-            out: Vec::new(),
+            out: greeting.to_vec(),
             answers: Vec::new(),
             body: Vec::new(),
             next_seq: 1,
-            in_flight: 0,
+            in_flight: usize::from(!greeting.is_empty()),
             refused: 0,
         })
     }
@@ -60,7 +70,7 @@ impl Publisher {
             self.push_message(count > 1, self.next_seq, now_ns());
             self.next_seq += 1;
         }
-        self.post(count > 1)
+        self.request(count > 1)
     }
 
     /// Publishes the next message as one that was due at `due_ns`.
@@ -68,14 +78,14 @@ impl Publisher {
         self.body.clear();
         self.push_message(false, self.next_seq, due_ns);
         self.next_seq += 1;
-        self.post(false)
+        self.request(false)
     }
 
     /// Publishes a message that is no more than a sign of life.
     pub(crate) fn hello(&mut self) -> Result<()> {
         self.body.clear();
         self.push_message(false, message::HELLO, now_ns());
-        self.post(false)
+        self.request(false)
     }
 
     fn push_message(&mut self, is_batch: bool, seq: u64, time_ns: u64) {
@@ -91,14 +101,23 @@ impl Publisher {
         }
     }
 
-    fn post(&mut self, is_batch: bool) -> Result<()> {
+    fn request(&mut self, is_batch: bool) -> Result<()> {
+        match self.dialect {
+            Dialect::Push | Dialect::Limit => self.write_post(is_batch),
+            Dialect::Redis | Dialect::Nats if is_batch => return Err("others are given no batches".into()),
+            Dialect::Redis => resp::publish(&mut self.out, &self.shape.channel, &self.body),
+            Dialect::Nats => nats::publish(&mut self.out, &self.shape.channel, &self.body),
+        }
+        self.in_flight += 1;
+        self.flush()
+    }
+
+    fn write_post(&mut self, is_batch: bool) {
         let Shape { channel, size } = &self.shape;
         let (target, media_type) = match (self.dialect, is_batch) {
             (_, false) => (format!("/push/publish?channel={channel}"), "text/plain"),
             (Dialect::Push, true) => ("/push/publish".to_owned(), "application/x-ndjson"),
-            (Dialect::Limit, true) => {
-                (format!("/push/publish?channel={channel}&each={}", size.max(&message::HEADER)), "text/plain")
-            }
+            (_, true) => (format!("/push/publish?channel={channel}&each={}", size.max(&message::HEADER)), "text/plain"),
         };
         let (host, len) = (&self.host, self.body.len());
         let head = format!(
@@ -106,8 +125,6 @@ impl Publisher {
         );
         self.out.extend_from_slice(head.as_bytes());
         self.out.extend_from_slice(&self.body);
-        self.in_flight += 1;
-        self.flush()
     }
 
     /// Sends what the socket takes.
@@ -130,20 +147,34 @@ impl Publisher {
             }
         }
         let mut at = 0;
-        while let Some(head) = http::head(&self.answers[at..]).map_err(|_| "an answer is not HTTP")? {
-            let Body::Length(len) = head.body else { return Err("an answer without a length".into()) };
-            let (begin, end) = (at + head.len, at + head.len + len);
-            let Some(body) = self.answers.get(begin..end) else { break };
-            if head.status == 200 {
-                self.refused += memmem::find_iter(body, b"\"code\":").count() as u64;
-            } else {
-                eprintln!("a publication was refused: {} {}", head.status, String::from_utf8_lossy(body));
-                self.refused += 1;
-            }
-            self.in_flight = self.in_flight.checked_sub(1).ok_or("an answer nobody asked for")?;
-            at = end;
+        while let Some(len) = self.take_reply(at)? {
+            at += len;
         }
         self.answers.drain(..at);
         Ok(())
+    }
+    /// Takes what the server told from `at` on, if it is all there; gives its length.
+    fn take_reply(&mut self, at: usize) -> Result<Option<usize>> {
+        let bytes = &self.answers[at..];
+        let taken = match self.dialect {
+            Dialect::Push | Dialect::Limit => http::reply(bytes),
+            Dialect::Redis => resp::reply(bytes),
+            Dialect::Nats => nats::reply(bytes),
+        };
+        let Some((reply, len)) = taken.map_err(|_| "the publisher was told what is not in its protocol")? else {
+            return Ok(None);
+        };
+        match reply {
+            Reply::Asks(answer) => self.out.extend_from_slice(answer),
+            Reply::None => {}
+            Reply::Answered { refused } => {
+                if refused > 0 && self.refused == 0 {
+                    eprintln!("a publication was refused: {}", String::from_utf8_lossy(&self.answers[at..at + len]));
+                }
+                self.refused += refused;
+                self.in_flight = self.in_flight.checked_sub(1).ok_or("an answer nobody asked for")?;
+            }
+        }
+        Ok(Some(len))
     }
 }

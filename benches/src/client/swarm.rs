@@ -130,7 +130,7 @@ impl Swarm {
 
     /// Connects, and sends `request`.
     fn dial(&self, key: usize, request: &str) -> Result<Line> {
-        let mut line = Line::open(&self.door)?;
+        let mut line = Line::open_nth(&self.door, key)?;
         if !line.send(request.as_bytes()) {
             return Err("a connection broke while it was opened".into());
         }

@@ -163,7 +163,7 @@ impl Tally {
             },
             Item::Gap(notice) => self.account.told_missing += missed(notice),
             Item::End => self.account.closed += 1,
-            Item::Ping(_) | Item::Cursor(_) | Item::Passed => {}
+            Item::Ping(_) | Item::Asks(_) | Item::Joined | Item::Cursor(_) | Item::Passed => {}
         }
     }
 

@@ -42,6 +42,11 @@ impl Report {
     pub(crate) fn new(scenario: &str, settings: &str, server: &ServerArgs) -> Self {
         let tls = if server.tls { ", over TLS" } else { "" };
         let settings = format!("{settings}{tls}; server: {} threads, {} lots", server.threads, server.lots());
+        Self::without_server(scenario, settings)
+    }
+
+    /// Of what is measured in this program itself.
+    pub(crate) fn without_server(scenario: &str, settings: String) -> Self {
         Self {
             scenario: scenario.to_owned(),
             settings,

@@ -14,7 +14,7 @@ pub(super) fn slice_ms(subscribers: usize) -> u64 {
     if subscribers > 3000 { 400 } else { 150 }
 }
 
-/// Both sides of a duel: the server under test, or the limit in its place, and the limit.
+/// Both sides of a duel: a server, or the limit in its place, and mostly the limit.
 pub(super) struct Duel {
     lanes: [Lane; 2],
     names: [&'static str; 2],
@@ -24,13 +24,21 @@ impl Duel {
     pub(super) fn new(server: &ServerArgs, size: usize, is_control: bool) -> Result<Self> {
         let (ours, name) =
             if is_control { (Lane::limit(size)?, "limit again") } else { (Lane::push(server, size)?, "push") };
-        Ok(Self { lanes: [ours, Lane::limit(size)?], names: [name, "limit"] })
+        Ok(Self::between([ours, Lane::limit(size)?], [name, "limit"]))
+    }
+
+    pub(super) fn between(lanes: [Lane; 2], names: [&'static str; 2]) -> Self {
+        Self { lanes, names }
     }
 
     /// Opens `count` subscribers to each.
     pub(super) fn subscribe(&mut self, kind: Kind, count: usize) -> Result<()> {
         // The limit has no notices of loss; its single sends are the same for both formats.
-        let kinds = [kind, if kind == Kind::WsJson { Kind::Ws } else { kind }];
+        self.subscribe_each([kind, if kind == Kind::WsJson { Kind::Ws } else { kind }], count)
+    }
+
+    /// The same where they speak differently.
+    pub(super) fn subscribe_each(&mut self, kinds: [Kind; 2], count: usize) -> Result<()> {
         for ((lane, name), kind) in self.lanes.iter_mut().zip(self.names).zip(kinds) {
             progress(&format!("opening {count} {} connections to {name}", kind.name()));
             lane.client.subscribe(kind, count)?;

@@ -15,7 +15,7 @@ use crate::device::Control;
 use crate::kind::Kind;
 use crate::lane::Lane;
 use crate::report::{Report, Spread};
-use crate::system::{self, Kernel};
+use crate::system::{self, CACHES, Kernel};
 
 /// Most connections of one client: each connects from an address of its own, which has some 28,000 ports.
 const CLIENT_MOST: usize = 18_000;
@@ -138,6 +138,11 @@ impl Cluster {
         report.value("user space of a subscriber", each(after.servers as f64 - before.servers as f64), "B");
         let slab = after.kernel.slab as f64 - before.kernel.slab as f64;
         report.value("kernel memory of a connection, both ends, slab", each(slab), "B");
+        if let (Some(before), Some(after)) = (before.kernel.caches, after.kernel.caches) {
+            for ((name, before), after) in CACHES.iter().zip(before).zip(after) {
+                report.value(&format!("of it {name}"), each(after as f64 - before as f64), "B");
+            }
+        }
         let taken = before.kernel.available as f64 - after.kernel.available as f64;
         let user = (after.servers + after.clients) as f64 - (before.servers + before.clients) as f64;
         report.value("memory of the machine less user space, a connection", each(taken - user), "B");

@@ -4,13 +4,14 @@ use clap::Args;
 
 use super::chat::some;
 use super::progress;
+use crate::Result;
 use crate::args::{ServerArgs, TimeArgs};
 use crate::client::chat::{Counted, Plan, Way};
 use crate::client::command::{Command, Done};
 use crate::kind::Kind;
 use crate::lane::{Effort, Lane};
+use crate::peers::nginx;
 use crate::report::{Report, Spread};
-use crate::{Result, nginx};
 
 /// Length of one side's turn, in milliseconds.
 const SLICE_MS: u64 = 150;
@@ -65,17 +66,13 @@ impl Side {
 /// Scenario `publish`.
 pub(crate) fn publish(args: &PublishArgs) -> Result<()> {
     let PublishArgs { subscribers, publishers, batch, size, time, server } = args;
-    let dir = tempfile::tempdir()?;
     let mut sides = vec![
         Side::open("single", Lane::push(server, *size)?, plan(args, Way::Single, *subscribers))?,
         Side::open("batched", Lane::push(server, *size)?, plan(args, Way::Batch, *subscribers))?,
     ];
-    match nginx::program() {
-        Some(program) => {
-            let lane = Lane::nginx(&program, dir.path(), *size)?;
-            sides.push(Side::open("nginx", lane, plan(args, Way::Single, 0))?);
-        }
-        None => progress("nginx is missing (Debian's package is nginx-light): nothing is measured beside it"),
+    match nginx::answering_204(*size)? {
+        Some(lane) => sides.push(Side::open("nginx", lane, plan(args, Way::Single, 0))?),
+        None => progress("nginx is missing (Debian's package is nginx): nothing is measured beside it"),
     }
     for round in 0..=time.rounds {
         let ms = if round == 0 { time.ms().min(WARM_UP_MS) } else { time.ms() };

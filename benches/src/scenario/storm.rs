@@ -13,8 +13,8 @@ use crate::report::{Report, Spread};
 /// What is cut off, how often, and what is published meanwhile.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StormArgs {
-    /// Kinds of subscribers, evenly mixed; they are told cursors
-    #[arg(long, value_delimiter = ',', default_values = ["ws-json", "sse", "stream", "poll"])]
+    /// Kinds of subscribers, evenly mixed; they are told cursors. Each message is a whole request to `poll`
+    #[arg(long, value_delimiter = ',', default_values = ["ws-json", "sse", "stream"])]
     pub(crate) kinds: Vec<Kind>,
     #[arg(long, default_value_t = 15_000)]
     pub(crate) subscribers: usize,

@@ -5,13 +5,21 @@ use tokio::net::TcpStream;
 use crate::clients::Kind;
 use crate::measure::{Measured, as_far_as_allowed};
 
-const CONNECTIONS: usize = 10_000;
+/// Many, so that little of what is measured is what the allocator keeps of requests that are long answered: with 10,000 that
+/// is up to 30 bytes each, and differs from run to run.
+const CONNECTIONS: usize = 18_000;
+
+/// The same of pings, each of which leaves a device behind.
+const PINGS: usize = 10_000;
 
 /// What the first connections of a process load and allocate is not theirs.
 const WARM_UP: usize = 1_000;
 
-/// Bytes of a connection, at most.
-const BUDGET: u64 = 256;
+/// Bytes of a connection, at most: 35 to 48 were seen.
+const BUDGET: u64 = 64;
+
+/// The same where the limit of open files does not let so many connect.
+const BUDGET_OF_FEW: u64 = 256;
 
 /// The same of a ping, with all that is kept of its device: its name, its folders, its row in the state. The last is the
 /// database's: how much of its file it keeps in memory differs from run to run, 984 to 1,101 bytes in four of them.
@@ -45,12 +53,12 @@ async fn fill(measured: &Measured, kind: Kind, count: usize) -> Vec<TcpStream> {
 }
 
 async fn stays_within_the_budget(kind: Kind) {
-    stays_within(kind, BUDGET).await;
+    let count = as_far_as_allowed(CONNECTIONS);
+    stays_within(kind, count, if count == CONNECTIONS { BUDGET } else { BUDGET_OF_FEW }).await;
 }
 
-async fn stays_within(kind: Kind, budget: u64) {
+async fn stays_within(kind: Kind, count: usize, budget: u64) {
     let measured = Measured::start(LOTS).await;
-    let count = as_far_as_allowed(CONNECTIONS);
     drop(fill(&measured, kind, WARM_UP).await);
     all_wait(&measured, kind, 0).await;
     let before = measured.settled().await;
@@ -66,33 +74,33 @@ async fn stays_within(kind: Kind, budget: u64) {
 }
 
 #[tokio::test]
-async fn an_idle_websocket_stays_within_256_bytes() {
+async fn an_idle_websocket_stays_within_64_bytes() {
     stays_within_the_budget(Kind::Ws).await;
 }
 
 #[tokio::test]
-async fn an_idle_event_stream_stays_within_256_bytes() {
+async fn an_idle_event_stream_stays_within_64_bytes() {
     stays_within_the_budget(Kind::Sse).await;
 }
 
 #[tokio::test]
-async fn a_parked_poll_stays_within_256_bytes() {
+async fn a_parked_poll_stays_within_64_bytes() {
     stays_within_the_budget(Kind::Poll).await;
 }
 
 #[tokio::test]
-async fn a_silent_connection_stays_within_256_bytes() {
+async fn a_silent_connection_stays_within_64_bytes() {
     stays_within_the_budget(Kind::Silent).await;
 }
 
 #[tokio::test]
-async fn a_connection_between_two_requests_stays_within_256_bytes() {
+async fn a_connection_between_two_requests_stays_within_64_bytes() {
     stays_within_the_budget(Kind::KeptAlive).await;
 }
 
 #[tokio::test]
 async fn a_device_that_waits_for_mail_stays_within_its_budget() {
-    stays_within(Kind::Ping, PING_BUDGET).await;
+    stays_within(Kind::Ping, as_far_as_allowed(PINGS), PING_BUDGET).await;
 }
 
 /// Every other one with a reset, the others in order.

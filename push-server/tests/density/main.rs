@@ -1,6 +1,6 @@
 //! What a connection that waits costs the server, held as budgets in bytes, and that it is given back.
 //!
-//! - In lots (`lots`): 256 bytes, whatever the connection waits for; 1,100 for a device that waits for mail, with what
+//! - In lots (`lots`): 64 bytes, whatever the connection waits for; 1,400 for a device that waits for mail, with what
 //!   is remembered of it.
 //! - On the portable path (`portable`): hyper keeps its connection for each, two buffers of 8 KiB and the objects around
 //!   them, so 24 KiB. A WebSocket's socket is taken out of hyper, and takes far less: 6 KiB.

@@ -101,9 +101,9 @@ async fn dispatch(push: &Push, request: Request<RequestBody>) -> Result<Response
     if target_len(&request) > shared.config.max_target_bytes {
         return Err(Problem::target_too_long(shared.config.max_target_bytes));
     }
-    let path = request.uri().path().to_owned();
+    let path = request.uri().path();
     let known = ROUTES.iter().find(|(route, _)| *route == path);
-    let Some((_, allowed)) = known.filter(|_| path != "/echo" || shared.config.echo) else {
+    let Some((path, allowed)) = known.filter(|_| path != "/echo" || shared.config.echo).copied() else {
         return Err(Problem::new(Code::NotFound, "there is no such route"));
     };
     if !allowed.split(", ").any(|method| method == request.method().as_str()) {
@@ -114,7 +114,7 @@ async fn dispatch(push: &Push, request: Request<RequestBody>) -> Result<Response
         return ws::handle(push, request, path == "/echo").await;
     }
     let call = Call::new(request)?;
-    match path.as_str() {
+    match path {
         "/sse" => stream::handle(push, call, Transport::Sse).await,
         "/stream" => stream::handle(push, call, Transport::Stream).await,
         "/mixed" => stream::handle(push, call, Transport::Mixed).await,

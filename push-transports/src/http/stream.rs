@@ -244,6 +244,12 @@ impl StreamBody {
         }
     }
 
+    /// The connection that it goes over: a handler does not always know it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn goes_over(&mut self, connection: &ConnectionInfo) {
+        self.connection = Some(connection.clone());
+    }
+
     /// What it says first, if it can be served together with others behind that: a subscription that has just begun.
     #[cfg(target_os = "linux")]
     pub(crate) fn take_opening(&mut self) -> Option<Bytes> {

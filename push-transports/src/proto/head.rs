@@ -88,7 +88,7 @@ pub(crate) fn write_with(
         Body::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Body::Length(length) => {
             out.extend_from_slice(b"content-length: ");
-            super::json::push_display(out, length);
+            super::json::push_number(out, length as u64);
             out.extend_from_slice(b"\r\n");
         }
         Body::None => {}

@@ -28,7 +28,7 @@ pub(crate) fn push_name(out: &mut Vec<u8>, name: &str) {
 
 /// Appends a number.
 pub(crate) fn push_number(out: &mut Vec<u8>, number: u64) {
-    push_display(out, number);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends what needs no escaping.

@@ -1,5 +1,7 @@
 //! Parameters by name: from a query string, or from the JSON body that may stand in its place.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::json::Members;
@@ -40,7 +42,7 @@ impl Query {
                 .ok_or_else(|| Problem::bad_parameter("the name of a parameter is not percent-encoded UTF-8"))?;
             let Some(known) = known(&name) else { continue };
             let value = decode(value).ok_or_else(|| undecodable(known))?;
-            pairs.push((known, value));
+            pairs.push((known, value.into_owned()));
         }
         Ok(Self { pairs })
     }
@@ -127,8 +129,11 @@ fn known(name: &str) -> Option<&'static str> {
 }
 
 /// Strict: a `%` without two hexadecimal digits, or bytes that are not UTF-8, are no text.
-fn decode(text: &str) -> Option<String> {
+fn decode(text: &str) -> Option<Cow<'_, str>> {
     let bytes = text.as_bytes();
+    if memchr::memchr2(b'%', b'+', bytes).is_none() {
+        return Some(Cow::Borrowed(text));
+    }
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
@@ -145,7 +150,7 @@ fn decode(text: &str) -> Option<String> {
             }
         }
     }
-    String::from_utf8(out).ok()
+    String::from_utf8(out).ok().map(Cow::Owned)
 }
 
 /// Nothing that is not UTF-8 is a channel or a cursor.

@@ -142,7 +142,7 @@ impl Writer {
                 result = std::mem::replace(&mut result, Ok(())).and(self.answered(usize::from(!is_good), answer));
             }
             Item::Ping(payload) => self.out.extend_from_slice(&decode::pong(payload)),
-            Item::Cursor(_) | Item::Passed | Item::Gap(_) => {}
+            Item::Cursor(_) | Item::Passed | Item::Gap(_) | Item::Asks(_) | Item::Joined => {}
             Item::End => result = Err("the server closed a publisher's WebSocket".into()),
         });
         result?;

@@ -66,20 +66,23 @@ pub(super) const RUNS: &[Run] = &[
     run("connect-sse", "connect --transport sse", "", SHORT),
     run("idle-ws", "idle --kind ws", "--secs 55", IDLE_QUICK),
     run("idle-sse", "idle --kind sse", "--secs 55", IDLE_QUICK),
-    run("idle-poll", "idle --kind poll", "", IDLE_QUICK),
-    run("idle-silent", "idle --kind silent", "", IDLE_QUICK),
-    run("idle-keepalive", "idle --kind keepalive", "", IDLE_QUICK),
-    run("idle-ping", "idle --kind ping --mailboxes 1", "", IDLE_QUICK),
+    run("idle", "idle --kind all --path all --mailboxes 1", "", "--connections 500 --secs 0.2"),
+    run("storm", "storm", "", "--subscribers 300 --rounds 2 --secs 0.3"),
+    run("nodes", "nodes", "", "--connections 400 --nodes 2 --rounds 2"),
     run("churn", "churn", "", "--total 2000 --held 250"),
     run("poll", "poll", "", "--pollers 100 --rounds 2 --secs 0.3"),
     run("quiet", "quiet", "", "--subscribers 500 --rounds 2 --secs 0.5"),
     run("ping", "ping --linger 0", "", "--accounts 4 --rounds 2 --secs 0.5"),
+    run("peers-ws", "peers --transport ws", "", PEERS_QUICK),
+    run("peers-sse", "peers --transport sse", "", PEERS_QUICK),
     run("wake", "wake --linger 0", "--mailboxes 10000", "--mailboxes 200 --pings 200 --changes 20 --rounds 2"),
+    run("soak", "soak", "", "--minutes 0.05 --each 1 --subscribers 60 --passing 70 --churn 50 --retention 200"),
 ];
 
 const CHAT_QUICK: &str = "--channels 200 --rounds 2 --secs 0.3";
 
 const IDLE_QUICK: &str = "--connections 1000 --secs 0.5";
+const PEERS_QUICK: &str = "--subscribers 100 --idle 100 --rest 0 --rounds 2 --secs 0.3";
 
 const fn target(what: &'static str, goal: Goal, run: &'static str, figure: &'static str) -> Target {
     Target { what, goal, run, figure }
@@ -149,14 +152,40 @@ pub(super) const TARGETS: &[Target] = &[
     ),
     target("new connection, ws: limit's CPU over ours", AtLeast(0.8), "connect-ws", "CPU ratio limit / ours"),
     target("new connection, sse: the same", AtLeast(0.8), "connect-sse", "CPU ratio limit / ours"),
-    target("memory of an idle subscriber to a shared channel, ws", AtMost(64.0), "idle-ws", "RSS a connection"),
-    target("the same, sse", AtMost(64.0), "idle-sse", "RSS a connection"),
-    target("the same, parked poll", AtMost(64.0), "idle-poll", "RSS a connection"),
-    target("the same, parked ping", AtMost(64.0), "idle-ping", "RSS a parked ping"),
-    target("the same, connected and silent", AtMost(64.0), "idle-silent", "RSS a connection"),
-    target("the same, between two requests", AtMost(64.0), "idle-keepalive", "RSS a connection"),
+    target(
+        "memory of an idle subscriber to a shared channel, in a lot, ws",
+        AtMost(64.0),
+        "idle",
+        "RSS a connection, ws, lots",
+    ),
+    target("the same, sse", AtMost(64.0), "idle", "RSS a connection, sse, lots"),
+    target("the same, parked poll", AtMost(64.0), "idle", "RSS a connection, poll, lots"),
+    target("the same, parked ping", AtMost(64.0), "idle", "RSS a connection, ping, lots"),
+    target("the same, connected and silent", AtMost(64.0), "idle", "RSS a connection, silent, lots"),
+    target("the same, between two requests", AtMost(64.0), "idle", "RSS a connection, keepalive, lots"),
+    target("the same over TLS, ws", Known, "idle", "RSS a connection, ws, tls"),
+    target("the same over TLS, sse", Known, "idle", "RSS a connection, sse, tls"),
+    target("the same over TLS, parked poll", Known, "idle", "RSS a connection, poll, tls"),
     target("10,000 idle subscribers over ws, a heartbeat each 25 s", AtMost(1.0), "idle-ws", "server CPU while idle"),
     target("the same over sse", AtMost(1.0), "idle-sse", "server CPU while idle"),
+    target(
+        "20 % of 15,000 cut off and back at once: until all have caught up, nothing lost or repeated",
+        AtMost(2000.0),
+        "storm",
+        "until all have caught up",
+    ),
+    target(
+        "100,000 subscribers of several servers, user space of each",
+        AtMost(64.0),
+        "nodes",
+        "user space of a subscriber",
+    ),
+    target(
+        "slope of memory at half of capacity with churn, KiB a minute",
+        Known,
+        "soak",
+        "slope of RSS over the second half",
+    ),
     target("slow readers over ws: the others' p99 over their p99 without", AtMost(1.1), "slow-ws", SLOW),
     target("slow readers over sse: the same", AtMost(1.1), "slow-sse", SLOW),
     target(
@@ -177,6 +206,26 @@ pub(super) const TARGETS: &[Target] = &[
         Known,
         "latency",
         "p99, ours over the limit's, sse at 80 %",
+    ),
+    target(
+        "CPU a delivery over ws to 1,000: Nchan's over ours",
+        AtLeast(1.35),
+        "peers-ws",
+        "CPU a delivery, nchan / push, ws x 1000",
+    ),
+    target("the same over sse", AtLeast(1.6), "peers-sse", "CPU a delivery, nchan / push, sse x 1000"),
+    target(
+        "CPU a delivery over ws to 1,000: naive axum's over ours",
+        AtLeast(4.5),
+        "peers-ws",
+        "CPU a delivery, axum / push, ws x 1000",
+    ),
+    target("the same over sse", AtLeast(1.6), "peers-sse", "CPU a delivery, axum / push, sse x 1000"),
+    target(
+        "CPU a delivery over sse to 1,000, both under axum::serve: naive axum's over ours",
+        AtLeast(1.0),
+        "peers-sse",
+        "CPU a delivery, axum / portable, sse x 1000",
     ),
 ];
 

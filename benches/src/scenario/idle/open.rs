@@ -62,7 +62,8 @@ pub(super) fn measure(args: &IdleArgs, kind: Kind, server: &ServerArgs, report: 
     Ok(found)
 }
 
-fn warm_up(lane: &mut Lane, kind: Kind) -> Result<()> {
+/// Opens some connections and closes them again.
+pub(in crate::scenario) fn warm_up(lane: &mut Lane, kind: Kind) -> Result<()> {
     const COUNT: usize = 64;
     let Done {} = lane.client.ask(&Command::Open { kind, count: COUNT })?;
     let Done {} = lane.client.ask(&Command::Close)?;

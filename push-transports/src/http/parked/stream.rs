@@ -49,8 +49,9 @@ impl Session for Beginning {
         AtOnce::Parks(Box::new(parking(*self.0, false)))
     }
 
-    fn run(self: Box<Self>, taken: Taken) -> BoxFuture<'static, ()> {
+    fn run(mut self: Box<Self>, taken: Taken) -> BoxFuture<'static, ()> {
         let Taken { io, head, closes } = taken;
+        self.0.goes_over(io.info());
         let (mut lines, mut out) = (Vec::new(), Vec::new());
         head::write_headers(&mut lines, &head.headers);
         head::write(&mut out, head.status, &lines, head::Body::Chunked, &date(), closes);

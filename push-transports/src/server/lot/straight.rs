@@ -30,6 +30,7 @@ use super::starter::said;
 use super::takeover::{AtOnce, Session, Taken, Takeover};
 use crate::proto::front::{Bounds, front};
 use crate::proto::head;
+use crate::proto::lot::records::State;
 use crate::server::config::ServeConfig;
 use crate::server::connection::Phase;
 use crate::server::readiness::{ENDED, GONE, READ, WRITE};
@@ -37,7 +38,7 @@ use crate::server::shortcut::{Shortcut, ToCome};
 use crate::server::wait::may_have_content;
 
 /// Read at a time, on the stack. A request that is longer takes the long way.
-const SCRATCH: usize = 16 * 1024;
+const SCRATCH: usize = 64 * 1024;
 
 /// Bytes of answers to requests that came together, before they are sent.
 const ANSWERS: usize = 32 * 1024;
@@ -153,6 +154,12 @@ impl Lot {
         let more = if bytes.len() == SCRATCH { READ } else { 0 };
         let Served::Answered(left) = self.serve_plain(key, bytes, straight) else { return };
         let rest = Bytes::copy_from_slice(&bytes[bytes.len() - left..]);
+        if left < bytes.len()
+            && let Some(record) = self.records.get_mut(key)
+        {
+            // What comes next is not its first request.
+            record.set_state(State::Idle);
+        }
         match self.send_answers(key, &straight.out) {
             Sent::Whole if rest.is_empty() => self.idle(key, rest, more),
             Sent::Whole => self.lend(key, rest, more),
