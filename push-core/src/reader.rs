@@ -69,8 +69,9 @@ impl Reader {
         read
     }
 
-    /// What most reads are: all that is new in the one channel there is, where nothing is missing and little is new.
-    fn read_one(&mut self, head: u64, budget: Budget) -> Option<Vec<Arc<Publication>>> {
+    /// What most reads are: all that is new in the one channel there is, where nothing is missing and little is new. `None`
+    /// where it is more than that; nothing has changed then.
+    pub(crate) fn read_one(&mut self, head: u64, budget: Budget) -> Option<Vec<Arc<Publication>>> {
         let [source] = &mut self.sources[..] else { return None };
         let Feed::Channel(channel) = &source.feed else { return None };
         let after = source.after.max(self.seen);

@@ -44,18 +44,25 @@ impl<O: Outlet> Engine<'_, O> {
         early: Bytes,
         parking: Box<Parking<O::Io>>,
     ) -> Result<(), NotLevel<O::Io>> {
-        let Some(id) = self.0.groups().find(&parking.key) else {
-            self.found(Coming::Here(key, early), parking);
-            return Ok(());
-        };
-        let Some(mut group) = self.0.groups().lend(id) else { return Err((early, parking)) };
-        let crowd = group.cohort.crowd();
-        let is_level = group.slots.is_empty() || parking.subscriber.position() == crowd.position();
-        if is_level && !group.is_ending && group.cohort.crowd().ending().is_none() {
-            self.seat(id, group, Coming::Here(key, early), parking);
-            return Ok(());
+        for _ in 0..2 {
+            let Some(id) = self.0.groups().find(&parking.key) else {
+                self.found(Coming::Here(key, early), parking);
+                return Ok(());
+            };
+            let Some(mut group) = self.0.groups().lend(id) else { break };
+            let (position, own) = (group.cohort.crowd().position(), parking.subscriber.position());
+            let is_over = group.is_ending || group.cohort.crowd().ending().is_some();
+            if !is_over && (group.slots.is_empty() || own == position) {
+                self.seat(id, group, Coming::Here(key, early), parking);
+                return Ok(());
+            }
+            let reads_on = !is_over && own > position && group.pass.is_none();
+            self.0.groups().put_back(id, group);
+            if !reads_on {
+                break;
+            }
+            self.begin(id);
         }
-        self.0.groups().put_back(id, group);
         Err((early, parking))
     }
 
