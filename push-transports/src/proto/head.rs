@@ -64,6 +64,14 @@ pub(crate) fn merge(head: &mut HeaderMap, own: &HeaderMap) {
     }
 }
 
+/// Appends what the client is to speak instead, if the answer tells it that, RFC 9110 §7.8.
+pub(crate) fn write_upgrade(out: &mut Vec<u8>, headers: &HeaderMap) {
+    if let Some(protocol) = headers.get(UPGRADE) {
+        write_line(out, &CONNECTION, &HeaderValue::from_static("Upgrade"));
+        write_line(out, &UPGRADE, protocol);
+    }
+}
+
 /// Appends a whole head. `date` is that of now, RFC 9110 §6.6.1; `lines` are those of [`write_headers`].
 pub(crate) fn write(out: &mut Vec<u8>, status: StatusCode, lines: &[u8], body: Body, date: &str, closes: bool) {
     write_with(out, status, |out| out.extend_from_slice(lines), body, date, closes);

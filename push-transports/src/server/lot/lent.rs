@@ -115,8 +115,14 @@ async fn finish(mut io: ConnectionIo, begun: Begun) -> Option<ConnectionIo> {
     io.info().begin_answer();
     let Begun { owed, answer } = begun;
     io.write_all(&owed).await.ok()?;
+    io.flush().await.ok()?;
     if let Some(mut answer) = answer {
-        let answer = std::future::poll_fn(|cx| answer.poll(cx)).await;
+        let answer = poll_fn(|cx| match answer.poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            // Nobody else looks whether the client is still there, or the server past its grace.
+            Poll::Pending => io.poll_left(cx).map(|()| None),
+        });
+        let answer = answer.await?;
         if let Some(Takeover(offer)) = answer.extensions().get::<Takeover>().cloned() {
             let (head, _) = answer.into_parts();
             let session = offer.take(&head)?;
@@ -124,7 +130,7 @@ async fn finish(mut io: ConnectionIo, begun: Begun) -> Option<ConnectionIo> {
             return None;
         }
         let mut out = Vec::new();
-        straight::write(&mut out, &answer, &httpdate::fmt_http_date(date()));
+        straight::write(&mut out, &answer, &httpdate::fmt_http_date(date()), io.info().draining());
         io.write_all(&out).await.ok()?;
     }
     io.flush().await.ok()?;

@@ -19,9 +19,10 @@ use http::response::Parts;
 use http::{Request, Response};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
+use tokio::io::AsyncWriteExt as _;
 use tokio::task::coop::unconstrained;
 
-use super::cohort::{Member, Parking};
+use super::cohort::Parking;
 use super::dates::Dates;
 use super::engine::{Outlet as _, Received, Sent};
 use super::lent::Begun;
@@ -33,6 +34,7 @@ use crate::proto::head;
 use crate::proto::lot::records::State;
 use crate::server::config::ServeConfig;
 use crate::server::connection::Phase;
+use crate::server::io::ConnectionIo;
 use crate::server::readiness::{ENDED, GONE, READ, WRITE};
 use crate::server::shortcut::{Shortcut, ToCome};
 use crate::server::wait::may_have_content;
@@ -68,6 +70,12 @@ impl Straight {
         Some(Self { shortcut, bounds, room: None, out: Vec::new(), dates: Dates::default() })
     }
 
+    /// Makes room for the next answers; a long one's is given back.
+    fn forget(&mut self) {
+        self.out.clear();
+        self.out.shrink_to(2 * ANSWERS);
+    }
+
     fn begin(&mut self, request: Request<Bytes>) -> Begin {
         let mut answering = self.shortcut.0.answer(request, self.room.take());
         // As in `Starter`: nobody is woken by this poll, and it takes nothing of the lot's share of time.
@@ -91,10 +99,14 @@ impl Straight {
 }
 
 /// Appends a whole answer.
-pub(super) fn write(out: &mut Vec<u8>, answer: &Response<Bytes>, date: &str) {
+pub(super) fn write(out: &mut Vec<u8>, answer: &Response<Bytes>, date: &str, closes: bool) {
     let (status, body) = (answer.status(), answer.body());
     let length = if may_have_content(status) { head::Body::Length(body.len()) } else { head::Body::None };
-    head::write_with(out, status, |out| head::write_headers(out, answer.headers()), length, date, false);
+    let lines = |out: &mut Vec<u8>| {
+        head::write_headers(out, answer.headers());
+        head::write_upgrade(out, answer.headers());
+    };
+    head::write_with(out, status, lines, length, date, closes);
     out.extend_from_slice(body);
 }
 
@@ -117,7 +129,7 @@ impl Lot {
             None => self.hear_plain(key, bits, &mut straight),
             Some(_) => self.hear_sealed(key, bits, &mut straight),
         }
-        straight.out.clear();
+        straight.forget();
         self.straight = Some(straight);
     }
 
@@ -151,8 +163,9 @@ impl Lot {
 
     /// Serves what was read, and lets the connection wait for more.
     fn serve_read(&mut self, key: u32, bytes: &[u8], straight: &mut Straight) {
+        // Of what is still in the socket nothing else would be heard.
         let more = if bytes.len() == SCRATCH { READ } else { 0 };
-        let Served::Answered(left) = self.serve_plain(key, bytes, straight) else { return };
+        let Served::Answered(left) = self.serve_plain(key, bytes, more, straight) else { return };
         let rest = Bytes::copy_from_slice(&bytes[bytes.len() - left..]);
         if left < bytes.len()
             && let Some(record) = self.records.get_mut(key)
@@ -172,7 +185,7 @@ impl Lot {
     }
 
     /// Answers requests as long as plain ones come.
-    fn serve_plain(&mut self, key: u32, bytes: &[u8], straight: &mut Straight) -> Served {
+    fn serve_plain(&mut self, key: u32, bytes: &[u8], more: u8, straight: &mut Straight) -> Served {
         let mut rest = bytes;
         while straight.out.len() < ANSWERS && !rest.is_empty() {
             let Straight { shortcut, bounds, .. } = straight;
@@ -180,11 +193,11 @@ impl Lot {
             rest = &rest[plain.len..];
             match straight.begin(plain.request) {
                 Begin::Answered(response) => match response.extensions().get::<Takeover>().cloned() {
-                    None => write(&mut straight.out, &response, straight.dates.now()),
+                    None => write(&mut straight.out, &response, straight.dates.now(), false),
                     Some(offer) => {
                         let head = response.into_parts().0;
                         let session = offer.0.take(&head);
-                        self.take_over(key, (session, head), rest, straight);
+                        self.take_over(key, (session, head), (rest, more), straight);
                         return Served::Gone;
                     }
                 },
@@ -194,6 +207,8 @@ impl Lot {
                     return Served::Gone;
                 }
                 Begin::Panicked => {
+                    // Those before it are done. What the socket does not take now is lost with the connection.
+                    self.send_answers(key, &straight.out);
                     self.close(key);
                     return Served::Gone;
                 }
@@ -211,7 +226,7 @@ impl Lot {
         &mut self,
         key: u32,
         (session, head): (Option<Box<dyn Session>>, Parts),
-        rest: &[u8],
+        (rest, more): (&[u8], u8),
         straight: &mut Straight,
     ) {
         // It was offered for the head that it is given.
@@ -220,38 +235,30 @@ impl Lot {
         match session.park_at_once(&head, straight.dates.now(), &mut straight.out) {
             AtOnce::Parks(parking) => match self.send_answers(key, &straight.out) {
                 Sent::Whole => {
-                    if let Err((early, parking)) = self.engine().admit_here(key, early, parking)
-                        && let Some(io) = self.borrow(key, early, WRITE)
+                    if let Err((early, parking)) = self.engine().admit_here(key, (early, more), parking)
+                        && let Some(io) = self.borrow(key, early, more | WRITE)
                     {
                         io.park(*parking);
                     }
                 }
                 Sent::Part(sent) => {
                     let owed = Bytes::copy_from_slice(&straight.out[sent..]);
-                    self.resume_parking(key, early, parking, owed);
+                    let Some(io) = self.borrow(key, early, more | WRITE) else { return };
+                    self.spawn(Box::pin(park_behind(io, owed, parking)));
                 }
                 Sent::Gone => self.close(key),
             },
             AtOnce::Runs(session) => {
                 let owed = Bytes::copy_from_slice(&straight.out);
-                let Some(mut io) = self.borrow(key, early, WRITE) else { return };
+                let Some(mut io) = self.borrow(key, early, more | WRITE) else { return };
                 io.info().begin_answer();
                 tokio::spawn(async move {
-                    use tokio::io::AsyncWriteExt as _;
                     if owed.is_empty() || io.write_all(&owed).await.is_ok() {
                         session.run(Taken { io, head, closes: false }).await;
                     }
                 });
             }
         }
-    }
-
-    /// The socket did not take all that comes before the wait: the member goes on by itself.
-    fn resume_parking(&mut self, key: u32, early: Bytes, parking: Box<Parking>, rest: Bytes) {
-        let Some(io) = self.borrow(key, early, WRITE) else { return };
-        let Parking { subscriber, extra, lasts: left, silence, closes, kind, .. } = *parking;
-        let member = Member { io, subscriber, extra, rest, silence, left, closes, may_park: true, is_blocked: true };
-        self.spawn(kind.resume(member));
     }
 
     /// Hands the connection to a task that begins with what is left to do.
@@ -261,5 +268,12 @@ impl Lot {
             io.info().head_owed_within();
             (self.open)(io, begun);
         }
+    }
+}
+
+/// The socket did not take all that comes before the wait: answers to requests in front of it, or how it begins.
+async fn park_behind(mut io: ConnectionIo, owed: Bytes, parking: Box<Parking>) {
+    if io.write_all(&owed).await.is_ok() && io.flush().await.is_ok() {
+        io.park(*parking);
     }
 }

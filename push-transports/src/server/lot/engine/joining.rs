@@ -12,7 +12,7 @@ use crate::proto::lot::records::{CLOSE, State};
 use crate::proto::lot::ticks::{NEVER, in_ticks};
 use crate::server::lot::cohort::{Extra, Guest, Member, Parking};
 use crate::server::lot::socket::Returned;
-use crate::server::readiness::WRITE;
+use crate::server::readiness::{READ, WRITE};
 
 /// Times a joiner reads on before it is left to itself.
 const CATCH_UPS: usize = 8;
@@ -24,8 +24,8 @@ pub(in crate::server::lot) type NotLevel<I> = (Bytes, Box<Parking<I>>);
 enum Coming<H> {
     /// From a task.
     Back(Box<Returned<H>>),
-    /// Nobody had it. With what it sent ahead of its time.
-    Here(u32, Bytes),
+    /// Nobody had it. With what it sent ahead of its time, and what is known of its socket.
+    Here(u32, Bytes, u8),
 }
 
 impl<O: Outlet> Engine<'_, O> {
@@ -41,19 +41,19 @@ impl<O: Outlet> Engine<'_, O> {
     pub(in crate::server::lot) fn admit_here(
         &mut self,
         key: u32,
-        early: Bytes,
+        (early, bits): (Bytes, u8),
         parking: Box<Parking<O::Io>>,
     ) -> Result<(), NotLevel<O::Io>> {
         for _ in 0..2 {
             let Some(id) = self.0.groups().find(&parking.key) else {
-                self.found(Coming::Here(key, early), parking);
+                self.found(Coming::Here(key, early, bits), parking);
                 return Ok(());
             };
             let Some(mut group) = self.0.groups().lend(id) else { break };
             let (position, own) = (group.cohort.crowd().position(), parking.subscriber.position());
             let is_over = group.is_ending || group.cohort.crowd().ending().is_some();
             if !is_over && (group.slots.is_empty() || own == position) {
-                self.seat(id, group, Coming::Here(key, early), parking);
+                self.seat(id, group, Coming::Here(key, early, bits), parking);
                 return Ok(());
             }
             let reads_on = !is_over && own > position && group.pass.is_none();
@@ -195,11 +195,13 @@ impl<O: Outlet> Engine<'_, O> {
         coming: Coming<O::Handle>,
         (seat, extra): (Seat, Option<Extra>),
     ) -> Option<(u32, u8)> {
-        let Some((key, early, bits)) = self.arrive(coming) else {
+        let Some((key, early, mut bits)) = self.arrive(coming) else {
             group.cohort.crowd().leave(seat);
             return None;
         };
         if !early.is_empty() {
+            // To be heard at once, where members are listened to.
+            bits |= READ;
             self.0.early().insert(key, Bytes::copy_from_slice(&early));
         }
         if seat.is_named() || extra.is_some() {
@@ -223,7 +225,7 @@ impl<O: Outlet> Engine<'_, O> {
     /// Ends the loan, if there was one: the key, what was sent ahead of its time, and what was heard of the socket.
     fn arrive(&mut self, coming: Coming<O::Handle>) -> Option<(u32, Bytes, u8)> {
         match coming {
-            Coming::Here(key, early) => Some((key, early, 0)),
+            Coming::Here(key, early, bits) => Some((key, early, bits)),
             Coming::Back(returned) => {
                 let Returned { key, descriptor, early, bits, .. } = *self.0.take_back(returned)?;
                 self.0.records().put_back(key, descriptor).ok()?;

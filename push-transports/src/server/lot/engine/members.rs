@@ -28,7 +28,7 @@ impl<O: Outlet> Engine<'_, O> {
         if bits & GONE != 0 && bits & READ == 0 {
             self.lose(&mut group, key);
         } else if group.cohort.listens() {
-            self.listen(&mut group, key);
+            self.listen(&mut group, key, bits);
         } else {
             self.note(&mut group, key, bits);
         }
@@ -59,7 +59,11 @@ impl<O: Outlet> Engine<'_, O> {
         }
     }
 
-    fn listen(&mut self, group: &mut Group<O::Handle, O::Io>, key: u32) {
+    fn listen(&mut self, group: &mut Group<O::Handle, O::Io>, key: u32, bits: u8) {
+        if self.0.early().contains_key(&key) {
+            // What it said with its handshake comes before what is in the socket.
+            return self.resume_as_it_stands(group, key, Bytes::new(), false);
+        }
         let mut scratch = [0; SCRATCH];
         for _ in 0..READS {
             let input = match self.0.receive(key, &mut scratch) {
@@ -71,7 +75,8 @@ impl<O: Outlet> Engine<'_, O> {
             if let Some(record) = self.0.records().get_mut(key) {
                 record.heard = now;
             }
-            let is_all = input.len() < SCRATCH;
+            // Behind what was said last comes its end, of which nothing more is heard.
+            let is_all = input.len() < SCRATCH && bits & readiness::ENDED == 0;
             let Some(reply) = group.cohort.answer(input) else {
                 self.0.early().insert(key, Bytes::copy_from_slice(input));
                 return self.resume_as_it_stands(group, key, Bytes::new(), false);

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use push_core::{Batch, BoxFuture, Budget, Client, Crowd, Gap, Selector, Since, Subscriber};
+use push_core::{Batch, BoxFuture, Budget, Client, Crowd, Cursor, Gap, Selector, Since, Start, Subscriber};
 
 use super::pipe::Lent;
 use super::{Kind, Wish, Word, World};
@@ -29,24 +29,71 @@ pub(super) struct Manner {
 
 /// A request has come.
 pub(super) async fn serve(world: Arc<World>, io: Lent) {
-    let Some((wish, since)) = io.take_request() else { return io.rest() };
-    let user = wish.is_named.then(|| "ann".into());
-    let transport = Client { transport: "trial", user, ..Client::default() };
-    let mut subscriber = world.hub.connect(transport).expect("room");
-    let name = |channel: &&str| Selector::parse(channel).expect("a name");
-    let channels: Vec<_> = wish.channels.iter().map(name).collect();
-    let start = subscriber.open(&channels, Since::Cursor(since), Some(wish.overflow)).expect("opened");
-    let ends_at = wish.lasts.map(|ticks| world.ticks.load(Ordering::SeqCst) + ticks);
-    let manner = Manner { world, wish };
-    let session = Session { subscriber, io, manner, ends_at, may_park: true, is_blocked: false };
-    if wish.kind == Kind::Poll {
-        return session.poll(start.gaps).await;
+    match io.take_request() {
+        Some((wish, since)) => Opened::new(world, wish, since).serve(io).await,
+        None => io.rest(),
     }
-    let begins = match start.gaps.is_empty() {
-        true => Bytes::new(),
-        false => session.manner.world.frame(Word::Gaps(start.gaps, start.cursor)),
-    };
-    session.run(begins).await;
+}
+
+/// A subscription that has nothing but a request so far.
+pub(super) struct Opened {
+    subscriber: Subscriber,
+    manner: Manner,
+    ends_at: Option<u32>,
+    start: Start,
+}
+
+impl Opened {
+    pub(super) fn new(world: Arc<World>, wish: Wish, since: Cursor) -> Self {
+        let user = wish.is_named.then(|| "ann".into());
+        let transport = Client { transport: "trial", user, ..Client::default() };
+        let mut subscriber = world.hub.connect(transport).expect("room");
+        let name = |channel: &&str| Selector::parse(channel).expect("a name");
+        let channels: Vec<_> = wish.channels.iter().map(name).collect();
+        let start = subscriber.open(&channels, Since::Cursor(since), Some(wish.overflow)).expect("opened");
+        let ends_at = wish.lasts.map(|ticks| world.ticks.load(Ordering::SeqCst) + ticks);
+        Self { subscriber, manner: Manner { world, wish }, ends_at, start }
+    }
+
+    pub(super) async fn serve(self, io: Lent) {
+        let Self { subscriber, manner, ends_at, start } = self;
+        let session = Session { subscriber, io, manner, ends_at, may_park: true, is_blocked: false };
+        if session.manner.wish.kind == Kind::Poll {
+            return session.poll(start.gaps).await;
+        }
+        let begins = match start.gaps.is_empty() {
+            true => Bytes::new(),
+            false => session.manner.world.frame(Word::Gaps(start.gaps, start.cursor)),
+        };
+        session.run(begins).await;
+    }
+
+    /// What it is told first, and what it waits for then, if it has nothing else to do.
+    pub(super) fn park_at_once(self) -> Result<(Bytes, Parking<Lent>), Self> {
+        if !self.start.gaps.is_empty() || !self.subscriber.is_settled() {
+            return Err(self);
+        }
+        let Self { subscriber, manner, ends_at, start } = self;
+        let begins = match manner.wish.kind {
+            Kind::Poll => Bytes::new(),
+            _ => manner.world.frame(Word::Beat(start.cursor)),
+        };
+        Ok((begins, parking(subscriber, manner, ends_at)))
+    }
+}
+
+fn parking(subscriber: Subscriber, manner: Manner, ends_at: Option<u32>) -> Parking<Lent> {
+    let Wish { kind, channels, overflow, .. } = manner.wish;
+    let left = ends_at.map(|at| TICK * at.saturating_sub(manner.now()));
+    Parking {
+        key: format!("{kind:?} {channels:?} {overflow:?}").into_bytes().into(),
+        subscriber,
+        kind: Box::new(manner),
+        extra: ends_at.map(|at| Box::new(at) as Extra),
+        lasts: left,
+        silence: Duration::ZERO,
+        closes: false,
+    }
 }
 
 /// A connection that is served by itself. Its place in the hub is free before its connection is.
@@ -139,17 +186,7 @@ impl Session {
 
     fn park(self) {
         let Self { subscriber, io, manner, ends_at, .. } = self;
-        let Wish { kind, channels, overflow, .. } = manner.wish;
-        let left = ends_at.map(|at| TICK * at.saturating_sub(manner.now()));
-        io.park(Parking {
-            key: format!("{kind:?} {channels:?} {overflow:?}").into_bytes().into(),
-            subscriber,
-            kind: Box::new(manner),
-            extra: ends_at.map(|at| Box::new(at) as Extra),
-            lasts: left,
-            silence: Duration::ZERO,
-            closes: false,
-        });
+        io.park(parking(subscriber, manner, ends_at));
     }
 }
 

@@ -131,6 +131,8 @@ struct Wish {
     is_named: bool,
     /// How many ticks it lasts.
     lasts: Option<u32>,
+    /// Whether it is heard at the lot's door, and need not pass a task.
+    at_door: bool,
 }
 
 /// The transports of a trial.

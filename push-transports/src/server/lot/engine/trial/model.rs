@@ -34,8 +34,14 @@ fn search(iterations: usize, scenario: impl Fn() + Send + Sync + Copy + 'static)
     }
 }
 
-const STREAM: Wish =
-    Wish { kind: Kind::Stream, channels: &["a"], overflow: Overflow::Gap, is_named: false, lasts: None };
+const STREAM: Wish = Wish {
+    kind: Kind::Stream,
+    channels: &["a"],
+    overflow: Overflow::Gap,
+    is_named: false,
+    lasts: None,
+    at_door: false,
+};
 const POLL: Wish = Wish { kind: Kind::Poll, ..STREAM };
 const LISTENING: Wish = Wish { kind: Kind::Listening, ..STREAM };
 
@@ -175,6 +181,21 @@ fn streams_that_come_while_others_publish_are_told_everything_once() {
         let mut scene = Scene::new(100);
         let publishers = [scene.publisher(&["a", "a"]), scene.publisher(&["a"])];
         (0..4).for_each(|_| scene.client(STREAM, Taking::All, false, 3));
+        publishers.into_iter().for_each(|publisher| publisher.join().expect("a publisher"));
+        scene.finish(3);
+    });
+}
+
+#[test]
+fn who_comes_by_the_door_is_told_what_those_who_come_by_a_task_are() {
+    search(150, || {
+        let mut scene = Scene::new(100);
+        let publishers = [scene.publisher(&["a", "a"]), scene.publisher(&["a"])];
+        for wish in [STREAM, POLL, LISTENING] {
+            scene.client(wish, Taking::All, false, 3);
+            scene.client(Wish { at_door: true, ..wish }, Taking::All, false, 3);
+            scene.client(Wish { at_door: true, ..wish }, Taking::Parts, false, 3);
+        }
         publishers.into_iter().for_each(|publisher| publisher.join().expect("a publisher"));
         scene.finish(3);
     });

@@ -122,6 +122,11 @@ impl Pipe {
         lock(&self.0).request.take()
     }
 
+    /// The next request, if it is heard at the door.
+    pub(super) fn take_request_at_door(&self) -> Option<(Wish, Cursor)> {
+        lock(&self.0).request.take_if(|(wish, _)| wish.at_door)
+    }
+
     pub(super) fn has_request(&self) -> bool {
         lock(&self.0).request.is_some()
     }

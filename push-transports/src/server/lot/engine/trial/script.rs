@@ -49,8 +49,16 @@ fn wish() -> impl Strategy<Value = Wish> {
     let channels = prop_oneof![3 => Just(&["a"][..]), 1 => Just(&["a", "b"][..])];
     let overflow = prop_oneof![4 => Just(Overflow::Gap), 1 => Just(Overflow::Disconnect)];
     let lasts = prop_oneof![2 => Just(None), 1 => (1u32..60).prop_map(Some)];
-    (kind, channels, overflow, prop::bool::weighted(0.2), lasts)
-        .prop_map(|(kind, channels, overflow, is_named, lasts)| Wish { kind, channels, overflow, is_named, lasts })
+    (kind, channels, overflow, prop::bool::weighted(0.2), lasts, any::<bool>()).prop_map(
+        |(kind, channels, overflow, is_named, lasts, at_door)| Wish {
+            kind,
+            channels,
+            overflow,
+            is_named,
+            lasts,
+            at_door,
+        },
+    )
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -250,7 +258,14 @@ fn cases() -> u32 {
 /// refused, and the group was kept with nobody in it.
 #[test]
 fn a_group_whose_last_joiner_is_refused_leaves_nothing_behind() {
-    let stream = Wish { kind: Kind::Stream, channels: &["a"], overflow: Overflow::Gap, is_named: true, lasts: None };
+    let stream = Wish {
+        kind: Kind::Stream,
+        channels: &["a"],
+        overflow: Overflow::Gap,
+        is_named: true,
+        lasts: None,
+        at_door: false,
+    };
     let listening = Wish { kind: Kind::Listening, is_named: false, ..stream };
     let before = [Step::Connect(listening, ENDLESS), Step::Connect(stream, ENDLESS), Step::Turn, Step::Run(1)];
     let meanwhile =

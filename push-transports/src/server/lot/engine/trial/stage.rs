@@ -13,7 +13,7 @@ use super::pipe::{Handle, Lent};
 use super::{Io, Letters, World, lock, manner};
 use crate::proto::lot::records::{Records, State};
 use crate::proto::lot::ticks::in_ticks;
-use crate::server::lot::cohort::Guest;
+use crate::server::lot::cohort::{Guest, Parking};
 use crate::server::lot::engine::{Engine, Groups, Outlet, Received, Sent};
 use crate::server::lot::inbox::{Message, News};
 use crate::server::lot::keys::KeyMap;
@@ -147,6 +147,55 @@ impl Stage {
         due.into_iter().for_each(|group| Engine(self).beat(group));
     }
 
+    /// Serves a request without a task, as far as that goes; false if there is none that is heard here.
+    fn serve_at_door(&mut self, key: u32, early: &Bytes) -> bool {
+        let Some(handle) = self.records.handle(key).filter(|_| early.is_empty()) else { return false };
+        let Some((wish, since)) = handle.pipe.take_request_at_door() else { return false };
+        // Read together with the request.
+        let mut scratch = [0; 2];
+        let read = match handle.receive(&mut scratch) {
+            Received::Bytes(read) => read,
+            Received::Nothing => 0,
+            Received::Gone => {
+                self.close(key);
+                return true;
+            }
+        };
+        let more = if read == scratch.len() { READ } else { 0 };
+        let early = Bytes::copy_from_slice(&scratch[..read]);
+        match manner::Opened::new(Arc::clone(&self.world), wish, since).park_at_once() {
+            Ok((begins, parking)) => self.park_at_once(key, (early, more), &begins, parking),
+            Err(opened) => {
+                if let Some(io) = self.borrow(key, early, more | WRITE) {
+                    (self.spawn)(Box::pin(opened.serve(io)));
+                }
+            }
+        }
+        true
+    }
+
+    fn park_at_once(&mut self, key: u32, (early, more): (Bytes, u8), begins: &Bytes, parking: Parking<Io>) {
+        match self.send(key, begins) {
+            Sent::Gone => self.close(key),
+            Sent::Whole => {
+                if let Err((early, parking)) = Engine(self).admit_here(key, (early, more), Box::new(parking))
+                    && let Some(io) = self.borrow(key, early, more | WRITE)
+                {
+                    io.park(*parking);
+                }
+            }
+            Sent::Part(sent) => {
+                let owed = begins.slice(sent..);
+                let Some(mut io) = self.borrow(key, early, more | WRITE) else { return };
+                (self.spawn)(Box::pin(async move {
+                    if io.write(&owed).await {
+                        io.park(parking);
+                    }
+                }));
+            }
+        }
+    }
+
     /// Nobody is there, and nothing of anybody is left.
     pub(super) fn check_empty(&self) {
         assert!(self.records.is_empty() && self.busy.is_empty(), "connections that nobody has");
@@ -245,7 +294,7 @@ impl Outlet for Stage {
         if !asks && bits & ENDED != 0 {
             return self.close(key);
         }
-        if !asks {
+        if !asks || bits & ENDED == 0 && self.serve_at_door(key, &early) {
             return;
         }
         if let Some(io) = self.borrow(key, early, READ | WRITE) {
