@@ -51,8 +51,8 @@ fn run(role: &Role) -> Result<()> {
         Role::Server(args) => return server::run(args),
         Role::Limit => return limit::run(),
         Role::Client(args) => return client::run(args),
-        Role::Operation(args) => return scenario::operation(args),
         Role::Exec(args) => return peers::exec::run(args),
+        Role::Operation(args) => return scenario::operation(args),
         _ => system::pin(system::CLIENT_CORE)?,
     }
     match role {
@@ -76,6 +76,6 @@ fn run(role: &Role) -> Result<()> {
         Role::Nodes(args) => scenario::nodes(args),
         Role::Soak(args) => scenario::soak(args),
         Role::Peers(args) => scenario::peers(args),
-        Role::Server(_) | Role::Limit | Role::Client(_) | Role::Exec(_) | Role::Operation(_) => Ok(()),
+        Role::Server(_) | Role::Limit | Role::Client(_) | Role::Operation(_) | Role::Exec(_) => Ok(()),
     }
 }

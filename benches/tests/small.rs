@@ -54,11 +54,13 @@ scenarios! {
     long_polls: "poll --pollers 20 --rounds 1 --secs 0.3",
     readers_that_stop: "slow --subscribers 100 --rounds 1 --secs 0.5",
     readers_that_stop_at_full_speed: "slow --full-speed --subscribers 40 --rounds 1 --secs 0.5",
-    half_of_capacity_for_long: "soak --minutes 0.1 --subscribers 40 --passing 20 --churn 20 --each 1",
+    half_of_capacity_for_long: "soak --minutes 0.1 --subscribers 40 --passing 20 --churn 20 --each 1 --size 16384",
     direct_push_over_maildirs: "ping --accounts 2 --rate 10 --linger 0 --rounds 1 --secs 0.5",
     direct_push_beside_parked_pings: "ping --accounts 2 --rate 10 --parked 20 --rounds 1 --secs 0.5",
     pings_woken_one_by_one: "wake --pings 30 --mailboxes 30 --changes 10 --linger 0 --rounds 1",
     pings_woken_all_together: "wake --pings 30 --mailboxes 1 --linger 0 --rounds 1",
+    push_under_axum_beside_push_in_lots: "peers --peers push,portable --subscribers 20 --idle 20 --rest 0 --rounds 1 --secs 0.2",
+    servers_of_others_where_they_are_installed: "peers --peers nchan,redis,nats --subscribers 20 --idle 0 --rounds 1 --secs 0.2",
     phones_woken_one_by_one: "wake --kind eas --pings 30 --mailboxes 30 --changes 10 --linger 0 --rounds 1",
 }
 

@@ -94,7 +94,9 @@ impl Inner {
             return Err(PublishError::new(PublishErrorKind::TooLarge));
         }
         let class = draft.classify().map_err(|e| PublishError::caused_by(PublishErrorKind::InvalidPayload, e))?;
-        Ok(Submission { channel: channel.clone(), publisher: publisher.into(), draft, class })
+        // Nobody has a name that is there already.
+        let publisher = if publisher.is_empty() { Arc::default() } else { publisher.into() };
+        Ok(Submission { channel: channel.clone(), publisher, draft, class })
     }
 
     /// Numbers and appends a publication, and wakes who waits for it.

@@ -139,10 +139,15 @@ impl Crowd {
         if self.members() > 0 {
             let head = self.hub.head();
             self.trail.begin(&self.reader);
-            let (found, merge) = self.reader.look(head, budget, false);
-            read = found;
-            self.trail.tell(&self.reader);
-            self.reader.merge(merge, budget, &mut read);
+            match self.reader.read_one(head, budget) {
+                Some(publications) => read.publications = publications,
+                None => {
+                    let (found, merge) = self.reader.look(head, budget, false);
+                    read = found;
+                    self.trail.tell(&self.reader);
+                    self.reader.merge(merge, budget, &mut read);
+                }
+            }
             self.trail.give(read.publications.len());
             if read.ending.is_some() {
                 self.trail.rewind(&mut self.reader);

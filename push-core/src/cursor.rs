@@ -142,18 +142,14 @@ fn checksum(body: &str) -> u32 {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Text::default();
-        text.push(Base36::new(self.epoch.0).as_str());
-        text.push_number(self.number);
-        if let Some(mark) = self.mark {
-            text.push_number(mark.offset);
-            text.push(".");
-            text.push(Base36::new(u64::from(mark.channel)).as_str());
-        }
-        let check = Base36::new(u64::from(checksum(text.as_str())));
-        text.push(".");
-        text.push(check.as_str());
-        f.write_str(text.as_str())
+        f.write_str(Text::of(self).as_str())
+    }
+}
+
+impl Cursor {
+    /// Appends the text that a cursor is shown as: what its `Display` says, without a formatter in between.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(Text::of(self).as_str().as_bytes());
     }
 }
 
@@ -172,6 +168,21 @@ impl Default for Text {
 impl Text {
     /// Epoch, number, offset, hash and check, with the dots between them.
     const MOST: usize = 13 + 1 + 20 + 1 + 20 + 1 + 7 + 1 + 7;
+
+    fn of(cursor: &Cursor) -> Self {
+        let mut text = Self::default();
+        text.push(Base36::new(cursor.epoch.0).as_str());
+        text.push_number(cursor.number);
+        if let Some(mark) = cursor.mark {
+            text.push_number(mark.offset);
+            text.push(".");
+            text.push(Base36::new(u64::from(mark.channel)).as_str());
+        }
+        let check = Base36::new(u64::from(checksum(text.as_str())));
+        text.push(".");
+        text.push(check.as_str());
+        text
+    }
 
     fn push(&mut self, part: &str) {
         let end = self.len + part.len();

@@ -16,6 +16,8 @@ pub(crate) struct Waiter {
     /// Unique in the hub, for counting a connection once however many of its channels match.
     id: u64,
     moved: AtomicBool,
+    /// Whether `state` has an ending.
+    is_ending: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -28,7 +30,7 @@ struct State {
 
 impl Waiter {
     pub(crate) fn new(id: u64) -> Arc<Self> {
-        Arc::new(Self { id, moved: AtomicBool::new(false), state: Mutex::default() })
+        Arc::new(Self { id, moved: AtomicBool::new(false), is_ending: AtomicBool::new(false), state: Mutex::default() })
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -58,11 +60,17 @@ impl Waiter {
         if self.moved.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    /// Whether something moved since this or [`Waiter::poll_moved`] last said so. Leaves no word for the next time.
+    pub(crate) fn take_moved(&self) -> bool {
+        self.moved.load(Ordering::Relaxed) && self.moved.swap(false, Ordering::AcqRel)
+    }
+
     /// Notes how it is to end; the first ending counts. Returns whether this was it: then wake it, without any lock.
     pub(crate) fn set_ending(&self, ending: Ending) -> bool {
         let mut state = self.state.lock();
         let first = state.ending.is_none();
         state.ending.get_or_insert(ending);
+        self.is_ending.store(true, Ordering::Release);
         first
     }
 
@@ -81,7 +89,8 @@ impl Waiter {
     }
 
     pub(crate) fn ending(&self) -> Option<Ending> {
-        self.state.lock().ending.clone()
+        // Asked for with every read: no lock for what hardly ever is.
+        if self.is_ending.load(Ordering::Acquire) { self.state.lock().ending.clone() } else { None }
     }
 }
 

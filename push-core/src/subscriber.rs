@@ -261,7 +261,7 @@ impl Subscriber {
     ///
     /// Cancel safe: a notice that was not taken stays.
     pub fn poll_moved(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.waiter.poll_moved(cx)
+        if self.waiter.take_moved() { Poll::Ready(()) } else { self.waiter.poll_moved(cx) }
     }
 
     /// How the connection is to end, once an operator or a drain said so.

@@ -8,7 +8,8 @@ const sockets = new Channels();
 const streams = new Channels();
 
 function publish(channel, text) {
-  for (const socket of sockets.of(channel)) socket.send(text);
+  const message = Buffer.from(text);
+  for (const socket of sockets.of(channel)) socket.send(message, { binary: false });
   const event = Buffer.from(`data: ${text}\n\n`);
   for (const stream of streams.of(channel)) stream.write(event);
 }

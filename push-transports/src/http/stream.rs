@@ -190,6 +190,8 @@ pub(crate) struct StreamBody {
     dialect: Dialect,
     session: StreamSession<AnyEncoder>,
     subscriber: Subscriber,
+    /// Whether there may be something in the log that was not read: it moved since, or had more.
+    has_unread: bool,
     connection: Option<ConnectionInfo>,
     /// What the connection said when it was last given something, and when that was.
     given: Option<(u64, Instant)>,
@@ -214,6 +216,7 @@ impl StreamBody {
             dialect,
             session: StreamSession::new(now, encoder, start, sent, pace),
             subscriber,
+            has_unread: true,
             connection,
             given: None,
             expires_at,
@@ -223,8 +226,8 @@ impl StreamBody {
 
     /// The next bytes; `None` after the end.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let now = self.push.shared.hub.clock().now();
         loop {
-            let now = self.push.shared.hub.clock().now();
             if let Some(bytes) = self.session.poll_output() {
                 self.given = Some((self.times_blocked(), now));
                 return Poll::Ready(Some(bytes));
@@ -232,16 +235,10 @@ impl StreamBody {
             if self.session.is_finished() {
                 return Poll::Ready(None);
             }
-            if let Some(ending) = self.ending(now) {
-                self.session.handle_end(&self.push.shared.with_retry(ending));
-                continue;
-            }
-            let is_more = self.read(now);
-            if is_more || self.session.has_output() || self.poll_timeout(now, cx) {
-                continue;
-            }
-            self.given = None;
-            if self.subscriber.poll_moved(cx).is_pending() {
+            if self.has_unread {
+                self.read_on(now);
+            } else if self.poll_news(now, cx).is_pending() {
+                self.given = None;
                 return Poll::Pending;
             }
         }
@@ -264,10 +261,7 @@ impl StreamBody {
     #[cfg(target_os = "linux")]
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.push.shared.hub.clock().now();
-        if self.poll_timeout(now, cx) {
-            return Poll::Ready(());
-        }
-        self.subscriber.poll_moved(cx)
+        self.poll_news(now, cx)
     }
 
     /// Whether it has nothing of its own left: it can be served together with others.
@@ -299,17 +293,27 @@ impl StreamBody {
         // No connection counts so far: it differs, as for a socket that was full.
         let given = is_blocked.then_some((u64::MAX, now));
         let connection = Some(connection.clone());
-        Some(Self { push, dialect, session, subscriber, connection, given, expires_at, alarm: Alarm::default() })
+        let alarm = Alarm::default();
+        Some(Self { push, dialect, session, subscriber, has_unread: true, connection, given, expires_at, alarm })
     }
 
-    /// Reads on from the log; whether there is more than was read.
-    fn read(&mut self, now: Instant) -> bool {
+    /// Ready once the log moved, or a deadline passed: to be read on.
+    fn poll_news(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        self.has_unread = self.subscriber.poll_moved(cx).is_ready() || self.poll_timeout(now, cx);
+        if self.has_unread { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Reads on from the log, or ends.
+    fn read_on(&mut self, now: Instant) {
+        if let Some(ending) = self.ending(now) {
+            self.session.handle_end(&self.push.shared.with_retry(ending));
+            return;
+        }
         let blocked = self.was_blocked(now);
         let mut batch = self.subscriber.read(Budget::default(), blocked);
         batch.ending = batch.ending.map(|ending| self.push.shared.with_retry(ending));
-        let more = batch.more;
+        self.has_unread = batch.more;
         self.session.handle_batch(now, batch);
-        more
     }
 
     fn ending(&self, now: Instant) -> Option<Ending> {

@@ -1,10 +1,13 @@
 //! Publishing many at once: NDJSON lines in, one answer or error a line out (wire.md §6).
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use push_core::{ChannelName, Draft, EventName, Key, LabelError, MAX_SYSTEM_NAME_BYTES, MediaType, PushId};
+use serde_json::value::RawValue;
 
-use super::json::Members;
+use super::json::{self, Members};
 use super::params::bad_channel;
 use super::problem::{Code, Problem};
 
@@ -57,10 +60,13 @@ pub fn parse_batch(body: &[u8], bounds: &BatchBounds) -> Result<Vec<Result<Line,
     }
     let lines = || body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     // Counted first: a batch that is too long is refused before its lines take memory.
-    if lines().nth(bounds.lines).is_some() {
+    let ends = memchr::memchr_iter(b'\n', body).count();
+    if ends >= bounds.lines && lines().nth(bounds.lines).is_some() {
         return Err(Problem::new(Code::TooLarge, format!("a batch has at most {} lines", bounds.lines)));
     }
-    Ok(lines().map(|line| parse_line(line, bounds.payload)).collect())
+    let mut parsed = Vec::with_capacity(bounds.lines.min(ends + 1));
+    parsed.extend(lines().map(|line| parse_line(line, bounds.payload)));
+    Ok(parsed)
 }
 
 /// The members of a line, and of a `publish` operation.
@@ -77,7 +83,8 @@ pub fn parse_line(line: &[u8], max_payload: usize) -> Result<Line, BadLine> {
     let members = Members::parse(line, &KNOWN).map_err(|problem| BadLine { channel: None, problem })?;
     publication_of(&members, max_payload).map_err(|problem| {
         let channel = members.string("channel").ok().flatten();
-        BadLine { channel: channel.filter(|channel| channel.len() <= MAX_SYSTEM_NAME_BYTES), problem }
+        let channel = channel.filter(|channel| channel.len() <= MAX_SYSTEM_NAME_BYTES);
+        BadLine { channel: channel.map(Cow::into_owned), problem }
     })
 }
 
@@ -118,10 +125,10 @@ fn payload(members: &Members<'_>) -> Result<Draft, Problem> {
     let declared = label(members, "type", MediaType::parse)?;
     let base64 = members.string("data_base64")?;
     match (members.raw("data"), base64) {
-        (Some(data), None) => data_payload(data.get(), declared),
+        (Some(data), None) => data_payload(data, declared),
         (None, Some(text)) => {
             let bad = |_| Problem::bad_parameter("'data_base64' is not base64 of the standard alphabet, padded");
-            let draft = Draft::new(STANDARD.decode(text).map_err(bad)?);
+            let draft = Draft::new(STANDARD.decode(&*text).map_err(bad)?);
             Ok(match declared {
                 Some(media_type) => draft.media_type(media_type),
                 None => draft,
@@ -133,7 +140,8 @@ fn payload(members: &Members<'_>) -> Result<Draft, Problem> {
 
 /// The type decides what a JSON value means: under a JSON type it is the payload as written, under any other type
 /// only a string is one, and its text is the payload.
-fn data_payload(data: &str, declared: Option<MediaType>) -> Result<Draft, Problem> {
+fn data_payload(value: &RawValue, declared: Option<MediaType>) -> Result<Draft, Problem> {
+    let data = value.get();
     // curl's default counts as no type, as it does for a payload that comes by itself.
     let is_curls_default =
         |declared: &MediaType| declared.essence().eq_ignore_ascii_case("application/x-www-form-urlencoded");
@@ -150,8 +158,11 @@ fn data_payload(data: &str, declared: Option<MediaType>) -> Result<Draft, Proble
     if !is_string {
         return Err(Problem::bad_parameter("'data' must be a string unless 'type' is a JSON type"));
     }
-    let text: String = serde_json::from_str(data)
-        .map_err(|error| Problem::bad_parameter(format!("'data' is not a text of Unicode characters: {error}")))?;
+    let text = match json::plain_string(value) {
+        Some(text) => text.to_owned(),
+        None => serde_json::from_str(data)
+            .map_err(|error| Problem::bad_parameter(format!("'data' is not a text of Unicode characters: {error}")))?,
+    };
     Ok(Draft::new(text).media_type(media_type))
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn size_hint(publication: &Publication) -> usize {
 pub(crate) fn write_members(out: &mut Vec<u8>, publication: &Publication) {
     json::push_member(out, "channel", publication.channel().as_str());
     out.extend_from_slice(b",\"id\":\"");
-    json::push_display(out, publication.id());
+    publication.id().write_to(out);
     out.extend_from_slice(b"\",\"offset\":");
     json::push_number(out, publication.offset());
     out.extend_from_slice(b",\"time\":");

@@ -1,5 +1,6 @@
 //! Writing JSON into buffers, and reading objects whose members are looked at one by one.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Write as _;
 
@@ -73,8 +74,11 @@ impl<'a> Members<'a> {
     }
 
     /// A string; `null` counts as absent.
-    pub(crate) fn string(&self, name: &str) -> Result<Option<String>, Problem> {
-        self.typed(name, "a string")
+    pub(crate) fn string(&self, name: &str) -> Result<Option<Cow<'a, str>>, Problem> {
+        match self.raw(name).and_then(plain_string) {
+            Some(text) => Ok(Some(Cow::Borrowed(text))),
+            None => Ok(self.typed::<String>(name, "a string")?.map(Cow::Owned)),
+        }
     }
 
     /// A boolean; `null` counts as absent.
@@ -87,6 +91,16 @@ impl<'a> Members<'a> {
         serde_json::from_str(raw.get()).map_err(|_| Problem::bad_parameter(format!("'{name}' must be {shape}")))
     }
 }
+
+/// The text of a string that is written without escapes: then it is what stands between the quotes.
+pub(crate) fn plain_string(raw: &RawValue) -> Option<&str> {
+    let text = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    memchr::memchr(b'\\', text.as_bytes()).is_none().then_some(text)
+}
+
+/// A member's name, borrowed where it is written without escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 struct KnownMembers {
     known: &'static [&'static str],
@@ -101,7 +115,7 @@ impl<'de> Visitor<'de> for KnownMembers {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
         let mut members = Members { members: Vec::with_capacity(self.known.len().min(8)), duplicate: None };
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(Name(name)) = map.next_key()? {
             match self.known.iter().find(|known| **known == name) {
                 None => drop(map.next_value::<IgnoredAny>()?),
                 Some(known) => {
@@ -127,7 +141,7 @@ mod tests {
         let text = br#" {"a": 1.0e+1 , "x":{"a":2}, "b":"\u0041", "c":null, "d":true} "#;
         let members = Members::parse(text, &["a", "b", "c", "d"]).expect("an object");
         assert_eq!(members.raw("a").map(RawValue::get), Some("1.0e+1"));
-        assert_eq!(members.string("b"), Ok(Some("A".to_owned())));
+        assert_eq!(members.string("b"), Ok(Some("A".into())));
         assert_eq!(members.raw("c").map(RawValue::get), Some("null"));
         assert_eq!(members.string("c"), Ok(None));
         assert_eq!(members.boolean("d"), Ok(Some(true)));

@@ -7,7 +7,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use push_core::{Cursor, Ending, Gap, HistoryPage, Outcome, Publication};
 
-use super::{encoding, envelope, json, notice};
+use super::{encoding, envelope, notice};
 
 /// Most bytes of one answer, unless its only publication is longer (wire.md §4).
 pub const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
@@ -87,7 +87,7 @@ pub(crate) fn write_page_members(out: &mut Vec<u8>, page: &Page<'_>) {
     };
     out.reserve(events.iter().map(|event| event.len() + 1).sum::<usize>() + outcome.len() + close.len() + FRAME_BYTES);
     out.extend_from_slice(b"\"cursor\":\"");
-    json::push_display(out, cursor);
+    cursor.write_to(out);
     out.extend_from_slice(b"\",");
     out.extend_from_slice(&outcome);
     out.extend_from_slice(b",\"events\":[");

@@ -59,7 +59,7 @@ pub fn write_outcome(out: &mut Vec<u8>, outcome: Outcome, gaps: &[Gap]) {
 /// Appends `"cursor":"...","outcome":"..."` and the gaps, if any.
 pub fn write_start(out: &mut Vec<u8>, start: &Start) {
     out.extend_from_slice(b"\"cursor\":\"");
-    json::push_display(out, start.cursor);
+    start.cursor.write_to(out);
     out.extend_from_slice(b"\",");
     write_outcome(out, start.outcome, &start.gaps);
 }

@@ -3,6 +3,7 @@
 //! A client's operation is answered by one reply that carries its `seq`; what cannot be understood is answered by an
 //! error, never by a disconnect.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -135,7 +136,7 @@ pub fn parse(text: &[u8], max_payload: usize) -> Result<Request, BadOperation> {
 fn operation(members: &Members<'_>, max_payload: usize) -> Result<Operation, Problem> {
     members.refuse_duplicates()?;
     let op = members.string("op")?.ok_or_else(|| Problem::bad_parameter("'op' is missing"))?;
-    Ok(match op.as_str() {
+    Ok(match &*op {
         "subscribe" => Operation::Subscribe {
             selector: selector(members)?,
             since: since(members, last_count)?.unwrap_or(Since::Now),
@@ -157,7 +158,7 @@ fn operation(members: &Members<'_>, max_payload: usize) -> Result<Operation, Pro
     })
 }
 
-fn channel_text(members: &Members<'_>) -> Result<String, Problem> {
+fn channel_text<'a>(members: &Members<'a>) -> Result<Cow<'a, str>, Problem> {
     members.string("channel")?.ok_or_else(|| Problem::bad_parameter("'channel' is missing"))
 }
 
@@ -172,9 +173,9 @@ fn channel(members: &Members<'_>) -> Result<ChannelName, Problem> {
 }
 
 /// A number, or its digits in a string; `null` counts as absent.
-fn digits(members: &Members<'_>, name: &str) -> Result<Option<String>, Problem> {
+fn digits<'a>(members: &Members<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Problem> {
     match members.raw(name).map(RawValue::get) {
-        Some(number) if number.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Ok(Some(number.to_owned())),
+        Some(number) if number.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Ok(Some(Cow::Borrowed(number))),
         _ => members.string(name).map_err(|_| Problem::bad_parameter(format!("'{name}' must be a number"))),
     }
 }

@@ -19,7 +19,7 @@ pub fn write_receipt(out: &mut Vec<u8>, receipt: &Receipt) {
 /// Appends `"id","offset"` and `duplicate`: what an operation is answered too.
 pub(crate) fn write_receipt_members(out: &mut Vec<u8>, receipt: &Receipt) {
     out.extend_from_slice(b"\"id\":\"");
-    json::push_display(out, receipt.id);
+    receipt.id.write_to(out);
     out.extend_from_slice(b"\",\"offset\":");
     json::push_number(out, receipt.offset);
     if receipt.duplicate {

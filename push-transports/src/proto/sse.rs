@@ -91,7 +91,7 @@ fn push_retry(out: &mut Vec<u8>, retry: Duration) {
 
 fn push_id(out: &mut Vec<u8>, cursor: Cursor) {
     out.extend_from_slice(b"id: ");
-    json::push_display(out, cursor);
+    cursor.write_to(out);
     out.push(b'\n');
 }
 

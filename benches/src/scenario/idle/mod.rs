@@ -186,7 +186,7 @@ fn one(args: &IdleArgs, kind: Idle, path: Path) -> Result<f64> {
     let server = path.set(&args.server);
     let mut report = Report::new("idle", &settings(args, kind.name()), &server);
     let found = measure(args, kind, &server, &mut report)?;
-    let parts = parts(kind, path, args.connections);
+    let parts = parts(kind, path, args.connections, server.mail.folders);
     for part in &parts {
         report.value(&format!("of it {}", part.name), part.bytes, "B");
     }
@@ -209,7 +209,7 @@ fn several(args: &IdleArgs, kinds: &[Idle], paths: &[Path]) -> Result<f64> {
             // What is told of one of them has no place in a table of all.
             let mut aside = Report::new("idle", kind.name(), &server);
             let found = measure(args, *kind, &server, &mut aside)?;
-            let parts = parts(*kind, *path, args.connections);
+            let parts = parts(*kind, *path, args.connections, server.mail.folders);
             report.keep(&format!("RSS a connection, {}, {}", kind.name(), path.name()), found.rss, "B");
             report.keep(
                 &format!("server CPU while idle, {}, {}", kind.name(), path.name()),

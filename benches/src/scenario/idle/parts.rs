@@ -25,6 +25,15 @@ const CALLER: usize = 16 + 2 * size_of::<usize>();
 /// `WaitingPing` of push-mail (`direct/waiting.rs`).
 const WAITING_PING: usize = 32;
 
+/// `Live` of push-mail with its counts of references, at most, and what it watches of a folder (`direct/live.rs`).
+const LIVE: usize = 128 + 2 * size_of::<usize>();
+const WATCHED: usize = 24;
+
+/// `Session` of push-transports (`server/tls/session.rs`): rustls without its buffers, and three of ours that are empty. What
+/// rustls boxes is not in it.
+const SESSION: usize =
+    size_of::<rustls::server::UnbufferedServerConnection>() + 3 * size_of::<Vec<u8>>() + size_of::<usize>();
+
 /// What glibc's allocator keeps before each block, and what it rounds up to.
 const BLOCK: usize = 8;
 const ROUND: usize = 16;
@@ -38,11 +47,11 @@ pub(super) struct Part {
 }
 
 /// The parts of one of `count` connections. Empty where none is known: a task's future has no name.
-pub(super) fn parts(idle: Idle, path: Path, count: usize) -> Vec<Part> {
+pub(super) fn parts(idle: Idle, path: Path, count: usize, folders: usize) -> Vec<Part> {
     let part = |name, bytes| Part { name, bytes };
     let in_table = |size: usize| size as f64 * room(count) as f64 / count.max(1) as f64;
     match path {
-        Path::Lots => {
+        Path::Lots | Path::Tls => {
             let mut parts = vec![part("record", in_table(RECORD)), part("descriptor", in_table(DESCRIPTOR))];
             match idle {
                 Idle::Open(Kind::Silent | Kind::Keepalive) => {}
@@ -51,11 +60,15 @@ pub(super) fn parts(idle: Idle, path: Path, count: usize) -> Vec<Part> {
                     parts.push(part("wait", hashed(WAIT, count)));
                     parts.push(part("caller", block(CALLER)));
                     parts.push(part("waiting ping", block(WAITING_PING)));
+                    parts.push(part("its live part, at most,", block(LIVE)));
+                    parts.push(part("folders", block(folders * WATCHED)));
                 }
+            }
+            if path == Path::Tls {
+                parts.push(part("TLS session", block(SESSION)));
             }
             parts
         }
-        Path::Tls => vec![part("rustls's connection", block(size_of::<rustls::ServerConnection>()))],
         Path::Portable => Vec::new(),
     }
 }
@@ -88,9 +101,9 @@ mod tests {
 
     #[test]
     fn a_subscriber_in_a_lot_is_a_record_a_descriptor_and_a_slot_with_little_room_to_spare() {
-        let sum: f64 = parts(Idle::Open(Kind::Sse), Path::Lots, 10_000).iter().map(|part| part.bytes).sum();
+        let sum: f64 = parts(Idle::Open(Kind::Sse), Path::Lots, 10_000, 1).iter().map(|part| part.bytes).sum();
         assert!((32.0..40.0).contains(&sum), "{sum}");
-        let silent: f64 = parts(Idle::Open(Kind::Silent), Path::Lots, 10_000).iter().map(|part| part.bytes).sum();
+        let silent: f64 = parts(Idle::Open(Kind::Silent), Path::Lots, 10_000, 1).iter().map(|part| part.bytes).sum();
         assert!(silent < sum);
     }
 

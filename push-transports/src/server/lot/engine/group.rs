@@ -131,6 +131,12 @@ impl<H, I> Group<H, I> {
         }
     }
 
+    /// Whether there may be something to begin: its channels were marked, or its silence was to be broken.
+    pub(super) fn has_moved(&mut self) -> bool {
+        let mut cx = Context::from_waker(&self.waker);
+        self.is_beat_late || self.cohort.crowd().poll_moved(&mut cx).is_ready()
+    }
+
     /// Breaks the silence, if nothing is on its way.
     pub(super) fn beat(&mut self, now: u32) -> Begun {
         self.set_beat(now);

@@ -17,6 +17,9 @@ use crate::server::readiness::{READ, WRITE};
 /// Times a joiner reads on before it is left to itself.
 const CATCH_UPS: usize = 8;
 
+/// A connection that does not stand where its group does: what it sent ahead of its time, and what it is to be.
+pub(in crate::server::lot) type NotLevel<I> = (Bytes, Box<Parking<I>>);
+
 /// Where a connection comes from that is to be a member.
 enum Coming<H> {
     /// From a task.
@@ -24,9 +27,6 @@ enum Coming<H> {
     /// Nobody had it. With what it sent ahead of its time, and what is known of its socket.
     Here(u32, Bytes, u8),
 }
-
-/// What a connection comes with that does not join: what it sent ahead of its time, and what it was to be.
-type Declined<I> = (Bytes, Box<Parking<I>>);
 
 impl<O: Outlet> Engine<'_, O> {
     /// A task hands its connection over, to be served with others.
@@ -43,19 +43,26 @@ impl<O: Outlet> Engine<'_, O> {
         key: u32,
         (early, bits): (Bytes, u8),
         parking: Box<Parking<O::Io>>,
-    ) -> Result<(), Declined<O::Io>> {
-        let Some(id) = self.0.groups().find(&parking.key) else {
-            self.found(Coming::Here(key, early, bits), parking);
-            return Ok(());
-        };
-        let Some(mut group) = self.0.groups().lend(id) else { return Err((early, parking)) };
-        let crowd = group.cohort.crowd();
-        let is_level = group.slots.is_empty() || parking.subscriber.position() == crowd.position();
-        if is_level && !group.is_ending && group.cohort.crowd().ending().is_none() {
-            self.seat(id, group, Coming::Here(key, early, bits), parking);
-            return Ok(());
+    ) -> Result<(), NotLevel<O::Io>> {
+        for _ in 0..2 {
+            let Some(id) = self.0.groups().find(&parking.key) else {
+                self.found(Coming::Here(key, early, bits), parking);
+                return Ok(());
+            };
+            let Some(mut group) = self.0.groups().lend(id) else { break };
+            let (position, own) = (group.cohort.crowd().position(), parking.subscriber.position());
+            let is_over = group.is_ending || group.cohort.crowd().ending().is_some();
+            if !is_over && (group.slots.is_empty() || own == position) {
+                self.seat(id, group, Coming::Here(key, early, bits), parking);
+                return Ok(());
+            }
+            let reads_on = !is_over && own > position && group.pass.is_none();
+            self.0.groups().put_back(id, group);
+            if !reads_on {
+                break;
+            }
+            self.begin(id);
         }
-        self.0.groups().put_back(id, group);
         Err((early, parking))
     }
 
