@@ -32,6 +32,8 @@ pub(super) struct Group<H, I> {
     pub(super) beat_at: u32,
     /// That fell due while a pass was on its way: it follows the pass.
     pub(super) is_beat_late: bool,
+    /// The last read left something.
+    has_more: bool,
 }
 
 /// Bytes on their way to all members.
@@ -88,6 +90,7 @@ impl<H, I> Group<H, I> {
             is_ending: false,
             beat_at: NEVER,
             is_beat_late: false,
+            has_more: false,
         }
     }
 
@@ -112,6 +115,7 @@ impl<H, I> Group<H, I> {
                 return Begun::Nothing;
             }
             let batch = crowd.read(budget);
+            self.has_more = batch.more;
             if batch.ending.is_some() {
                 // Each says its own end: it reads on from where the members stand, and meets the same.
                 self.pass = Some(Passing { pass: Pass::default(), batch: Some(batch) });
@@ -131,10 +135,12 @@ impl<H, I> Group<H, I> {
         }
     }
 
-    /// Whether there may be something to begin: its channels were marked, or its silence was to be broken.
-    pub(super) fn has_moved(&mut self) -> bool {
+    /// Whether there may be something to begin: its channels were marked, there was more than was read, or its silence was to
+    /// be broken. What is on its way by now is followed by the next look: a mark that is taken here must be read here.
+    pub(super) fn may_begin(&mut self) -> bool {
         let mut cx = Context::from_waker(&self.waker);
-        self.is_beat_late || self.cohort.crowd().poll_moved(&mut cx).is_ready()
+        let is_due = self.is_beat_late || self.has_more;
+        self.pass.is_none() && (is_due || self.cohort.crowd().poll_moved(&mut cx).is_ready())
     }
 
     /// Breaks the silence, if nothing is on its way.

@@ -138,7 +138,6 @@ impl<O: Outlet> Engine<'_, O> {
         }
         let passed = group.pass.take();
         let is_ending = std::mem::take(&mut group.is_ending);
-        let is_more = passed.as_ref().and_then(|passing| passing.batch.as_ref()).is_some_and(|batch| batch.more);
         self.0.tally().passed(passed.filter(|_| !is_ending).map_or(0, |passing| passing.publications()));
         let joiners = std::mem::take(&mut group.joiners);
         if group.slots.is_empty() && (joiners.is_empty() || is_ending) {
@@ -150,7 +149,7 @@ impl<O: Outlet> Engine<'_, O> {
             self.join(returned, parking);
         }
         // What came during the pass has marked the group, which was not looked at then.
-        if is_more || is_ending || self.0.groups().get_mut(id).is_some_and(Group::has_moved) {
+        if is_ending || self.0.groups().get_mut(id).is_some_and(Group::may_begin) {
             self.begin(id);
         }
     }
