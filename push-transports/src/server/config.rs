@@ -98,8 +98,8 @@ pub struct ServeConfig {
     ///
     /// A plain request for one of them (whole in 64 KiB, of HTTP/1.1, asking for nothing beside) is answered by the lot that has
     /// its connection; every other goes to the application as ever, and must be answered the same there. **Layers of the
-    /// application do not see the requests that take it**: leave it unset where one of them does more than look. Why: a
-    /// request costs a third of what it costs on the way through hyper and a router.
+    /// application do not see the requests that take it**: leave it unset where one of them does more than look. Why: it
+    /// saves an HTTP connection object, a walk through the routes and a task for each request.
     ///
     /// ```
     /// # async fn example(push: push_transports::Push) -> std::io::Result<()> {
