@@ -115,6 +115,7 @@ async fn who_does_not_read_its_answers_is_not_read_from_and_gets_all_of_them_lat
         }
         writing
     });
+    // Until it takes no more. Nothing tells of what does not happen: a look that comes too early only asks for less.
     let mut before = 0;
     while before == 0 || before != server.hub.head().number {
         before = server.hub.head().number;
