@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use push_core::{PayloadKind, Publication};
+use push_core::{PayloadKind, Publication, Start};
 
+use crate::proto::params::SubscribeParams;
 use crate::proto::websocket::{Deflater, Opcode, encode_frame};
 use crate::proto::{forms, operation};
 
@@ -28,6 +29,12 @@ impl Deflaters {
 pub(super) struct Wish {
     pub(super) raw: bool,
     pub(super) deflate: bool,
+}
+
+/// What tells where the channels of a query begin: they are one subscription, told one by one.
+pub(super) fn beginnings<'a>(params: &'a SubscribeParams, start: &'a Start) -> impl Iterator<Item = Vec<u8>> + 'a {
+    let told = |selector| operation::subscribed(None, selector, &operation::start_of(start, selector));
+    params.selectors.iter().map(told)
 }
 
 /// The frame of a publication that all connections with the same wish share.

@@ -71,10 +71,8 @@ impl TakeoverSession for Opening {
         };
         write_head(out, head, date);
         if let Some(start) = known.start.as_ref().filter(|_| !self.options.discard) {
-            for selector in &known.params.selectors {
-                let subscribed = operation::subscribed(None, selector, &operation::start_of(start, selector));
-                encode_frame_into(Opcode::Text, false, &subscribed, out);
-            }
+            frames::beginnings(&known.params, start)
+                .for_each(|told| encode_frame_into(Opcode::Text, false, &told, out));
         }
         let Known { identity, subscriber, .. } = known;
         let expires_at = push.shared.expiry(&identity);

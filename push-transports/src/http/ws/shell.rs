@@ -260,15 +260,11 @@ impl Shell {
         }
     }
 
-    /// The channels of the query are one subscription, told one by one.
     fn tell_start(&mut self, params: &SubscribeParams, start: &Start) {
         if self.wish.raw {
             return;
         }
-        for selector in &params.selectors {
-            let start = operation::start_of(start, selector);
-            self.reply(&operation::subscribed(None, selector, &start));
-        }
+        frames::beginnings(params, start).for_each(|told| self.reply(&told));
     }
 
     fn reply(&mut self, text: &[u8]) {
